@@ -1,0 +1,98 @@
+"""Many 3D points, each seen by several cameras of known pose: batched robust refinement with covariances."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+
+from geometry.cameras import projection_jacobian
+from geometry.frames import transform_points
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+ITERATIONS = 8
+CAUCHY_WIDTH = 2.385
+DAMPING = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observations:
+    """What cameras saw of points, struct of arrays sorted by view.
+
+    point: (O,) index of the point; view: (O,) index of the view, ascending
+    pixels: (O, 2) float64; sigma_px: (O,) float64
+    """
+
+    point: Indices
+    view: Indices
+    pixels: Array
+    sigma_px: Array
+
+    def without_view(self, view: int) -> "Observations":
+        """Return the observations of all other views."""
+        keep = self.view != view
+        return Observations(
+            point=self.point[keep], view=self.view[keep], pixels=self.pixels[keep], sigma_px=self.sigma_px[keep]
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure:
+    """Refined points (P, 3), their covariances (P, 3, 3) for the claimed sigmas, and whitened residuals (O, 2)."""
+
+    points: Array
+    covariances: Array
+    residuals: Array
+
+
+def refine_points(
+    points: Array, observations: Observations, cams_from_site: Sequence[pycolmap.Rigid3d], cameras: Sequence[pycolmap.Camera]
+) -> Structure:
+    """Refine points (P, 3) in site, metres, with the poses and cameras of the views held fixed.
+
+    Gauss-Newton with a Cauchy loss on whitened residuals, all points at once; ``cams_from_site`` and ``cameras`` are
+    indexed by ``observations.view``. A direction that no observation determines keeps its start value and gets a
+    huge variance. Observations that do not project count as residual 0 with no weight.
+    """
+    points = points.copy()
+    for _ in range(ITERATIONS):
+        jacobian, residuals = _whiten(points, observations, cams_from_site, cameras)
+        weights = 1.0 / (1.0 + (residuals**2).sum(axis=1) / CAUCHY_WIDTH**2)
+        normal, gradient = _accumulate(len(points), observations.point, jacobian, residuals, weights)
+        points += np.linalg.solve(normal, gradient[:, :, None])[:, :, 0]
+    jacobian, residuals = _whiten(points, observations, cams_from_site, cameras)
+    weights = 1.0 / (1.0 + (residuals**2).sum(axis=1) / CAUCHY_WIDTH**2)
+    normal, _ = _accumulate(len(points), observations.point, jacobian, residuals, weights)
+    return Structure(points=points, covariances=np.linalg.inv(normal), residuals=residuals)
+
+
+def _whiten(
+    points: Array, observations: Observations, poses: Sequence[pycolmap.Rigid3d], cameras: Sequence[pycolmap.Camera]
+) -> tuple[Array, Array]:
+    """Return Jacobians (O, 2, 3) over the point and residuals (O, 2), both over sigma; zero where not projecting."""
+    jacobian = np.zeros((len(observations.point), 2, 3))
+    residuals = np.zeros((len(observations.point), 2))
+    bounds = np.searchsorted(observations.view, np.arange(len(poses) + 1))
+    for pose, camera, start, stop in zip(poses, cameras, bounds[:-1], bounds[1:], strict=True):
+        rows = slice(start, stop)
+        in_cam = transform_points(pose, points[observations.point[rows]])
+        predicted, by_point, valid = projection_jacobian(camera, in_cam)
+        jacobian[rows] = np.where(valid[:, None, None], by_point @ pose.rotation.matrix(), 0.0)
+        residuals[rows] = np.where(valid[:, None], observations.pixels[rows] - predicted, 0.0)
+    return jacobian / observations.sigma_px[:, None, None], residuals / observations.sigma_px[:, None]
+
+
+def _accumulate(
+    count: int, point: Indices, jacobian: Array, residuals: Array, weights: Array
+) -> tuple[Array, Array]:
+    """Sum J^T W J (P, 3, 3) and J^T W r (P, 3) over each point's observations."""
+    weighted = jacobian * weights[:, None, None]
+    normals = np.einsum("oki,okj->oij", weighted, jacobian).reshape(-1, 9)
+    gradients = np.einsum("oki,ok->oi", weighted, residuals)
+    sums = [np.bincount(point, column, minlength=count) for column in np.hstack([normals, gradients]).T]
+    stacked = np.stack(sums, axis=1)
+    normal = stacked[:, :9].reshape(-1, 3, 3) + DAMPING * np.eye(3)
+    return normal, stacked[:, 9:]

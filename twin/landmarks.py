@@ -1,0 +1,204 @@
+"""Landmarks: the 3D points of the map with covariances and the descriptors they were seen with.
+
+On disk a folder of plain .npy arrays, so that a large twin is opened without reading it (memory-mapped).
+"""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+
+from geometry import Observations, TwinDamagedError, position_of, refine_points, write_atomic
+
+Array = NDArray[np.float64]
+
+SIGMA_BASE_PX, SIGMA_PER_SCALE = 0.05, 0.08
+"""A keypoint's sigma is base + slope * scale: blobs are localized in proportion to their size."""
+MIN_TRIANGULATION_ANGLE = np.radians(1.0)
+MIN_VIEWS = 2
+
+
+def keypoint_sigma_px(scales: NDArray[np.floating]) -> Array:
+    """Return the standard deviation (N,) of keypoints, pixels a coordinate, from their scales (N,) in pixels."""
+    return SIGMA_BASE_PX + SIGMA_PER_SCALE * np.asarray(scales, dtype=np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landmarks:
+    """Struct of arrays; observations are sorted by view.
+
+    ids: (L,) int64, point ids of the COLMAP model; points: (L, 3) float64, site metres
+    covariances: (L, 3, 3) float32, site metres squared, for keypoint_sigma_px and exact map poses
+    landmark: (O,) int32, index of the landmark observed; pixels: (O, 2) float32; scales: (O,) float32
+    descriptors: (O, D) float16; view_offsets: (V + 1,) int64, observations of view v are view_offsets[v]:[v + 1]
+    views: V image names; kind: of the descriptors
+    """
+
+    ids: NDArray[np.int64]
+    points: Array
+    covariances: NDArray[np.float32]
+    landmark: NDArray[np.int32]
+    pixels: NDArray[np.float32]
+    scales: NDArray[np.float32]
+    descriptors: NDArray[np.float16]
+    view_offsets: NDArray[np.int64]
+    views: tuple[str, ...]
+    kind: str
+
+    def __post_init__(self) -> None:
+        n, o, v = len(self.ids), len(self.landmark), len(self.views)
+        expected = {
+            "points": (n, 3),
+            "covariances": (n, 3, 3),
+            "pixels": (o, 2),
+            "scales": (o,),
+            "descriptors": (o, self.descriptors.shape[-1]),
+            "view_offsets": (v + 1,),
+        }
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise TwinDamagedError(f"landmarks.{name}: expected {shape}, got {getattr(self, name).shape}")
+        if o and (self.view_offsets[-1] != o or self.landmark.max() >= n):
+            raise TwinDamagedError("landmarks: indices point outside the arrays")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def view_of_observation(self) -> NDArray[np.int64]:
+        """Return the view (O,) of each observation."""
+        return np.repeat(np.arange(len(self.views)), np.diff(self.view_offsets))
+
+    def observations_of(self, views: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Return the indices of all observations of the given views."""
+        starts, stops = self.view_offsets[views], self.view_offsets[np.asarray(views) + 1]
+        return np.concatenate([np.arange(a, b) for a, b in zip(starts, stops, strict=True)] or [np.zeros(0, np.int64)])
+
+    def without_view(self, view: int) -> "Landmarks":
+        """Return the landmarks with a view removed that observes none of them."""
+        names = [f.name for f in fields(self)]
+        changed = {
+            "view_offsets": np.delete(self.view_offsets, view + 1),
+            "views": self.views[:view] + self.views[view + 1 :],
+        }
+        return Landmarks(**{name: getattr(self, name) for name in names} | changed)
+
+    def save(self, folder: Path) -> None:
+        """Write the arrays into a folder, which must exist."""
+        for name in _ARRAY_NAMES:
+            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+        write_atomic(folder / "index.json", json.dumps({"views": self.views, "kind": self.kind}).encode())
+
+    @classmethod
+    def load(cls, folder: Path) -> "Landmarks":
+        """Open the arrays of a folder memory-mapped. Raises ``TwinDamagedError`` for missing or wrong content."""
+        try:
+            index = json.loads((folder / "index.json").read_text("utf-8"))
+            arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAY_NAMES}
+            return cls(**arrays, views=tuple(index["views"]), kind=index["kind"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TwinDamagedError(f"unreadable landmarks ({error})", where=str(folder), remedy="Map again.") from error
+
+
+_ARRAY_NAMES = tuple(f.name for f in fields(Landmarks) if f.name not in ("views", "kind"))
+
+
+def landmarks_from(
+    reconstruction: pycolmap.Reconstruction,
+    descriptors: dict[str, NDArray[np.float32]],
+    scales: dict[str, NDArray[np.float32]],
+    kind: str,
+) -> Landmarks:
+    """Take the well-triangulated points of a map in site as landmarks, refined with all poses held fixed.
+
+    ``descriptors`` (N, D) and ``scales`` (N,) are by image name, in the order of the image's 2D points.
+    """
+    images = sorted((image for image in reconstruction.images.values() if image.has_pose), key=lambda i: i.name)
+    point_ids, rows, counts = [], [], []
+    for image in images:
+        seen = [(k, p.point3D_id) for k, p in enumerate(image.points2D) if p.has_point3D()]
+        rows.append(np.array([k for k, _ in seen], dtype=np.int64))
+        point_ids.append(np.array([p for _, p in seen], dtype=np.int64))
+        counts.append(len(seen))
+    ids, landmark = np.unique(np.concatenate(point_ids), return_inverse=True)
+    pixels = [_pixels(image)[r] for image, r in zip(images, rows, strict=True)]
+    raw = Landmarks(
+        ids=ids,
+        points=np.array([reconstruction.points3D[i].xyz for i in ids]).reshape(-1, 3),
+        covariances=np.zeros((len(ids), 3, 3), np.float32),
+        landmark=landmark.astype(np.int32),
+        pixels=np.concatenate(pixels).astype(np.float32),
+        scales=np.concatenate([scales[i.name][r] for i, r in zip(images, rows, strict=True)]).astype(np.float32),
+        descriptors=np.concatenate(
+            [descriptors[i.name][r] for i, r in zip(images, rows, strict=True)]
+        ).astype(np.float16),
+        view_offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        views=tuple(image.name for image in images),
+        kind=kind,
+    )
+    return refined(raw, [i.cam_from_world() for i in images], [i.camera for i in images])
+
+
+def refined(
+    landmarks: Landmarks, cams_from_site: list[pycolmap.Rigid3d], cameras: list[pycolmap.Camera], drop_view: int | None = None
+) -> Landmarks:
+    """Triangulate landmarks anew from their observations, without those of ``drop_view``; weak ones are dropped.
+
+    ``cams_from_site`` and ``cameras`` follow ``landmarks.views``. Weak is a landmark with fewer than two views left or
+    rays that meet at less than ``MIN_TRIANGULATION_ANGLE``.
+    """
+    view = landmarks.view_of_observation()
+    keep = np.ones(len(view), bool) if drop_view is None else view != drop_view
+    centres = np.array([position_of(pose) for pose in cams_from_site])
+    structure = refine_points(
+        np.array(landmarks.points),
+        Observations(
+            point=landmarks.landmark[keep].astype(np.int64),
+            view=view[keep],
+            pixels=landmarks.pixels[keep].astype(np.float64),
+            sigma_px=keypoint_sigma_px(landmarks.scales[keep]),
+        ),
+        cams_from_site,
+        cameras,
+    )
+    rays = structure.points[landmarks.landmark[keep]] - centres[view[keep]]
+    angle = _ray_spread(rays, landmarks.landmark[keep], len(landmarks))
+    views = np.bincount(landmarks.landmark[keep], minlength=len(landmarks))
+    strong = (views >= MIN_VIEWS) & (angle > MIN_TRIANGULATION_ANGLE) & np.isfinite(structure.points).all(axis=1)
+    return _subset(landmarks, structure.points, structure.covariances, strong, keep & strong[landmarks.landmark])
+
+
+def _ray_spread(rays: Array, point: NDArray[np.integer], count: int) -> Array:
+    """Return (count,) twice the largest angle between a point's rays and their mean: about the triangulation angle."""
+    directions = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    mean = np.stack([np.bincount(point, directions[:, k], minlength=count) for k in range(3)], axis=1)
+    mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
+    angles = np.arccos(np.clip(np.einsum("ij,ij->i", directions, mean[point]), -1.0, 1.0))
+    largest = np.zeros(count)
+    np.maximum.at(largest, point, angles)
+    return 2.0 * largest
+
+
+def _subset(
+    landmarks: Landmarks, points: Array, covariances: Array, strong: NDArray[np.bool_], keep: NDArray[np.bool_]
+) -> Landmarks:
+    new_index = np.cumsum(strong) - 1
+    per_view = np.bincount(landmarks.view_of_observation()[keep], minlength=len(landmarks.views))
+    return Landmarks(
+        ids=landmarks.ids[strong],
+        points=points[strong],
+        covariances=covariances[strong].astype(np.float32),
+        landmark=new_index[landmarks.landmark[keep]].astype(np.int32),
+        pixels=landmarks.pixels[keep],
+        scales=landmarks.scales[keep],
+        descriptors=landmarks.descriptors[keep],
+        view_offsets=np.concatenate([[0], np.cumsum(per_view)]).astype(np.int64),
+        views=landmarks.views,
+        kind=landmarks.kind,
+    )
+
+
+def _pixels(image: pycolmap.Image) -> Array:
+    return np.array([p.xy for p in image.points2D], dtype=np.float64).reshape(-1, 2)

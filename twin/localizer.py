@@ -1,0 +1,289 @@
+"""Finding where a photo was taken: retrieval, matching against landmarks, pose hypotheses, refinement, or a refusal."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+
+from geometry import (
+    DegenerateError,
+    PoseEstimate,
+    largest_sigma,
+    log10_false_alarms,
+    pose_covariance_of_frame,
+    pose_error,
+    pose_hypotheses,
+    position_covariance,
+    probability_within,
+    refine_pose,
+)
+from perception import Features
+from retrieval import PlaceIndex, Vocabulary, aggregate
+from twin.landmarks import Landmarks, keypoint_sigma_px
+from twin.landmark_matching import match_landmarks
+from twin.localization import Localization, Place, localized, refusal
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalizerOptions:
+    """What the localizer tries and what it refuses.
+
+    retrieved: map images considered; observation_budget: most landmark observations matched against at a time
+    ratio: of descriptor distances to the nearest and the nearest other landmark
+    max_error_px: RANSAC's inlier bound
+    min_inliers, max_log10_false_alarms: weaker support is refused as chance
+    max_sigma_m, max_sigma_deg: weaker determined poses are refused
+    ambiguity_ratio: a second, different pose with more than this share of the best one's inliers means 'ambiguous'
+    distinct_m, distinct_deg: how far apart two poses are different
+    """
+
+    retrieved: int = 20
+    observation_budget: int = 12_000
+    ratio: float = 0.85
+    max_error_px: float = 6.0
+    min_inliers: int = 12
+    max_log10_false_alarms: float = -8.0
+    max_sigma_m: float = 1.0
+    max_sigma_deg: float = 5.0
+    ambiguity_ratio: float = 0.6
+    distinct_m: float = 1.0
+    distinct_deg: float = 10.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A pose with its support: matches tried, log10 of the false alarms expected, feature and landmark of each match."""
+
+    estimate: PoseEstimate
+    matches: int
+    log10_false_alarms: float
+    feature: NDArray[np.int64]
+    landmark: NDArray[np.int64]
+
+    @property
+    def inliers(self) -> int:
+        """Number of matches that agree with the pose."""
+        return int(self.estimate.inliers.sum())
+
+
+class Localizer:
+    """Localizes queries in one map. Loading is done once; ``localize`` is a pure function of its arguments."""
+
+    def __init__(
+        self,
+        landmarks: Landmarks,
+        vocabulary: Vocabulary,
+        places: PlaceIndex,
+        view_positions: Array,
+        *,
+        covariance_scale: float = 1.0,
+        frame_covariance: Array | None = None,
+        frame_centroid: Array | None = None,
+        options: LocalizerOptions | None = None,
+    ) -> None:
+        """Take the parts of a twin; ``places`` holds the views of ``landmarks`` in order, ``view_positions`` (V, 3).
+
+        ``frame_covariance`` (7, 7) about ``frame_centroid`` is that of the alignment to site, common to all answers.
+        """
+        self.landmarks = landmarks
+        self.options = options or LocalizerOptions()
+        self._vocabulary = vocabulary
+        self._places = places
+        self._view_positions = view_positions
+        self._covariance_scale = covariance_scale
+        self._frame = None if frame_covariance is None or frame_centroid is None else (frame_covariance, frame_centroid)
+        self._covisible = _covisibility(landmarks)
+
+    def localize(self, image: str, features: Features, camera: pycolmap.Camera) -> Localization:
+        """Return the pose of one photo, or a refusal with its reason. ``seconds`` counts from here."""
+        return self.localize_with_support(image, features, camera)[0]
+
+    def localize_with_support(
+        self, image: str, features: Features, camera: pycolmap.Camera
+    ) -> tuple[Localization, Candidate | None]:
+        """As ``localize``, with the matches behind the answer (for pictures and reports), if there were any."""
+        start = time.perf_counter()
+        if len(features) < self.options.min_inliers:
+            return refusal(image, f"only {len(features)} features: the photo is flat, dark or blurred"), None
+        views, scores = self._retrieve(features)
+        coarse = self._coarse(views, scores)
+        candidates = [c for group in self._groups(views) for c in self._candidates(features, camera, group)]
+        candidates.sort(key=lambda c: -c.inliers)
+        reason = self._reason_to_refuse(candidates)
+        seconds = time.perf_counter() - start
+        best = candidates[0] if candidates else None
+        if reason or best is None:
+            inliers = best.inliers if best else 0
+            return refusal(image, reason or "", coarse=coarse, inliers=inliers, seconds=seconds), best
+        pose, covariance = best.estimate.cam_from_site, self._covariance(best.estimate)
+        answer = localized(
+            image,
+            pose,
+            covariance,
+            confidence=confidence(pose, covariance, best.log10_false_alarms),
+            inliers=best.inliers,
+            coarse=coarse,
+            seconds=seconds,
+        )
+        return answer, best
+
+    def _retrieve(self, features: Features) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        query = aggregate(self._vocabulary, features.descriptors)
+        ids, scores = self._places.search(query[None], min(self.options.retrieved, len(self.landmarks.views)))
+        return ids[0], scores[0]
+
+    def _groups(self, views: Sequence[int] | NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Split retrieved views into places: sets of views that share landmarks, each cut to the observation budget.
+
+        Different parts of a building that look alike share no landmarks; each gets its own chance to explain the
+        query, so that their poses can be compared.
+        """
+        rank = {int(view): r for r, view in enumerate(views)}
+        parts = nx.connected_components(self._covisible.subgraph(rank))
+        ordered = sorted((sorted(part, key=rank.__getitem__) for part in parts), key=lambda part: rank[part[0]])
+        return [self._within_budget(np.array(part)) for part in ordered[:3]]
+
+    def _within_budget(self, views: NDArray[np.int64]) -> NDArray[np.int64]:
+        sizes = np.diff(self.landmarks.view_offsets)[views]
+        return views[: max(1, int(np.searchsorted(np.cumsum(sizes), self.options.observation_budget)) + 1)]
+
+    def _candidates(self, features: Features, camera: pycolmap.Camera, views: NDArray[np.int64]) -> list[Candidate]:
+        observations = self.landmarks.observations_of(views)
+        feature, landmark = match_landmarks(features, self.landmarks, observations, self.options.ratio)
+        pixels = features.keypoints[feature].astype(np.float64)
+        points = self.landmarks.points[landmark]
+        options = self.options
+        found = []
+        for pose, inliers in pose_hypotheses(
+            pixels, points, camera, max_error_px=options.max_error_px, seed=options.seed, limit=2
+        ):
+            try:
+                estimate = self._refine(pose, inliers, features, feature, landmark, camera)
+            except DegenerateError:
+                continue
+            count = int(estimate.inliers.sum())
+            alarms = log10_false_alarms(len(feature), count, options.max_error_px, features.image_size)
+            found.append(
+                Candidate(
+                    estimate=estimate, matches=len(feature), log10_false_alarms=alarms, feature=feature, landmark=landmark
+                )
+            )
+        return found
+
+    def _refine(
+        self,
+        pose: pycolmap.Rigid3d,
+        inliers: NDArray[np.bool_],
+        features: Features,
+        feature: NDArray[np.int64],
+        landmark: NDArray[np.int64],
+        camera: pycolmap.Camera,
+    ) -> PoseEstimate:
+        """Refine on RANSAC's inliers; the result's inliers (M,) are among all matches."""
+        rows = np.flatnonzero(inliers)
+        estimate = refine_pose(
+            pose,
+            features.keypoints[feature[rows]].astype(np.float64),
+            self.landmarks.points[landmark[rows]],
+            camera,
+            sigma_px=keypoint_sigma_px(features.scales[feature[rows]]),
+            point_covariances=self.landmarks.covariances[landmark[rows]].astype(np.float64),
+        )
+        agreeing = np.zeros(len(feature), dtype=bool)
+        agreeing[rows[estimate.inliers]] = True
+        residuals = np.full((len(feature), 2), np.nan)
+        residuals[rows] = estimate.residuals_px
+        return PoseEstimate(
+            cam_from_site=estimate.cam_from_site,
+            covariance=estimate.covariance,
+            inliers=agreeing,
+            residuals_px=residuals,
+            noise_scale=estimate.noise_scale,
+        )
+
+    def _reason_to_refuse(self, candidates: list[Candidate]) -> str | None:
+        options = self.options
+        if not candidates:
+            return "nothing in the twin looks like this photo"
+        best = candidates[0]
+        support = f"{best.inliers} of {best.matches} matches agree on a pose"
+        if best.inliers < options.min_inliers or best.log10_false_alarms > options.max_log10_false_alarms:
+            return f"{support}: no more than chance would give"
+        for other in candidates[1:]:
+            metres, degrees = pose_error(other.estimate.cam_from_site, best.estimate.cam_from_site)
+            different = metres > options.distinct_m or degrees > options.distinct_deg
+            if different and other.inliers > options.ambiguity_ratio * best.inliers:
+                return f"ambiguous: a pose {metres:.1f} m away is supported by {other.inliers} matches, this one by {best.inliers}"
+        covariance = self._covariance(best.estimate)
+        sigma_m = largest_sigma(position_covariance(best.estimate.cam_from_site, covariance))
+        sigma_deg = np.degrees(largest_sigma(covariance[:3, :3]))
+        if sigma_m > options.max_sigma_m or sigma_deg > options.max_sigma_deg:
+            return f"weakly determined: sigma {sigma_m:.2f} m and {sigma_deg:.1f} deg from {best.inliers} matches"
+        return None
+
+    def _covariance(self, estimate: PoseEstimate) -> Array:
+        """Return the covariance (6, 6) of a pose in site: its own, widened as the map's check asks, and the frame's."""
+        own = estimate.covariance * self._covariance_scale
+        if self._frame is None:
+            return own
+        return own + pose_covariance_of_frame(estimate.cam_from_site, *self._frame)
+
+    def _coarse(self, views: NDArray[np.int64], scores: NDArray[np.float32]) -> list[Place]:
+        top = min(3, len(views))
+        weights = np.exp(SIMILARITY_SHARPNESS * (scores - scores.max()))
+        shares = weights / weights.sum()
+        radius = _spacing(self._view_positions)
+        return [
+            Place(
+                position=tuple(self._view_positions[view].tolist()),
+                radius_m=radius,
+                probability=float(shares[k]),
+            )
+            for k, view in enumerate(views[:top])
+        ]
+
+
+SIMILARITY_SHARPNESS = 20.0
+"""How quickly a place's probability falls with its similarity to the query."""
+
+
+def confidence(pose: pycolmap.Rigid3d, covariance: Array, log10_alarms: float) -> float:
+    """Return the probability that the pose is within 0.25 m and 2 deg: right place, and close enough given sigma."""
+    right_place = 1.0 / (1.0 + 10.0 ** min(log10_alarms, 300.0))
+    near = probability_within(position_covariance(pose, covariance), 0.25)
+    turned = probability_within(covariance[:3, :3], np.radians(2.0))
+    return float(right_place * near * turned)
+
+
+def _covisibility(landmarks: Landmarks) -> nx.Graph:
+    """Return the graph of views that share at least ``MIN_SHARED`` landmarks."""
+    from scipy.sparse import csr_array
+
+    view = landmarks.view_of_observation()
+    shape = (len(landmarks.views), len(landmarks))
+    sees = csr_array((np.ones(len(view), np.int32), (view, np.asarray(landmarks.landmark))), shape=shape)
+    shared = (sees @ sees.T).tocoo()
+    strong = (shared.data >= MIN_SHARED) & (shared.row < shared.col)
+    graph = nx.Graph()
+    graph.add_nodes_from(range(len(landmarks.views)))
+    graph.add_edges_from(zip(shared.row[strong].tolist(), shared.col[strong].tolist(), strict=True))
+    return graph
+
+
+MIN_SHARED = 8
+
+
+def _spacing(positions: Array) -> float:
+    """Return the median distance from a view to the third nearest other: how far a place reaches."""
+    from scipy.spatial import cKDTree
+
+    k = min(4, len(positions))
+    distances, _ = cKDTree(positions).query(positions, k=k)
+    return float(np.median(np.atleast_2d(distances.reshape(len(positions), -1))[:, -1]))

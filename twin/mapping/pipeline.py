@@ -1,0 +1,279 @@
+"""From a folder of photos to a published twin, in named stages that a rerun skips when they are done."""
+
+import json
+import logging
+import shutil
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pycolmap
+
+from geometry import (
+    Alignment,
+    MappingError,
+    read_control,
+    read_marks,
+    read_tags,
+    write_atomic,
+)
+from perception import Features, make_extractor, make_matcher
+from retrieval import PlaceIndex, Vocabulary, aggregate, train_vocabulary
+from twin.landmarks import Landmarks, landmarks_from
+from twin.mapping import quality, reconstruction as rec
+from twin.mapping.capture import Capture, PoseKnowledge, read_capture
+from twin.mapping.correspondence import (
+    PairMatches,
+    Recipe,
+    choose_pairs,
+    extract_features,
+    match_pairs,
+    verify_with_poses,
+)
+from twin.mapping.registration import TiePoints, add_control, add_position_priors, add_tags, scale_by_tags, sight_tags
+from twin.mapping.workspace import Workspace, digest
+from twin.progress import Progress, silent
+from twin.store import Manifest, SiteFrame, publish, require_replaceable
+
+logger = logging.getLogger(__name__)
+
+VOCABULARY_WORDS = 64
+VOCABULARY_SAMPLE = 100_000
+MIN_LANDMARKS = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapInputs:
+    """The files a twin is made from; see docs/formats.md. All but ``images`` are optional."""
+
+    images: Path
+    cameras: Path | None = None
+    poses: Path | None = None
+    control: Path | None = None
+    marks: Path | None = None
+    tags: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapOptions:
+    """How a twin is made.
+
+    refine_lens: adjust intrinsics that were given too (those from EXIF always are, unless all poses are known)
+    extractor, matcher: names of perception's; keep_workspace: leave intermediate results beside the twin
+    """
+
+    refine_lens: bool = False
+    extractor: str = "sift"
+    matcher: str = "mutual-ratio"
+    seed: int = 0
+    keep_workspace: bool = False
+
+
+def map_images(
+    inputs: MapInputs, target: Path, options: MapOptions | None = None, on_progress: Progress = silent
+) -> dict[str, Any]:
+    """Map photos and publish the twin at ``target``; return what quality.json says.
+
+    Killed at any instant, the old twin stays whole and a rerun resumes. Raises ``InputError`` for wrong files,
+    ``MappingError`` where no map comes out, ``TwinError`` where ``target`` is something else, ``CancelledError`` when
+    ``on_progress`` asks to stop.
+    """
+    options = options or MapOptions()
+    target = target.resolve()
+    require_replaceable(target)
+    capture = read_capture(inputs.images, inputs.cameras, inputs.poses)
+    if options.refine_lens:
+        capture = replace(capture, given_cameras=frozenset())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with Workspace.opened_for(target) as workspace:
+        for leftover in target.parent.glob(f".{target.name}.*.new"):
+            shutil.rmtree(leftover)
+        result = _map(inputs, capture, target, options, workspace, on_progress)
+        if not options.keep_workspace:
+            workspace.remove()
+    return result
+
+
+def _map(
+    inputs: MapInputs, capture: Capture, target: Path, options: MapOptions, workspace: Workspace, on_progress: Progress
+) -> dict[str, Any]:
+    extractor, matcher = make_extractor(options.extractor), make_matcher(options.matcher)
+    recipe = Recipe(extractor, matcher, key=f"{options.extractor} {options.matcher}")
+    capture, features = extract_features(capture, recipe, workspace, on_progress)
+    if len(features) < 2:
+        raise MappingError("fewer than 2 images have features", where=str(inputs.images), remedy=str(capture.refused))
+    vocabulary = _train_vocabulary(features, options.seed)
+    pairs = choose_pairs(features, vocabulary)
+    matches = match_pairs(capture, features, pairs, recipe, workspace, on_progress)
+    on_progress("reconstruction", 0, 1)
+    model = _reconstruct(capture, features, matches, workspace)
+    on_progress("reconstruction", 1, 1)
+    frame, alignment = _register(inputs, capture, model, np.random.default_rng(options.seed))
+    by_name = dict(zip(capture.names, features, strict=True))
+    landmarks = _landmarks(model, by_name, extractor.kind)
+    places = np.stack([aggregate(vocabulary, by_name[name].descriptors) for name in landmarks.views])
+    left_out = quality.leave_out(landmarks, vocabulary, places, model, by_name, on_progress)
+    not_placed = capture.refused | {n: "not enough matches with the rest" for n in capture.names if n not in landmarks.views}
+    result = quality.report(landmarks, model, left_out, not_placed)
+    result["alignment"] = None if alignment is None else _alignment_report(alignment, frame)
+    manifest = Manifest(
+        format=1,
+        name=target.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        tiepoint=version("tiepoint"),
+        frame=frame,
+        features={"extractor": options.extractor, "options": {}},
+        lenses={i: capture.lenses[i] for i in sorted(set(capture.camera_of))},
+        mapping={
+            "poses": str(capture.pose_knowledge),
+            "matcher": options.matcher,
+            "covariance_scale": left_out.covariance_scale(),
+        },
+    )
+    on_progress("publish", 0, 1)
+    publish(target, manifest, lambda folder: _write(folder, model, landmarks, vocabulary, places, result))
+    on_progress("publish", 1, 1)
+    return result
+
+
+def _train_vocabulary(features: list[Features], seed: int) -> Vocabulary:
+    per_image = max(1, VOCABULARY_SAMPLE // len(features))
+    sample = np.concatenate([f.descriptors[:per_image] for f in features])
+    return train_vocabulary(sample, VOCABULARY_WORDS, seed)
+
+
+def _reconstruct(
+    capture: Capture, features: list[Features], matches: PairMatches, workspace: Workspace
+) -> pycolmap.Reconstruction:
+    """Return the adjusted reconstruction: in site where poses are given, else in its own frame."""
+    parts = [capture.names, capture.digests, sorted(capture.given_cameras), capture.pose_knowledge]
+    parts += [c.params for _, c in sorted(capture.cameras.items())] + [np.concatenate(list(matches.values()) or [[]])]
+    if capture.priors is not None:
+        parts += [capture.priors.positions, capture.priors.quats_xyzw, capture.priors.sigma_m]
+
+    def make(folder: Path) -> None:
+        _solve(capture, features, matches, folder).write(folder)
+
+    return pycolmap.Reconstruction(workspace.directory("models", digest(*parts), make))
+
+
+def _solve(capture: Capture, features: list[Features], matches: PairMatches, folder: Path) -> pycolmap.Reconstruction:
+    database, output = folder / "database.db", folder / "stages"
+    poses = rec.prior_poses(capture)
+    if capture.pose_knowledge is PoseKnowledge.KNOWN:
+        cameras = [capture.camera(i) for i in range(len(features))]
+        verified = verify_with_poses(matches, features, cameras, [poses.get(i) for i in range(len(features))])
+        _require_matches(verified, capture)
+        rec.write_database(database, capture, features, verified, verified=True)
+        start = rec.empty_reconstruction(capture, features, poses)
+        return rec.triangulate(start, database, capture.folder, output)
+    _require_matches(matches, capture)
+    rec.write_database(database, capture, features, matches, verified=False)
+    if capture.pose_knowledge is PoseKnowledge.APPROXIMATE and len(poses) == len(capture.names):
+        return rec.adjust_at_priors(capture, features, database, output)
+    return rec.structure_from_motion(capture, database, output)
+
+
+def _require_matches(matches: PairMatches, capture: Capture) -> None:
+    if not matches:
+        raise MappingError(
+            "no two images match",
+            where=str(capture.folder),
+            remedy="Take more photos with about 70 % overlap; with --poses, check that they belong to these images.",
+        )
+
+
+def _register(
+    inputs: MapInputs, capture: Capture, model: pycolmap.Reconstruction, rng: np.random.Generator
+) -> tuple[SiteFrame, Alignment | None]:
+    """Move the reconstruction into site and say how it was tied to it."""
+    if capture.pose_knowledge is PoseKnowledge.KNOWN:
+        return SiteFrame(aligned_by=["poses"], metric=True), None
+    points, sources = TiePoints(), []
+    add_position_priors(points, model, capture)
+    if points.names:
+        sources.append("position priors")
+    if inputs.control and inputs.marks:
+        add_control(points, model, capture, read_control(inputs.control), read_marks(inputs.marks), rng)
+        sources.append("control points")
+    sightings = None
+    if inputs.tags:
+        tags = read_tags(inputs.tags)
+        sightings = sight_tags(model, capture, tags, rng)
+        add_tags(points, sightings, tags)
+        sources.append("tags")
+    if points.names:
+        alignment = points.align(rng)
+        model.transform(alignment.site_from_map)
+        if capture.priors is not None:
+            rec.adjust_with_priors(model, capture)
+        return _frame(alignment, sources), alignment
+    if sightings is not None and sightings.rows:
+        scale, sigma = scale_by_tags(sightings, tags)
+        model.transform(pycolmap.Sim3d(scale, pycolmap.Rotation3d(), np.zeros(3)))
+        covariance = np.zeros((7, 7))
+        covariance[0, 0] = (sigma / scale) ** 2
+        open_ones = ["position and rotation: only tag sizes are known"]
+        return SiteFrame(
+            aligned_by=["tag sizes"], metric=True, covariance=covariance.tolist(), centroid=[0, 0, 0], undetermined=open_ones
+        ), None
+    logger.warning("nothing ties the map to the site: its unit is arbitrary. Give --poses, --control or --tags.")
+    return SiteFrame(aligned_by=[], metric=False, undetermined=["position, rotation and scale"]), None
+
+
+def _frame(alignment: Alignment, sources: list[str]) -> SiteFrame:
+    return SiteFrame(
+        aligned_by=sources,
+        metric=True,
+        covariance=alignment.covariance.tolist(),
+        centroid=alignment.centroid.tolist(),
+        chi2_per_dof=alignment.chi2_per_dof,
+        undetermined=list(alignment.undetermined),
+    )
+
+
+def _alignment_report(alignment: Alignment, frame: SiteFrame) -> dict[str, Any]:
+    lengths = np.linalg.norm(alignment.residuals_m, axis=1)
+    return {
+        "by": frame.aligned_by,
+        "points": len(lengths),
+        "outliers": int((~alignment.inliers).sum()),
+        "residuals_m": quality.percentiles(lengths),
+        "chi2_per_dof": alignment.chi2_per_dof,
+        "sigma_m": float(np.sqrt(np.linalg.eigvalsh(alignment.covariance[4:, 4:])[-1])),
+        "undetermined": list(alignment.undetermined),
+    }
+
+
+def _landmarks(model: pycolmap.Reconstruction, features: dict[str, Features], kind: str) -> Landmarks:
+    landmarks = landmarks_from(
+        model, {n: f.descriptors for n, f in features.items()}, {n: f.scales for n, f in features.items()}, kind
+    )
+    if len(landmarks) < MIN_LANDMARKS:
+        raise MappingError(
+            f"only {len(landmarks)} landmarks could be triangulated",
+            remedy="Check poses and cameras, or take photos with more parallax.",
+        )
+    for point_id, xyz in zip(landmarks.ids.tolist(), landmarks.points, strict=True):
+        model.points3D[point_id].xyz = xyz
+    return landmarks
+
+
+def _write(
+    folder: Path,
+    model: pycolmap.Reconstruction,
+    landmarks: Landmarks,
+    vocabulary: Vocabulary,
+    places: np.ndarray,
+    result: dict[str, Any],
+) -> None:
+    for name in ("map", "landmarks", "places"):
+        (folder / name).mkdir()
+    model.write(folder / "map")
+    landmarks.save(folder / "landmarks")
+    vocabulary.save(folder / "places")
+    PlaceIndex.build(places).save(folder / "places")
+    write_atomic(folder / "quality.json", json.dumps(result, indent=2).encode())

@@ -1,0 +1,159 @@
+"""How good a map is: residuals, coverage, and localizing its own images with each left out in turn."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+from scipy.spatial import ConvexHull, QhullError
+
+from geometry import calibration, pose_difference, pose_error
+from perception import Features
+from retrieval import PlaceIndex, Vocabulary
+from twin.landmarks import Landmarks, refined
+from twin.localizer import Localizer
+from twin.mapping.registration import Array
+from twin.progress import Progress
+
+MAX_LEFT_OUT = 24
+PRIOR_LEFT_OUT = 8.0
+"""How many left-out images the belief 'the covariance is right' counts for."""
+MIN_SCALE, MAX_SCALE = 1.0, 25.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """Localizing map images without their own observations: names, errors (N,) and xi (N, 6) with covariances."""
+
+    images: tuple[str, ...]
+    status: tuple[str, ...]
+    errors_m: Array
+    errors_deg: Array
+    differences: Array
+    covariances: Array
+
+    def covariance_scale(self) -> float:
+        """Return by how much to widen claimed covariances so that the left-out errors fit them.
+
+        From the median squared Mahalanobis length, shrunk towards 1 as few images tell little; never below 1.
+        """
+        if len(self.differences) == 0:
+            return 1.0
+        ratio = calibration(self.differences, self.covariances).median_nees
+        n = len(self.differences)
+        shrunk = np.exp(n * np.log(max(ratio, 1e-3)) / (n + PRIOR_LEFT_OUT))
+        return float(np.clip(shrunk, MIN_SCALE, MAX_SCALE))
+
+
+def leave_out(
+    landmarks: Landmarks,
+    vocabulary: Vocabulary,
+    places: Array,
+    reconstruction: pycolmap.Reconstruction,
+    features: dict[str, Features],
+    on_progress: Progress,
+) -> LeftOut:
+    """Localize up to ``MAX_LEFT_OUT`` evenly chosen map images in the map without them.
+
+    Landmarks are triangulated anew from the other images; where poses were adjusted together, those of the others
+    still know of the image left out, so that this is a little kinder than a new photo.
+    """
+    images = [reconstruction.find_image_with_name(name) for name in landmarks.views]
+    poses, cameras = [image.cam_from_world() for image in images], [image.camera for image in images]
+    positions = np.array([image.projection_center() for image in images])
+    chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), MAX_LEFT_OUT)).round().astype(int))
+    names, status, errors, differences, covariances = [], [], [], [], []
+    for done, view in enumerate(chosen.tolist()):
+        on_progress("left-out check", done, len(chosen))
+        others = np.arange(len(images)) != view
+        without = refined(landmarks, poses, cameras, drop_view=view).without_view(view)
+        localizer = Localizer(without, vocabulary, PlaceIndex.build(places[others]), positions[others])
+        answer = localizer.localize(images[view].name, features[images[view].name], cameras[view])
+        names.append(images[view].name)
+        status.append(answer.reason or "ok")
+        if answer.status == "ok":
+            errors.append(pose_error(answer.cam_from_site, poses[view]))
+            differences.append(pose_difference(poses[view], answer.cam_from_site))
+            covariances.append(np.array(answer.covariance))
+    on_progress("left-out check", len(chosen), len(chosen))
+    table = np.array(errors).reshape(-1, 2)
+    return LeftOut(
+        images=tuple(names),
+        status=tuple(status),
+        errors_m=table[:, 0],
+        errors_deg=table[:, 1],
+        differences=np.array(differences).reshape(-1, 6),
+        covariances=np.array(covariances).reshape(-1, 6, 6),
+    )
+
+
+def report(
+    landmarks: Landmarks, reconstruction: pycolmap.Reconstruction, left_out: LeftOut, not_placed: dict[str, str]
+) -> dict[str, Any]:
+    """Return what quality.json says."""
+    residuals = _residuals_px(landmarks, reconstruction)
+    lengths = np.bincount(landmarks.landmark, minlength=len(landmarks))
+    sigma = np.sqrt(np.linalg.eigvalsh(landmarks.covariances.astype(np.float64))[:, -1])
+    localized = [s == "ok" for s in left_out.status]
+    return {
+        "images": {"placed": len(landmarks.views), "not_placed": not_placed},
+        "landmarks": {
+            "count": len(landmarks),
+            "observations": len(landmarks.landmark),
+            "track_length": {"mean": float(lengths.mean()), "histogram": np.bincount(lengths).tolist()},
+            "sigma_m": percentiles(sigma),
+        },
+        "residuals_px": percentiles(np.linalg.norm(residuals, axis=1)),
+        "coverage": _coverage(landmarks, reconstruction),
+        "left_out": {
+            "images": len(left_out.images),
+            "localized": int(sum(localized)),
+            "position_error_m": percentiles(left_out.errors_m),
+            "rotation_error_deg": percentiles(left_out.errors_deg),
+            "covariance_scale": left_out.covariance_scale(),
+            "refused": {n: s for n, s in zip(left_out.images, left_out.status, strict=True) if s != "ok"},
+        },
+    }
+
+
+def percentiles(values: NDArray[np.floating]) -> dict[str, float] | None:
+    """Return median, 90th percentile and maximum, or None for no values."""
+    if len(values) == 0:
+        return None
+    return {
+        "median": float(np.median(values)),
+        "p90": float(np.percentile(values, 90)),
+        "max": float(np.max(values)),
+    }
+
+
+def _residuals_px(landmarks: Landmarks, reconstruction: pycolmap.Reconstruction) -> Array:
+    """Return observed minus predicted (O, 2) of every observation."""
+    residuals = np.empty((len(landmarks.landmark), 2))
+    for view, name in enumerate(landmarks.views):
+        rows = slice(landmarks.view_offsets[view], landmarks.view_offsets[view + 1])
+        image = reconstruction.find_image_with_name(name)
+        in_cam = image.cam_from_world() * landmarks.points[landmarks.landmark[rows]]
+        residuals[rows] = landmarks.pixels[rows] - image.camera.img_from_cam(in_cam)
+    return residuals
+
+
+def _coverage(landmarks: Landmarks, reconstruction: pycolmap.Reconstruction) -> dict[str, Any]:
+    """Return what the map sees: its extent, the area its cameras enclose, and the images weakly tied to it."""
+    low, high = np.percentile(landmarks.points, [1, 99], axis=0)
+    centres = np.array([reconstruction.find_image_with_name(name).projection_center() for name in landmarks.views])
+    per_view = dict(zip(landmarks.views, np.diff(landmarks.view_offsets).tolist(), strict=True))
+    return {
+        "extent_m": (high - low).tolist(),
+        "camera_area_m2": _hull_area(centres[:, :2]),
+        "landmarks_per_image": percentiles(np.array(list(per_view.values()))),
+        "weak_images": {name: count for name, count in per_view.items() if count < 100},
+    }
+
+
+def _hull_area(points: Array) -> float:
+    try:
+        return float(ConvexHull(points).volume)
+    except (QhullError, ValueError):
+        return 0.0

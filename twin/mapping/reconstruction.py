@@ -1,0 +1,192 @@
+"""From verified matches to a COLMAP reconstruction, with pycolmap: triangulate, adjust with priors, or SfM from nothing."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pycolmap
+
+from geometry import MappingError, pose_from_position
+from perception import Features
+from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_M, Capture
+from twin.mapping.correspondence import PairMatches
+
+logger = logging.getLogger(__name__)
+
+MAX_REPROJECTION_ERROR_PX = 4.0
+APPROXIMATE_ROUNDS_PX = (64.0, 16.0, 4.0, 4.0)
+"""Largest reprojection error while poses go from approximate to adjusted."""
+ROBUST_LOSS_PX = 1.0
+MIN_MODEL_SIZE = 3
+
+
+def write_database(
+    path: Path, capture: Capture, features: list[Features], matches: PairMatches, *, verified: bool
+) -> None:
+    """Write a COLMAP database with cameras, images, keypoints and matches; image ids are index + 1.
+
+    Matches that are not yet ``verified`` are so by two-view geometry (RANSAC).
+    """
+    skeleton = empty_reconstruction(capture, features)
+    with pycolmap.Database.open(path) as database, pycolmap.DatabaseTransaction(database):
+        for camera in skeleton.cameras.values():
+            database.write_camera(camera, True)
+        for rig in skeleton.rigs.values():
+            database.write_rig(rig, True)
+        for frame in skeleton.frames.values():
+            database.write_frame(frame, True)
+        for image_id, image in sorted(skeleton.images.items()):
+            database.write_image(image, True)
+            database.write_keypoints(image_id, features[image_id - 1].keypoints)
+        for (a, b), indices in matches.items():
+            database.write_matches(a + 1, b + 1, indices)
+            if verified:
+                geometry = pycolmap.TwoViewGeometry()
+                geometry.config = int(pycolmap.TwoViewGeometryConfiguration.CALIBRATED)
+                geometry.inlier_matches = indices
+                database.write_two_view_geometry(a + 1, b + 1, geometry)
+    if not verified:
+        options = pycolmap.TwoViewGeometryOptions()
+        options.ransac.random_seed = 0
+        pycolmap.geometric_verification(path, two_view_geometry_options=options)
+
+
+def empty_reconstruction(
+    capture: Capture, features: list[Features], poses: dict[int, pycolmap.Rigid3d] | None = None
+) -> pycolmap.Reconstruction:
+    """Return a reconstruction without points; images whose index is in ``poses`` are registered there."""
+    reconstruction = pycolmap.Reconstruction()
+    for camera_id in sorted(set(capture.camera_of)):
+        reconstruction.add_camera_with_trivial_rig(capture.cameras[camera_id])
+    for index, name in enumerate(capture.names):
+        image = pycolmap.Image(
+            name=name,
+            image_id=index + 1,
+            camera_id=capture.camera_of[index],
+            keypoints=features[index].keypoints.astype(np.float64),
+        )
+        pose = (poses or {}).get(index)
+        if pose is None:
+            reconstruction.add_image_with_trivial_frame(image)
+        else:
+            reconstruction.add_image_with_trivial_frame(image, pose)
+    return reconstruction
+
+
+def prior_poses(capture: Capture) -> dict[int, pycolmap.Rigid3d]:
+    """Return cam_from_site of every image whose prior has a position and an orientation, by index."""
+    priors = capture.priors
+    if priors is None:
+        return {}
+    full = np.isfinite(priors.positions).all(axis=1) & np.isfinite(priors.quats_xyzw).all(axis=1)
+    return {int(i): pose_from_position(priors.positions[i], priors.quats_xyzw[i]) for i in np.flatnonzero(full)}
+
+
+def triangulate(
+    start: pycolmap.Reconstruction, database: Path, folder: Path, output: Path, max_error_px: float = MAX_REPROJECTION_ERROR_PX
+) -> pycolmap.Reconstruction:
+    """Triangulate the matches of a database at the poses of ``start``, which stay as they are."""
+    options = pycolmap.IncrementalPipelineOptions()
+    options.extract_colors = False
+    options.mapper.filter_max_reproj_error = max_error_px
+    triangulation = options.triangulation
+    triangulation.ignore_two_view_tracks = False
+    triangulation.complete_max_reproj_error = triangulation.merge_max_reproj_error = max_error_px
+    triangulation.random_seed = 0
+    output.mkdir(exist_ok=True)
+    return pycolmap.triangulate_points(start, database, folder, output, True, options)
+
+
+def structure_from_motion(
+    capture: Capture, database: Path, output: Path, cancellation: pycolmap.CancellationToken | None = None
+) -> pycolmap.Reconstruction:
+    """Run COLMAP's incremental SfM and return the largest model, in its own frame.
+
+    Raises ``MappingError`` where no model forms.
+    """
+    options = pycolmap.IncrementalPipelineOptions()
+    options.extract_colors = False
+    options.min_model_size = MIN_MODEL_SIZE
+    options.random_seed = 0
+    options.constant_cameras = set(capture.given_cameras)
+    options.triangulation.ignore_two_view_tracks = False
+    output.mkdir(exist_ok=True)
+    models = pycolmap.incremental_mapping(database, capture.folder, output, options, cancellation_token=cancellation)
+    if not models:
+        raise MappingError(
+            "no two images share enough structure to start a map",
+            where=str(capture.folder),
+            remedy="Take more photos with about 70 % overlap, moving sideways rather than turning on the spot.",
+        )
+    best = max(models.values(), key=lambda model: model.num_reg_images())
+    if len(models) > 1:
+        sizes = sorted((m.num_reg_images() for m in models.values()), reverse=True)
+        logger.warning("the photos fall into %d parts of %s images; only the largest is kept", len(models), sizes)
+    adjust(best, capture.given_cameras)
+    return best
+
+
+def adjust_at_priors(
+    capture: Capture, features: list[Features], database: Path, output: Path
+) -> pycolmap.Reconstruction:
+    """Start at approximate full poses: triangulate generously, adjust with the position priors, tighten, repeat."""
+    reconstruction = empty_reconstruction(capture, features, prior_poses(capture))
+    for max_error_px in APPROXIMATE_ROUNDS_PX:
+        reconstruction = triangulate(reconstruction, database, capture.folder, output, max_error_px)
+        adjust_with_priors(reconstruction, capture)
+    return reconstruction
+
+
+def adjust(reconstruction: pycolmap.Reconstruction, given_cameras: Iterable[int]) -> None:
+    """Bundle-adjust with a robust loss, in the reconstruction's own gauge."""
+    config = _config(reconstruction, given_cameras)
+    config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
+    pycolmap.create_default_bundle_adjuster(_adjustment_options(), config, reconstruction).solve()
+    reconstruction.update_point_3d_errors()
+
+
+def adjust_with_priors(reconstruction: pycolmap.Reconstruction, capture: Capture) -> None:
+    """Bundle-adjust with the capture's position priors, each weighted by its sigma."""
+    priors = capture.priors
+    assert priors is not None
+    pose_priors = []
+    for image_id, image in reconstruction.images.items():
+        position, sigma = priors.positions[image_id - 1], priors.sigma_m[image_id - 1]
+        if not image.has_pose or not np.isfinite(position).all():
+            continue
+        sigma = DEFAULT_PRIOR_SIGMA_M if np.isnan(sigma) else max(sigma, 1e-4)
+        pose_priors.append(
+            pycolmap.PosePrior(
+                pose_prior_id=image_id,
+                corr_data_id=image.data_id,
+                position=position,
+                position_covariance=sigma**2 * np.eye(3),
+                coordinate_system=pycolmap.PosePriorCoordinateSystem.CARTESIAN,
+            )
+        )
+    prior_options = pycolmap.PosePriorBundleAdjustmentOptions()
+    prior_options.ceres.prior_position_loss_function_type = pycolmap.LossFunctionType.CAUCHY
+    config = _config(reconstruction, capture.given_cameras)
+    pycolmap.create_pose_prior_bundle_adjuster(
+        _adjustment_options(), prior_options, config, pose_priors, reconstruction
+    ).solve()
+    reconstruction.update_point_3d_errors()
+
+
+def _adjustment_options() -> pycolmap.BundleAdjustmentOptions:
+    options = pycolmap.BundleAdjustmentOptions()
+    options.print_summary = False
+    options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
+    options.ceres.loss_function_scale = ROBUST_LOSS_PX
+    return options
+
+
+def _config(reconstruction: pycolmap.Reconstruction, given_cameras: Iterable[int]) -> pycolmap.BundleAdjustmentConfig:
+    config = pycolmap.BundleAdjustmentConfig()
+    for image_id in reconstruction.reg_image_ids():
+        config.add_image(image_id)
+    for camera_id in given_cameras:
+        if reconstruction.exists_camera(camera_id):
+            config.set_constant_cam_intrinsics(camera_id)
+    return config

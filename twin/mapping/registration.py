@@ -1,0 +1,175 @@
+"""Tying a map to the site: position priors, control points with marks and AprilTags, all in one alignment."""
+
+import logging
+from dataclasses import dataclass, field
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+
+from geometry import (
+    Alignment,
+    ControlPoints,
+    DegenerateError,
+    InputError,
+    Marks,
+    TagSpecs,
+    align_points,
+    nearest_known,
+    position_of,
+    scale_from_tags,
+    tag_corners,
+    triangulate_marks,
+)
+from perception import detect_tags, read_image
+from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_M, Capture
+
+logger = logging.getLogger(__name__)
+
+Array = NDArray[np.float64]
+
+MARK_SIGMA_PX = 0.5
+TAG_CORNER_SIGMA_PX = 0.3
+DEFAULT_TAG_SIGMA_M = 0.005
+
+
+@dataclass
+class TiePoints:
+    """Points known in the map and in the site: names, positions in both, sigma in site, covariance in the map."""
+
+    names: list[str] = field(default_factory=list)
+    in_map: list[Array] = field(default_factory=list)
+    in_site: list[Array] = field(default_factory=list)
+    sigma_m: list[float] = field(default_factory=list)
+    map_covariances: list[Array] = field(default_factory=list)
+
+    def add(self, name: str, in_map: Array, in_site: Array, sigma_m: float, map_covariance: Array) -> None:
+        """Append one point."""
+        self.names.append(name)
+        self.in_map.append(in_map)
+        self.in_site.append(in_site)
+        self.sigma_m.append(sigma_m)
+        self.map_covariances.append(map_covariance)
+
+    def align(self, rng: np.random.Generator) -> Alignment:
+        """Return the alignment of all points. Raises as ``geometry.align_points``."""
+        return align_points(
+            np.array(self.in_map).reshape(-1, 3),
+            np.array(self.in_site).reshape(-1, 3),
+            np.array(self.sigma_m),
+            rng=rng,
+            map_covariances=np.array(self.map_covariances).reshape(-1, 3, 3),
+        )
+
+
+def add_position_priors(points: TiePoints, reconstruction: pycolmap.Reconstruction, capture: Capture) -> None:
+    """Add the camera centres whose images have a position prior."""
+    if capture.priors is None:
+        return
+    for index, image in _registered(reconstruction, capture).items():
+        position, sigma = capture.priors.positions[index], capture.priors.sigma_m[index]
+        if np.isfinite(position).all():
+            sigma = DEFAULT_PRIOR_SIGMA_M if np.isnan(sigma) else float(sigma)
+            points.add(image.name, position_of(image.cam_from_world()), position, sigma, np.zeros((3, 3)))
+
+
+def add_control(
+    points: TiePoints,
+    reconstruction: pycolmap.Reconstruction,
+    capture: Capture,
+    control: ControlPoints,
+    marks: Marks,
+    rng: np.random.Generator,
+) -> None:
+    """Add the control points marked in two or more registered images; the others are logged by name.
+
+    Raises ``InputError`` for a mark of an unknown control point or image.
+    """
+    for name, known in ((n, control.names) for n in marks.names):
+        if name not in known:
+            raise InputError(f"mark of an unknown control point '{name}'", remedy=nearest_known(name, known))
+    known_images = set(capture.names) | set(capture.refused)
+    for name in marks.images:
+        if name not in known_images:
+            raise InputError(f"mark in an unknown image '{name}'", remedy=nearest_known(name, known_images))
+    by_name = {image.name: image for image in _registered(reconstruction, capture).values()}
+    for row, name in enumerate(control.names):
+        seen = [m for m, (n, image) in enumerate(zip(marks.names, marks.images, strict=True)) if n == name and image in by_name]
+        images = [by_name[marks.images[m]] for m in seen]
+        try:
+            in_map, covariance = _triangulate(marks.pixels[seen], images, MARK_SIGMA_PX, rng)
+        except DegenerateError as error:
+            logger.warning("control point %s is not used: %s", name, error)
+            continue
+        points.add(name, in_map, control.positions[row], float(control.sigma_m[row]), covariance)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagSightings:
+    """Corners (4, 3) in the map and covariances (4, 3, 3) of the listed tags that were triangulated, by row of tags.csv."""
+
+    rows: list[int]
+    corners: Array
+    covariances: Array
+
+
+def sight_tags(
+    reconstruction: pycolmap.Reconstruction, capture: Capture, tags: TagSpecs, rng: np.random.Generator
+) -> TagSightings:
+    """Detect the listed tags in all registered images and triangulate their corners."""
+    seen: dict[tuple[str, int], list[tuple[pycolmap.Image, Array]]] = {}
+    for index, image in _registered(reconstruction, capture).items():
+        gray = read_image(capture.path(index), name=image.name).gray
+        for family in sorted(set(tags.families)):
+            found = detect_tags(gray, family)
+            for tag_id, corners in zip(found.ids, found.corners, strict=True):
+                seen.setdefault((family, int(tag_id)), []).append((image, np.asarray(corners, dtype=np.float64)))
+    rows, all_corners, all_covariances = [], [], []
+    for row, key in enumerate(zip(tags.families, tags.ids.tolist(), strict=True)):
+        views = seen.get(key, [])
+        try:
+            fits = [
+                _triangulate(np.array([c[k] for _, c in views]), [i for i, _ in views], TAG_CORNER_SIGMA_PX, rng)
+                for k in range(4)
+            ]
+        except DegenerateError as error:
+            logger.warning("tag %s %d is not used: %s", *key, error)
+            continue
+        rows.append(row)
+        all_corners.append(np.array([corner for corner, _ in fits]))
+        all_covariances.append(np.array([covariance for _, covariance in fits]))
+    return TagSightings(
+        rows=rows,
+        corners=np.array(all_corners).reshape(-1, 4, 3),
+        covariances=np.array(all_covariances).reshape(-1, 4, 3, 3),
+    )
+
+
+def add_tags(points: TiePoints, sightings: TagSightings, tags: TagSpecs) -> None:
+    """Add the corners of the tags whose pose in site is known."""
+    for k, row in enumerate(sightings.rows):
+        if not np.isfinite(tags.positions[row]).all():
+            continue
+        corners = tag_corners(tags.size_m[[row]], tags.positions[[row]], tags.quats_xyzw[[row]])[0]
+        sigma = DEFAULT_TAG_SIGMA_M if np.isnan(tags.sigma_m[row]) else float(tags.sigma_m[row])
+        for corner in range(4):
+            name = f"{tags.families[row]} {tags.ids[row]} corner {corner}"
+            points.add(name, sightings.corners[k, corner], corners[corner], sigma, sightings.covariances[k, corner])
+
+
+def scale_by_tags(sightings: TagSightings, tags: TagSpecs) -> tuple[float, float]:
+    """Return (metres a map unit, sigma) from tag sizes alone, for tags without a known pose."""
+    return scale_from_tags(sightings.corners, tags.size_m[sightings.rows], sightings.covariances)
+
+
+def _triangulate(pixels: Array, images: list[pycolmap.Image], sigma_px: float, rng: np.random.Generator) -> tuple[Array, Array]:
+    if len(images) < 2:
+        raise DegenerateError(f"seen in {len(images)} registered images, two are needed")
+    poses, cameras = [image.cam_from_world() for image in images], [image.camera for image in images]
+    return triangulate_marks(pixels, poses, cameras, sigma_px, rng=rng)
+
+
+def _registered(reconstruction: pycolmap.Reconstruction, capture: Capture) -> dict[int, pycolmap.Image]:
+    """Return the registered images by their index in the capture."""
+    index_of = {name: index for index, name in enumerate(capture.names)}
+    return {index_of[image.name]: image for image in reconstruction.images.values() if image.has_pose}

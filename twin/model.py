@@ -1,0 +1,88 @@
+"""A twin in memory: the map, its landmarks and places, what is known of the lenses, and how to open one."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+
+from geometry import TwinDamagedError, position_of
+from perception import Extractor, make_extractor
+from retrieval import PlaceIndex, Vocabulary
+from twin.landmarks import Landmarks
+from twin.localizer import Localizer, LocalizerOptions
+from twin.store import Manifest, problems, read_manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Twin:
+    """An opened twin. ``folder`` is where it lies; arrays may be memory-mapped from there."""
+
+    folder: Path
+    manifest: Manifest
+    landmarks: Landmarks
+    vocabulary: Vocabulary
+    places: PlaceIndex
+
+    @classmethod
+    def open(cls, folder: Path, *, verify: bool = False) -> "Twin":
+        """Open a twin; ``verify`` compares every checksum first, which reads it all.
+
+        Raises ``TwinError`` and its kinds with what is wrong and what to do.
+        """
+        manifest = read_manifest(folder)
+        wrong = problems(folder) if verify else []
+        if wrong:
+            raise TwinDamagedError("; ".join(wrong[:5]), where=str(folder), remedy="Restore it or map again.")
+        return cls(
+            folder=folder,
+            manifest=manifest,
+            landmarks=Landmarks.load(folder / "landmarks"),
+            vocabulary=Vocabulary.load(folder / "places"),
+            places=PlaceIndex.load(folder / "places"),
+        )
+
+    @cached_property
+    def reconstruction(self) -> pycolmap.Reconstruction:
+        """The COLMAP model in site. Raises ``TwinDamagedError`` where it can't be read."""
+        try:
+            return pycolmap.Reconstruction(self.folder / "map")
+        except (ValueError, RuntimeError) as error:
+            raise TwinDamagedError(f"unreadable ({error})", where=str(self.folder / "map")) from error
+
+    @cached_property
+    def view_poses(self) -> dict[str, pycolmap.Rigid3d]:
+        """cam_from_site of every map image, by name."""
+        return {image.name: image.cam_from_world() for image in self.reconstruction.images.values() if image.has_pose}
+
+    @property
+    def view_positions(self) -> NDArray[np.float64]:
+        """Camera centres (V, 3) in site of the views of ``landmarks``, in their order."""
+        return np.array([position_of(self.view_poses[name]) for name in self.landmarks.views]).reshape(-1, 3)
+
+    def extractor(self) -> Extractor:
+        """Return the extractor that the map's features were made with."""
+        return make_extractor(self.manifest.features["extractor"], **self.manifest.features["options"])
+
+    def localizer(self, options: LocalizerOptions | None = None) -> Localizer:
+        """Return a localizer for this twin; building it once serves many queries."""
+        frame = self.manifest.frame
+        return Localizer(
+            self.landmarks,
+            self.vocabulary,
+            self.places,
+            self.view_positions,
+            covariance_scale=float(self.manifest.mapping.get("covariance_scale", 1.0)),
+            frame_covariance=None if frame.covariance is None else np.array(frame.covariance),
+            frame_centroid=None if frame.centroid is None else np.array(frame.centroid),
+            options=options,
+        )
+
+    def camera_like(self, lens: str) -> pycolmap.Camera | None:
+        """Return the map's refined camera of a lens that EXIF describes alike, if there is one."""
+        for camera_id, known in self.manifest.lenses.items():
+            if known == lens and self.reconstruction.exists_camera(camera_id):
+                return self.reconstruction.camera(camera_id)
+        return None

@@ -1,0 +1,65 @@
+"""Localizing photo files: reading, choosing the camera, and turning what is wrong with one photo into its refusal."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pycolmap
+
+from geometry import CameraRule, ImageError, InputError, camera_for, camera_from_exif, check_size
+from perception import Extractor, read_image
+from twin.localization import Localization, refusal
+from twin.localizer import Localizer
+from twin.mapping.capture import lens_key
+from twin.model import Twin
+
+
+def localize_images(
+    twin: Twin, images: Iterable[tuple[str, Path]], rules: Sequence[CameraRule] = (), *, localizer: Localizer | None = None
+) -> Iterator[Localization]:
+    """Yield the answer for each (name, file); a file that can't be used is refused by name and the rest goes on.
+
+    The camera is that of the first rule that matches the name, else the map's camera of the same lens by EXIF, else
+    what EXIF says. ``seconds`` counts reading and features too. Raises ``InputError`` for a name given twice.
+    """
+    localizer = localizer or twin.localizer()
+    extractor = twin.extractor()
+    seen: set[str] = set()
+    for name, path in images:
+        if name in seen:
+            raise InputError(f"the image '{name}' is given twice", remedy="Give every image once.")
+        seen.add(name)
+        yield localize_image(twin, localizer, extractor, name, path, rules)
+
+
+def localize_image(
+    twin: Twin, localizer: Localizer, extractor: Extractor, name: str, path: Path, rules: Sequence[CameraRule]
+) -> Localization:
+    """Return the answer for one photo file; what is wrong with the file becomes the reason of a refusal."""
+    start = time.perf_counter()
+    try:
+        picture = read_image(path, name=name)
+        camera = query_camera(twin, name, path, rules)
+        check_size(camera, picture.size, where=name)
+    except (ImageError, InputError) as error:
+        return refusal(name, f"{error.what}. {error.remedy or ''}".strip(), seconds=time.perf_counter() - start)
+    answer = localizer.localize(name, extractor.extract(picture.gray), camera)
+    return answer.model_copy(update={"seconds": round(time.perf_counter() - start, 4)})
+
+
+def query_camera(twin: Twin, name: str, path: Path, rules: Sequence[CameraRule]) -> pycolmap.Camera:
+    """Return the camera to assume for a photo. Raises ``InputError`` where no focal length is known."""
+    given = camera_for(name, rules)
+    if given is not None:
+        return given
+    from_exif, has_focal = camera_from_exif(path)
+    known = twin.camera_like(lens_key(from_exif))
+    if known is not None:
+        return known
+    if not has_focal:
+        raise InputError(
+            "its focal length is unknown: no EXIF, and no camera of this size in the map",
+            where=name,
+            remedy="Give --cameras.",
+        )
+    return from_exif
