@@ -81,8 +81,6 @@ class Twin:
         )
 
     def camera_like(self, lens: str) -> pycolmap.Camera | None:
-        """Return the map's refined camera of a lens that EXIF describes alike, if there is one."""
-        for camera_id, known in self.manifest.lenses.items():
-            if known == lens and self.reconstruction.exists_camera(camera_id):
-                return self.reconstruction.camera(camera_id)
-        return None
+        """Return the map's camera of a lens that EXIF describes alike, if there is exactly one."""
+        alike = [i for i, known in self.manifest.lenses.items() if known == lens and self.reconstruction.exists_camera(i)]
+        return self.reconstruction.camera(alike[0]) if len(alike) == 1 else None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pycolmap
 
 from geometry import CameraRule, ImageError, InputError, camera_for, camera_from_exif, check_size
-from perception import Extractor, read_image
+from perception import Extractor, list_images, read_image
 from twin.localization import Localization, refusal
 from twin.localizer import Localizer
 from twin.mapping.capture import lens_key
@@ -63,3 +63,14 @@ def query_camera(twin: Twin, name: str, path: Path, rules: Sequence[CameraRule])
             remedy="Give --cameras.",
         )
     return from_exif
+
+
+def name_images(paths: Iterable[Path]) -> list[tuple[str, Path]]:
+    """Return (name, file) of photos given as files or folders; in a folder the name is the path within it."""
+    named: list[tuple[str, Path]] = []
+    for path in paths:
+        if path.is_dir():
+            named += [(name, path / name) for name in list_images(path)]
+        else:
+            named.append((path.name, path))
+    return named

@@ -43,8 +43,7 @@ def test_walk_stays_clear_and_successive_views_overlap(small_court: Place, camer
     axes = np.array([view.cam_from_site.rotation.matrix()[2] for view in views])
     for loop in (slice(0, 20), slice(20, 40)):
         turn = np.degrees(np.arccos(np.einsum("nk,nk->n", axes[loop][:-1], axes[loop][1:])))
-        print('TURN', np.median(turn))
-        assert np.median(turn) < 30  # the view is 67 degrees wide; measured MEASURE_TURN
+        assert np.median(turn) < 30  # the view is 67 degrees wide; measured 23 and 19
         assert np.linalg.norm(np.diff(positions[loop], axis=0), axis=1).max() < 4
 
 
@@ -83,8 +82,7 @@ def test_most_views_of_the_court_are_rich_in_keypoints(small_court: Place) -> No
         assert shot.image.dtype == np.uint8
         assert shot.depth.shape == shot.image.shape[:2]
         seen.append(len(sift.detect(cv2.cvtColor(shot.image, cv2.COLOR_RGB2GRAY), None)))
-    print('SIFT', seen)
-    assert np.median(seen) > 800  # measured MEASURE_SIFT at 96 texels a metre; 1900 at the default 256
+    assert np.median(seen) > 1500  # measured 2300
     assert progress[-1] == (6, 6)
 
 

@@ -10,6 +10,7 @@ from geometry.frames import pixels_from_opencv, skew, transform_points
 from scenes import Place, Scene, Surface, Texture, build_scene, look, render, wall
 from scenes.colour import bytes_from_linear
 from scenes.renderer import NO_SURFACE, camera_rays, cast_depth
+from tests.scenes.conftest import flat_light
 
 CAMERAS = {
     "PINHOLE": [110.0, 112.0, 80.3, 59.1],
@@ -57,8 +58,6 @@ def test_supersampling_is_centred_on_the_pixel(plain_wall: tuple[Scene, Surface]
 def test_a_fine_pattern_far_away_turns_grey_instead_of_aliasing() -> None:
     checks = (np.indices((1000, 1000)).sum(axis=0) % 2).astype(np.float32)[..., None].repeat(3, axis=-1)
     plain = wall("w", (-5.0, 5.0), (5.0, 5.0), (-5.0, 5.0), 0)
-    from tests.scenes.conftest import flat_light
-
     scene = build_scene([plain], [Texture(image=checks, px_per_m=100.0)], flat_light())
     camera = pycolmap.Camera(model="PINHOLE", width=96, height=96, params=[60.0, 60.0, 48.0, 48.0])
     image = render(scene, camera, look((0.02, 0.1, 0.03), np.pi / 2)).image
@@ -94,10 +93,9 @@ def test_depth_and_poses_carry_one_view_onto_another(small_court: Place, camera:
     difference, shifted = (
         np.abs(picture.astype(float) - a.image)[visible].mean(axis=1) for picture in (seen, np.roll(seen, 2, axis=1))
     )
-    print('VIS', visible.mean(), np.median(difference), np.median(difference)/np.median(shifted))
-    assert visible.mean() > 0.7  # measured MEASURE_VISIBLE
-    assert np.median(difference) < 5.0  # measured MEASURE_WARP levels of 255
-    assert np.median(difference) < 0.6 * np.median(shifted)  # two pixels off; measured MEASURE_RATIO
+    assert visible.mean() > 0.65  # measured 0.73
+    assert np.median(difference) < 3.0  # measured 1.3 levels of 255
+    assert np.median(difference) < 0.4 * np.median(shifted)  # two pixels off; measured 0.21
 
 
 def test_sift_matches_obey_the_true_epipolar_geometry(small_court: Place, camera: pycolmap.Camera) -> None:
@@ -116,9 +114,8 @@ def test_sift_matches_obey_the_true_epipolar_geometry(small_court: Place, camera
     distance_px = (
         camera.params[0] * np.abs(np.einsum("nk,nk->n", lines, rays[1])) / np.linalg.norm(lines[:, :2], axis=1)
     )
-    print('EPI', len(good), np.median(distance_px), np.mean(distance_px<1))
-    assert len(good) > 200  # measured MEASURE_MATCHES
-    assert np.median(distance_px) < 0.3  # measured MEASURE_EPI px
+    assert len(good) > 200  # measured 479
+    assert np.median(distance_px) < 0.15  # measured 0.09 px
 
 
 @pytest.mark.parametrize("samples", [0, 9])

@@ -1,0 +1,5 @@
+"""Making a twin from photos; start reading at pipeline.py."""
+
+from twin.mapping.pipeline import MapInputs, MapOptions, map_images
+
+__all__ = ["MapInputs", "MapOptions", "map_images"]

@@ -181,7 +181,7 @@ class _CameraRegistry:
             camera_id = self._ids[key] = len(self._ids) + 1
             camera.camera_id = camera_id
             self.cameras[camera_id] = camera
-            self.lenses[camera_id] = lens_key(camera)
+            self.lenses[camera_id] = lens_key(from_exif)
             if given is not None:
                 self.given.add(camera_id)
         return self._ids[key]
@@ -189,4 +189,4 @@ class _CameraRegistry:
 
 def lens_key(camera: pycolmap.Camera) -> str:
     """Describe a lens as EXIF tells it, before any refinement; equal for photos of one lens at one zoom."""
-    return f"{camera.width}x{camera.height} {camera.focal_length:.2f}px"
+    return f"{camera.width}x{camera.height} {camera.mean_focal_length():.2f}px"

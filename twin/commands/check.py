@@ -1,0 +1,33 @@
+"""tiepoint check: is a twin whole, and how good is it."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command("check")
+@click.argument("twin", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print a result for a program to read.")
+def command(twin: Path, as_json: bool) -> None:
+    """Verify every checksum of a TWIN, open it, and say how good it is.
+
+    Example: tiepoint check my-garage
+    """
+    from geometry import TwinDamagedError
+    from twin.cli import echo_json
+    from twin.model import Twin
+
+    opened = Twin.open(twin, verify=True)
+    views = len(opened.view_poses)
+    if views != len(opened.landmarks.views):
+        raise TwinDamagedError(f"map has {views} images, landmarks {len(opened.landmarks.views)}", where=str(twin))
+    quality = json.loads((twin / "quality.json").read_text("utf-8"))
+    if as_json:
+        echo_json({"sound": True, "manifest": opened.manifest.model_dump(), "quality": quality})
+        return
+    click.echo(f"{twin}: sound. {views} images, {len(opened.landmarks)} landmarks, format {opened.manifest.format}")
+    frame = opened.manifest.frame
+    click.echo(f"  frame: {', '.join(frame.aligned_by) or 'its own, unit arbitrary'}")
+    for note in frame.undetermined:
+        click.echo(f"  undetermined: {note}")

@@ -1,0 +1,49 @@
+"""tiepoint evaluate: results against truth."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group("evaluate")
+def command() -> None:
+    """Judge a result file by its truth."""
+
+
+@command.command("localization")
+@click.argument("result", type=FILE)
+@click.argument("truth", type=FILE)
+@click.option("--truth-sigma", default=0.0, metavar="M", help="Standard deviation of the truth itself, metres a coordinate.")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures for a program to read.")
+def localization(result: Path, truth: Path, truth_sigma: float, as_json: bool) -> None:
+    """Judge localizations.jsonl by a poses.csv of true poses.
+
+    Example: tiepoint evaluate localization localizations.jsonl truth/queries.csv
+    """
+    from twin import evaluate_localization
+    from twin.cli import echo_json
+
+    figures = evaluate_localization(result, truth, truth_sigma_m=truth_sigma)
+    if as_json:
+        echo_json(figures)
+        return
+    for line in _lines(figures):
+        click.echo(line)
+
+
+def _lines(figures: dict[str, Any]) -> list[str]:
+    lines = [f"{figures['localized']} of {figures['queries']} localized, {figures['refused']} refused"]
+    position, rotation = figures["position_error_m"], figures["rotation_error_deg"]
+    if position:
+        lines.append("           " + "".join(f"{name:>10}" for name in position))
+        lines.append("error mm   " + "".join(f"{value * 1000:10.2f}" for value in position.values()))
+        lines.append("error deg  " + "".join(f"{value:10.4f}" for value in rotation.values()))
+    lines += [f"recall at {bound:<14} {share:7.1%}" for bound, share in figures["recall"].items()]
+    lines.append(f"wrong but confident      {figures['wrong_but_confident']}")
+    if figures["covariance"]:
+        coverage = figures["covariance"]["position"]["coverage"]
+        lines.append("truth inside the claimed ellipsoid: " + ", ".join(f"{p}: {s:.0%}" for p, s in coverage.items()))
+    return lines

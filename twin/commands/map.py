@@ -1,0 +1,64 @@
+"""tiepoint map: from photos to a twin."""
+
+from pathlib import Path
+
+import click
+
+from twin.cli import echo_json
+from twin.commands.progress import StageBars
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command("map")
+@click.argument("images", type=FOLDER)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The twin to write; an old one is replaced.")
+@click.option("--cameras", type=FILE, help="cameras.csv: lenses, kept fixed. Without it they come from EXIF.")
+@click.option("--poses", type=FILE, help="poses.csv: known poses (sigmas 0) or priors.")
+@click.option("--control", type=FILE, help="control.csv: surveyed points, with --marks.")
+@click.option("--marks", type=FILE, help="marks.csv: where the control points are seen.")
+@click.option("--tags", type=FILE, help="tags.csv: AprilTags with sizes, and poses where known.")
+@click.option("--refine-lens", is_flag=True, help="Adjust the lenses of --cameras too.")
+@click.option("--features", default="sift", show_default=True, help="Local features: sift, sift-colmap or xfeat.")
+@click.option("--matcher", default="mutual-ratio", show_default=True, help="Feature matcher: mutual-ratio or adalam.")
+@click.option("--json", "as_json", is_flag=True, help="Print quality.json.")
+def command(
+    images: Path,
+    out: Path,
+    cameras: Path | None,
+    poses: Path | None,
+    control: Path | None,
+    marks: Path | None,
+    tags: Path | None,
+    refine_lens: bool,
+    features: str,
+    matcher: str,
+    as_json: bool,
+) -> None:
+    """Build a twin from the photos in the folder IMAGES.
+
+    Example: tiepoint map photos/ --out my-garage --poses poses.csv
+    """
+    from twin import MapInputs, MapOptions, map_images
+
+    if (control is None) != (marks is None):
+        raise click.UsageError("--control and --marks belong together.")
+    inputs = MapInputs(images=images, cameras=cameras, poses=poses, control=control, marks=marks, tags=tags)
+    options = MapOptions(refine_lens=refine_lens, extractor=features, matcher=matcher)
+    bars = StageBars()
+    try:
+        quality = map_images(inputs, out, options, bars)
+    finally:
+        bars.close()
+    if as_json:
+        echo_json(quality)
+        return
+    placed, missing = quality["images"]["placed"], quality["images"]["not_placed"]
+    click.echo(f"{out}: {placed} images placed, {quality['landmarks']['count']} landmarks")
+    for name, reason in missing.items():
+        click.echo(f"  not placed: {name}: {reason}")
+    left_out = quality["left_out"]
+    click.echo(f"  of {left_out['images']} images left out in turn, {left_out['localized']} were localized", nl=False)
+    error = left_out["position_error_m"]
+    click.echo(f" (median {error['median'] * 1000:.1f} mm, worst {error['max'] * 1000:.1f} mm)" if error else "")
