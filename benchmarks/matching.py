@@ -38,6 +38,7 @@ MATCHERS: dict[str, Callable[[], Matcher]] = {
 }
 EXTRACTORS = ("sift", "sift-colmap", "xfeat")
 RIGHT_WITHIN_PX = 2.0
+MAX_FEATURES = 4096
 REPEATS = 3
 
 
@@ -107,7 +108,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = []
     for kind in EXTRACTORS:
-        extractor = make_extractor(kind)
+        extractor = make_extractor(kind, max_features=MAX_FEATURES)
         for scene, pairs in PAIRS.items():
             for pair in pairs:
                 rows += measure_pair(extractor, arguments.data, scene, pair)
@@ -117,7 +118,7 @@ def main() -> None:
         print(" | ".join(str(value) for value in row.values()))
     machine = {"cpu": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps({"machine": machine, "repeats": REPEATS, "rows": rows}, indent=1) + "\n")
+    arguments.out.write_text(json.dumps({"machine": machine, "repeats": REPEATS, "max_features": MAX_FEATURES, "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -21,15 +21,16 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 MIN_MATCHES = 4
-CAUCHY_WIDTH = 2.385
-"""In sigmas: 95 % efficient for Gaussian noise (Holland & Welsch 1977)."""
+CAUCHY_WIDTH = 2.55
+"""In sigmas: 95 % efficient for Gaussian noise in two dimensions (it is 2.385 in one: Holland & Welsch 1977)."""
 GATE = float(stats.chi2.ppf(0.999, 2))
 """Squared whitened residual, in units of the noise scale, above which a match is no inlier."""
 MAX_CONDITION = 1e12
 MAX_ITERATIONS = 30
-STEP_TOLERANCE = 1e-10
-PRIOR_MATCHES = 10.0
-"""How many matches the prior belief 'the claimed pixel sigmas are right' counts for in the noise scale."""
+STEP_TOLERANCE = 1e-8
+"""In radians and metres."""
+PRIOR_DOF = 1.0
+"""Degrees of freedom that the belief 'the claimed sigmas are right' counts for; a match has two, the pose takes six."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +88,9 @@ def refine_pose(
     """Refine a pose on matches that are mostly right, by iteratively reweighted Gauss-Newton with a Cauchy loss.
 
     ``pixels`` (N, 2), ``points_in_site`` (N, 3) metres, ``sigma_px`` (N,) of the keypoints, ``point_covariances``
-    (N, 3, 3) in site or None for points known exactly. The covariance is that of an M-estimator (Huber 1981, 7.6),
-    scaled by the noise seen. Raises ``DegenerateError`` when the matches do not determine the six parameters.
+    (N, 3, 3) in site or None for points known exactly. The covariance is that of an M-estimator, scaled by the noise
+    seen, so that wrong sigmas do not make it wrong. Raises ``DegenerateError`` when the matches do not determine the
+    six parameters, or when fewer than four project.
     """
     pose = cam_from_site
     for _ in range(MAX_ITERATIONS):
@@ -101,12 +103,12 @@ def refine_pose(
             break
     jacobian, residuals = _whiten(pose, pixels, points_in_site, camera, sigma_px, point_covariances)
     scale = _noise_scale(residuals)
-    squared = (residuals**2).sum(axis=1) / scale**2
-    inliers = squared < GATE
-    covariance = _covariance(jacobian[inliers], residuals[inliers], scale)
-    raw = _residuals_px(pose, pixels, points_in_site, camera)
     return PoseEstimate(
-        cam_from_site=pose, covariance=covariance, inliers=inliers, residuals_px=raw, noise_scale=scale
+        cam_from_site=pose,
+        covariance=_covariance(jacobian, residuals, scale),
+        inliers=(residuals**2).sum(axis=1) < GATE * scale**2,
+        residuals_px=_residuals_px(pose, pixels, points_in_site, camera),
+        noise_scale=scale,
     )
 
 
@@ -146,6 +148,8 @@ def _whiten(
     """
     points_in_cam = transform_points(pose, points)
     predicted, by_point, valid = projection_jacobian(camera, points_in_cam)
+    if np.count_nonzero(valid) < MIN_MATCHES:
+        raise DegenerateError(f"only {np.count_nonzero(valid)} points project into the image, {MIN_MATCHES} are needed")
     noise = np.eye(2) * (sigma_px**2)[:, None, None]
     if point_covariances is not None:
         by_site = by_point @ pose.rotation.matrix()
@@ -160,15 +164,18 @@ def _whiten(
 
 
 def _noise_scale(residuals: Array) -> float:
-    """Return the robust size of whitened residuals (N, 2), 1 where the claimed sigmas are right.
+    """Return the robust size of whitened residuals (N, 2), about 1 where the claimed sigmas are right.
 
-    The median squared length of a unit 2D Gaussian is 2 ln 2; few matches are shrunk towards 1.
+    The median squared length of a unit 2D Gaussian is 2 ln 2.
     """
     squared = (residuals**2).sum(axis=1)
-    finite = squared[np.isfinite(squared)]
-    observed = np.median(finite) / (2.0 * np.log(2.0)) if len(finite) else 1.0
-    n = max(len(finite) - 3.0, 0.0)
-    return float(np.sqrt((n * observed + PRIOR_MATCHES) / (n + PRIOR_MATCHES)))
+    squared = squared[np.isfinite(squared)]
+    sum_of_squares = len(squared) * np.median(squared) / np.log(2.0)
+    return float(np.sqrt((PRIOR_DOF + sum_of_squares) / (PRIOR_DOF + _degrees_of_freedom(squared))))
+
+
+def _degrees_of_freedom(squared: Array) -> int:
+    return 2 * len(squared) - 6
 
 
 def _cauchy_weights(residuals: Array, scale: float) -> Array:
@@ -192,15 +199,17 @@ def _require_determined(normal: Array) -> None:
 
 
 def _covariance(jacobian: Array, residuals: Array, scale: float) -> Array:
-    """Return the M-estimator's covariance: the mean square of psi over the squared mean slope of psi, times (J^T J)^-1."""
+    """Return K^2 mean(psi^2) / mean(psi')^2 (J^T J)^-1, the M-estimator's covariance of Huber (1981, section 7.6).
+
+    psi(r) = w r has, averaged over directions, the slope psi' = w^2 for Cauchy's weight w. As the pose's error is
+    Student t when the noise is estimated too, two degrees of freedom are taken off to get the covariance of that.
+    """
     normal = np.einsum("nki,nkj->ij", jacobian, jacobian)
     _require_determined(normal)
-    width = CAUCHY_WIDTH * scale
     squared = (residuals**2).sum(axis=1)
-    weights = 1.0 / (1.0 + squared / width**2)
-    psi_squared = (weights**2 * squared).mean() / 2.0
-    slope = (weights - weights**2 * squared / width**2).mean()
-    n = len(residuals)
-    # With few matches the residuals seen are not to be trusted: the noise is shrunk towards what was claimed.
-    noise = (n * psi_squared / slope**2 * n / max(n - 3.0, 1.0) + PRIOR_MATCHES) / (n + PRIOR_MATCHES)
+    slope = _cauchy_weights(residuals, scale)[np.isfinite(squared)] ** 2
+    squared = squared[np.isfinite(squared)]
+    correction = 1.0 + 3.0 / len(slope) * slope.var() / slope.mean() ** 2
+    sum_of_squares = (correction / slope.mean()) ** 2 * (slope * squared).sum()
+    noise = (PRIOR_DOF + sum_of_squares) / (PRIOR_DOF + _degrees_of_freedom(squared) - 2.0)
     return noise * np.linalg.inv(normal)

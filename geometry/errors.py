@@ -14,8 +14,8 @@ TiepointError
 A failed localization is not an error: it is a value with a status.
 """
 
-from difflib import get_close_matches
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class TiepointError(Exception):

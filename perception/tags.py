@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from geometry.errors import DegenerateError, InputError, nearest_known
-from geometry.frames import pixels_from_opencv, pixels_to_opencv, pose_from_matrix, transform_points
+from geometry.frames import pixels_from_opencv, transform_points
 from perception.containers import require_gray
+from perception.quad_corners import refine_corners_px
 
 Array = NDArray[np.float64]
 
@@ -30,12 +31,12 @@ TAG_FAMILIES: dict[str, int] = {
 """Names of the tag families, as tags.csv spells them."""
 
 UPSCALED_BELOW_PX = 2_000_000
-"""Images with fewer pixels are searched at double size, which finds tags down to about 14 px (at 800 px width: 46 of
-47 labelled tags instead of 38)."""
+"""Images with fewer pixels are searched at double size, which finds tags down to about 14 px (on photos 800 px wide:
+45 of 47 labelled tags instead of 36)."""
 
-_EDGE_SAMPLES = 24
-_MIN_SEARCH_PX, _SEARCH_SHARE = 1.5, 0.06
-_STEP_PX = 0.25
+_MAX_BIT_ERRORS_RATE = 0.4  # of what the family's code could correct
+_LARGEST_THRESHOLD_WINDOW_PX = 53
+_SAMPLES_PER_CELL_PX = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +46,8 @@ class TagDetections:
     family: a key of ``TAG_FAMILIES``
     ids: (N,) int64; an id occurs more than once where copies of a tag are in view
     corners: (N, 4, 2) float64 px, first pixel's centre at (0.5, 0.5): the corners of the black border in the order
-        top-left, top-right, bottom-right, bottom-left of the tag as OpenCV draws it, clockwise on the tag's face. For an
-        AprilTag family the first corner here is the third in the AprilTag library's own (counterclockwise) order.
+        top-left, top-right, bottom-right, bottom-left of the tag as OpenCV draws it, clockwise on the tag's face. The
+        AprilTag library's corners 0, 1, 2, 3 are these corners 1, 0, 3, 2.
     """
 
     family: str
@@ -81,16 +82,16 @@ def detect_tags(gray: NDArray[np.uint8], family: str = "tag36h11") -> TagDetecti
     ids = np.empty(0, dtype=np.int64) if found_ids is None else np.asarray(found_ids, dtype=np.int64).ravel()
     corners = pixels_from_opencv(np.reshape(found, (-1, 4, 2))) / scale
     order = np.lexsort((corners[:, 0, 0], ids))
-    return TagDetections(family=family, ids=ids[order], corners=refine_corners(gray, corners[order]))
+    return TagDetections(family=family, ids=ids[order], corners=refine_corners_px(gray, corners[order]))
 
 
 def tag_poses(camera: pycolmap.Camera, corners: ArrayLike, size_m: float) -> tuple[TagPose, TagPose]:
-    """Return both poses of a tag, the better one first (Collins and Bartoli 2014, IPPE; each refined by least squares).
+    """Return both poses of a tag, the better first (IPPE, Collins and Bartoli 2014, each refined by least squares).
 
-    corners: (4, 2) px in the order of ``TagDetections``; size_m: side of the black border in metres. The tag's frame has its
-    origin in the tag's centre, x right, y up, z towards the viewer. The second pose tilts the other way: where its error
-    isn't clearly larger (small, far or frontal tags) don't trust either tilt. Raises ``InputError`` for bad input and
-    ``DegenerateError`` where the corners don't span a square in front of the camera.
+    corners: (4, 2) px in the order of ``TagDetections``; size_m: side of the black border in metres. The tag's frame
+    has its origin in the tag's centre, x right, y up, z towards the viewer. The second pose tilts the other way: where
+    its error isn't clearly larger (small, far or frontal tags) trust neither tilt. Raises ``InputError`` for bad input
+    and ``DegenerateError`` where the corners don't span a square in front of the camera.
     """
     observed = np.asarray(corners, dtype=np.float64)
     if observed.shape != (4, 2) or not np.isfinite(observed).all() or not (np.isfinite(size_m) and size_m > 0):
@@ -116,3 +117,20 @@ def tag_poses(camera: pycolmap.Camera, corners: ArrayLike, size_m: float) -> tup
 def tag_corners(size_m: float) -> Array:
     """Return the tag's corners (4, 3) in its own frame (see ``tag_poses``), in the order of ``TagDetections``."""
     return np.array([[-1, 1, 0], [1, 1, 0], [1, -1, 0], [-1, -1, 0]], dtype=np.float64) * (size_m / 2)
+
+
+def _detector(family: str) -> cv2.aruco.ArucoDetector:
+    parameters = cv2.aruco.DetectorParameters()
+    parameters.errorCorrectionRate = _MAX_BIT_ERRORS_RATE
+    parameters.adaptiveThreshWinSizeMax = _LARGEST_THRESHOLD_WINDOW_PX
+    parameters.perspectiveRemovePixelPerCell = _SAMPLES_PER_CELL_PX
+    parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_CONTOUR
+    return cv2.aruco.ArucoDetector(cv2.aruco.getPredefinedDictionary(TAG_FAMILIES[family]), parameters)
+
+
+def _scored(camera: pycolmap.Camera, square: Array, observed: Array, rvec: Array, tvec: Array) -> TagPose:
+    rotation = pycolmap.Rotation3d(Rotation.from_rotvec(rvec.ravel()).as_quat())
+    cam_from_tag = pycolmap.Rigid3d(rotation, tvec.ravel())
+    projected = np.asarray(camera.img_from_cam(transform_points(cam_from_tag, square)))
+    error = np.sqrt(np.mean(np.sum((projected - observed) ** 2, axis=1)))
+    return TagPose(cam_from_tag=cam_from_tag, reprojection_error_px=float(error))

@@ -1,0 +1,17 @@
+"""Finding images by content: global descriptors, place search and retrieval metrics."""
+
+from retrieval.descriptors import aggregate
+from retrieval.metrics import mean_average_precision, recall_at
+from retrieval.places import EXACT_UP_TO, PlaceIndex, exact_search
+from retrieval.vocabulary import Vocabulary, train_vocabulary
+
+__all__ = [
+    "EXACT_UP_TO",
+    "PlaceIndex",
+    "Vocabulary",
+    "aggregate",
+    "exact_search",
+    "mean_average_precision",
+    "recall_at",
+    "train_vocabulary",
+]

@@ -2,9 +2,11 @@
 
 import faiss
 import numpy as np
+import pycolmap
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
-from geometry import InputError
+from geometry import InputError, project, transform_points
 from perception import Features
 from twin.landmarks import Landmarks
 
@@ -12,6 +14,8 @@ Indices = NDArray[np.int64]
 
 NEIGHBOURS = 6
 """A landmark is usually seen by fewer views than this, so that the nearest other landmark is among them."""
+
+CANDIDATES = 4
 
 
 def match_landmarks(
@@ -38,3 +42,44 @@ def match_landmarks(
     by_distance = distinct[np.argsort(squared[distinct, 0], kind="stable")]
     landmark, first = np.unique(seen[by_distance, 0], return_index=True)
     return by_distance[first].astype(np.int64), landmark
+
+
+def match_by_projection(
+    features: Features,
+    landmarks: Landmarks,
+    observations: Indices,
+    cam_from_site: pycolmap.Rigid3d,
+    camera: pycolmap.Camera,
+    *,
+    radius_px: float,
+    max_distance: float,
+) -> tuple[Indices, Indices]:
+    """Return (feature (M,), landmark (M,)) pairs that a good pose predicts: near in the image and alike.
+
+    Every landmark of ``observations`` that projects into the image is compared with the ``CANDIDATES`` features nearest
+    to its projection and within ``radius_px``; the most alike with a descriptor distance (unit vectors) of at most
+    ``max_distance`` is taken. Repeated texture elsewhere in the image is no contradiction here, so that many more
+    landmarks find their feature than by ``match_landmarks``.
+    """
+    seen = np.asarray(landmarks.landmark[observations], dtype=np.int64)
+    order = np.argsort(seen, kind="stable")
+    candidates, starts = np.unique(seen[order], return_index=True)
+    predicted, valid = project(camera, transform_points(cam_from_site, landmarks.points[candidates]))
+    inside = valid & (predicted > 0).all(axis=1) & (predicted < features.image_size).all(axis=1)
+    rows = np.flatnonzero(inside)
+    if len(rows) == 0 or len(features) == 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    _, near = cKDTree(features.keypoints).query(predicted[rows], k=CANDIDATES, distance_upper_bound=radius_px)
+    found = near < len(features)
+    near = np.where(found, near, 0)
+    # One observation stands for the landmark: that of the best ranked view, since ``observations`` follow the ranking.
+    representative = observations[order[starts[rows]]]
+    described = landmarks.descriptors[representative].astype(np.float32)
+    alike = np.einsum("rd,rcd->rc", described, features.descriptors[near])
+    alike[~found] = -1.0
+    best = alike.argmax(axis=1)
+    similarity = alike[np.arange(len(rows)), best]
+    accepted = np.flatnonzero(similarity >= 1.0 - max_distance**2 / 2.0)
+    by_similarity = accepted[np.argsort(-similarity[accepted], kind="stable")]
+    feature, first = np.unique(near[by_similarity, best[by_similarity]], return_index=True)
+    return feature.astype(np.int64), candidates[rows[by_similarity[first]]]

@@ -24,7 +24,7 @@ from geometry import (
 from perception import Features
 from retrieval import PlaceIndex, Vocabulary, aggregate
 from twin.landmarks import Landmarks, keypoint_sigma_px
-from twin.landmark_matching import match_landmarks
+from twin.landmark_matching import match_by_projection, match_landmarks
 from twin.localization import Localization, Place, localized, refusal
 
 Array = NDArray[np.float64]
@@ -34,16 +34,20 @@ Array = NDArray[np.float64]
 class LocalizerOptions:
     """What the localizer tries and what it refuses.
 
-    retrieved: map images considered; observation_budget: most landmark observations matched against at a time
+    retrieved: map images considered
+    search_features, observation_budget: how many of the strongest features are compared with how many landmark
+        observations, best ranked views first, to find a first pose; all others join in by projection
     ratio: of descriptor distances to the nearest and the nearest other landmark
     max_error_px: RANSAC's inlier bound
     min_inliers, max_log10_false_alarms: weaker support is refused as chance
     max_sigma_m, max_sigma_deg: weaker determined poses are refused
+    guided_radius_px, guided_distance: bounds, in the image and between descriptors, for matches found by projection
     ambiguity_ratio: a second, different pose with more than this share of the best one's inliers means 'ambiguous'
     distinct_m, distinct_deg: how far apart two poses are different
     """
 
     retrieved: int = 20
+    search_features: int = 2500
     observation_budget: int = 12_000
     ratio: float = 0.85
     max_error_px: float = 6.0
@@ -51,6 +55,8 @@ class LocalizerOptions:
     max_log10_false_alarms: float = -8.0
     max_sigma_m: float = 1.0
     max_sigma_deg: float = 5.0
+    guided_radius_px: float = 2.0
+    guided_distance: float = 0.75
     ambiguity_ratio: float = 0.6
     distinct_m: float = 1.0
     distinct_deg: float = 10.0
@@ -59,17 +65,23 @@ class LocalizerOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A pose with its support: matches tried, log10 of the false alarms expected, feature and landmark of each match."""
+    """A pose and what speaks for it.
+
+    matches, support: matches by descriptor alone, and those of them that RANSAC found to agree
+    log10_false_alarms: how often chance gives that support
+    feature, landmark: (M,) the matches that the pose was refined on; ``estimate.inliers`` is among them
+    """
 
     estimate: PoseEstimate
     matches: int
+    support: int
     log10_false_alarms: float
     feature: NDArray[np.int64]
     landmark: NDArray[np.int64]
 
     @property
     def inliers(self) -> int:
-        """Number of matches that agree with the pose."""
+        """Number of matches that agree with the refined pose."""
         return int(self.estimate.inliers.sum())
 
 
@@ -115,7 +127,7 @@ class Localizer:
         views, scores = self._retrieve(features)
         coarse = self._coarse(views, scores)
         candidates = [c for group in self._groups(views) for c in self._candidates(features, camera, group)]
-        candidates.sort(key=lambda c: -c.inliers)
+        candidates.sort(key=lambda c: -c.support)
         reason = self._reason_to_refuse(candidates)
         seconds = time.perf_counter() - start
         best = candidates[0] if candidates else None
@@ -140,7 +152,7 @@ class Localizer:
         return ids[0], scores[0]
 
     def _groups(self, views: Sequence[int] | NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Split retrieved views into places: sets of views that share landmarks, each cut to the observation budget.
+        """Split retrieved views into places: up to three sets of views that share landmarks, best ranked first.
 
         Different parts of a building that look alike share no landmarks; each gets its own chance to explain the
         query, so that their poses can be compared.
@@ -148,31 +160,43 @@ class Localizer:
         rank = {int(view): r for r, view in enumerate(views)}
         parts = nx.connected_components(self._covisible.subgraph(rank))
         ordered = sorted((sorted(part, key=rank.__getitem__) for part in parts), key=lambda part: rank[part[0]])
-        return [self._within_budget(np.array(part)) for part in ordered[:3]]
+        return [np.array(part) for part in ordered[:3]]
 
     def _within_budget(self, views: NDArray[np.int64]) -> NDArray[np.int64]:
         sizes = np.diff(self.landmarks.view_offsets)[views]
         return views[: max(1, int(np.searchsorted(np.cumsum(sizes), self.options.observation_budget)) + 1)]
 
     def _candidates(self, features: Features, camera: pycolmap.Camera, views: NDArray[np.int64]) -> list[Candidate]:
+        """Return up to two poses that the landmarks of some views support."""
+        strongest = features.take(slice(self.options.search_features))
+        searched = self.landmarks.observations_of(self._within_budget(views))
+        feature, landmark = match_landmarks(strongest, self.landmarks, searched, self.options.ratio)
         observations = self.landmarks.observations_of(views)
-        feature, landmark = match_landmarks(features, self.landmarks, observations, self.options.ratio)
-        pixels = features.keypoints[feature].astype(np.float64)
-        points = self.landmarks.points[landmark]
-        options = self.options
+        hypotheses = pose_hypotheses(
+            features.keypoints[feature].astype(np.float64),
+            self.landmarks.points[landmark],
+            camera,
+            max_error_px=self.options.max_error_px,
+            seed=self.options.seed,
+            limit=2,
+        )
         found = []
-        for pose, inliers in pose_hypotheses(
-            pixels, points, camera, max_error_px=options.max_error_px, seed=options.seed, limit=2
-        ):
+        for pose, inliers in hypotheses:
             try:
-                estimate = self._refine(pose, inliers, features, feature, landmark, camera)
+                estimate, agreeing = self._refine(pose, features, camera, observations, feature[inliers], landmark[inliers])
             except DegenerateError:
                 continue
-            count = int(estimate.inliers.sum())
-            alarms = log10_false_alarms(len(feature), count, options.max_error_px, features.image_size)
+            support = int(inliers.sum())
             found.append(
                 Candidate(
-                    estimate=estimate, matches=len(feature), log10_false_alarms=alarms, feature=feature, landmark=landmark
+                    estimate=estimate,
+                    matches=len(feature),
+                    support=support,
+                    log10_false_alarms=log10_false_alarms(
+                        len(feature), support, self.options.max_error_px, features.image_size
+                    ),
+                    feature=agreeing[0],
+                    landmark=agreeing[1],
                 )
             )
         return found
@@ -180,32 +204,44 @@ class Localizer:
     def _refine(
         self,
         pose: pycolmap.Rigid3d,
-        inliers: NDArray[np.bool_],
         features: Features,
+        camera: pycolmap.Camera,
+        observations: NDArray[np.int64],
         feature: NDArray[np.int64],
         landmark: NDArray[np.int64],
-        camera: pycolmap.Camera,
-    ) -> PoseEstimate:
-        """Refine on RANSAC's inliers; the result's inliers (M,) are among all matches."""
-        rows = np.flatnonzero(inliers)
-        estimate = refine_pose(
-            pose,
-            features.keypoints[feature[rows]].astype(np.float64),
-            self.landmarks.points[landmark[rows]],
+    ) -> tuple[PoseEstimate, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Refine on RANSAC's inliers, then once more on all matches that the refined pose predicts."""
+        estimate = self._refine_on(pose, features, camera, feature, landmark)
+        if int(estimate.inliers.sum()) < self.options.min_inliers:
+            return estimate, (feature, landmark)
+        guided = match_by_projection(
+            features,
+            self.landmarks,
+            observations,
+            estimate.cam_from_site,
             camera,
-            sigma_px=keypoint_sigma_px(features.scales[feature[rows]]),
-            point_covariances=self.landmarks.covariances[landmark[rows]].astype(np.float64),
+            radius_px=self.options.guided_radius_px,
+            max_distance=self.options.guided_distance,
         )
-        agreeing = np.zeros(len(feature), dtype=bool)
-        agreeing[rows[estimate.inliers]] = True
-        residuals = np.full((len(feature), 2), np.nan)
-        residuals[rows] = estimate.residuals_px
-        return PoseEstimate(
-            cam_from_site=estimate.cam_from_site,
-            covariance=estimate.covariance,
-            inliers=agreeing,
-            residuals_px=residuals,
-            noise_scale=estimate.noise_scale,
+        if len(guided[0]) <= len(feature):
+            return estimate, (feature, landmark)
+        return self._refine_on(estimate.cam_from_site, features, camera, *guided), guided
+
+    def _refine_on(
+        self,
+        pose: pycolmap.Rigid3d,
+        features: Features,
+        camera: pycolmap.Camera,
+        feature: NDArray[np.int64],
+        landmark: NDArray[np.int64],
+    ) -> PoseEstimate:
+        return refine_pose(
+            pose,
+            features.keypoints[feature].astype(np.float64),
+            self.landmarks.points[landmark],
+            camera,
+            sigma_px=keypoint_sigma_px(features.scales[feature]),
+            point_covariances=self.landmarks.covariances[landmark].astype(np.float64),
         )
 
     def _reason_to_refuse(self, candidates: list[Candidate]) -> str | None:
@@ -213,14 +249,14 @@ class Localizer:
         if not candidates:
             return "nothing in the twin looks like this photo"
         best = candidates[0]
-        support = f"{best.inliers} of {best.matches} matches agree on a pose"
-        if best.inliers < options.min_inliers or best.log10_false_alarms > options.max_log10_false_alarms:
+        support = f"{best.support} of {best.matches} matches agree on a pose"
+        if min(best.support, best.inliers) < options.min_inliers or best.log10_false_alarms > options.max_log10_false_alarms:
             return f"{support}: no more than chance would give"
         for other in candidates[1:]:
             metres, degrees = pose_error(other.estimate.cam_from_site, best.estimate.cam_from_site)
             different = metres > options.distinct_m or degrees > options.distinct_deg
-            if different and other.inliers > options.ambiguity_ratio * best.inliers:
-                return f"ambiguous: a pose {metres:.1f} m away is supported by {other.inliers} matches, this one by {best.inliers}"
+            if different and other.support > options.ambiguity_ratio * best.support:
+                return f"ambiguous: a pose {metres:.1f} m away is supported by {other.support} matches, this one by {best.support}"
         covariance = self._covariance(best.estimate)
         sigma_m = largest_sigma(position_covariance(best.estimate.cam_from_site, covariance))
         sigma_deg = np.degrees(largest_sigma(covariance[:3, :3]))

@@ -8,12 +8,14 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import TwinDamagedError, position_of
+from geometry import InputError, TwinDamagedError, position_of
 from perception import Extractor, make_extractor
 from retrieval import PlaceIndex, Vocabulary
 from twin.landmarks import Landmarks
 from twin.localizer import Localizer, LocalizerOptions
 from twin.store import Manifest, problems, read_manifest
+
+VOCABULARY_FILE = "vocabulary.npy"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,7 @@ class Twin:
             folder=folder,
             manifest=manifest,
             landmarks=Landmarks.load(folder / "landmarks"),
-            vocabulary=Vocabulary.load(folder / "places"),
+            vocabulary=_load_vocabulary(folder / "places" / VOCABULARY_FILE),
             places=PlaceIndex.load(folder / "places"),
         )
 
@@ -84,3 +86,10 @@ class Twin:
         """Return the map's camera of a lens that EXIF describes alike, if there is exactly one."""
         alike = [i for i, known in self.manifest.lenses.items() if known == lens and self.reconstruction.exists_camera(i)]
         return self.reconstruction.camera(alike[0]) if len(alike) == 1 else None
+
+
+def _load_vocabulary(path: Path) -> Vocabulary:
+    try:
+        return Vocabulary(centers=np.load(path, allow_pickle=False))
+    except (OSError, ValueError, InputError) as error:
+        raise TwinDamagedError(f"unreadable ({error})", where=str(path), remedy="Map again.") from error

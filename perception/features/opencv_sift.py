@@ -17,7 +17,7 @@ class OpenCvSift:
     kind = "sift"
     dimension = 128
 
-    def __init__(self, *, max_features: int = 4096, contrast_threshold: float = 0.02, edge_threshold: float = 10.0):
+    def __init__(self, *, max_features: int = 8192, contrast_threshold: float = 0.02, edge_threshold: float = 10.0):
         """Keep the ``max_features`` strongest; the low contrast threshold (OpenCV: 0.04) serves dim places."""
         self._max_features = max_features
         self._sift = cv2.SIFT.create(

@@ -84,7 +84,7 @@ def choose_pairs(features: list[Features], vocabulary: Vocabulary) -> list[Pair]
     if n <= EXHAUSTIVE_LIMIT:
         return list(itertools.combinations(range(n), 2))
     places = np.stack([aggregate(vocabulary, f.descriptors) for f in features])
-    nearest, _ = PlaceIndex.build(places).search(places, RETRIEVED_NEIGHBOURS + 1)
+    nearest, _ = PlaceIndex(places).search(places, RETRIEVED_NEIGHBOURS + 1)
     similar = {(min(i, int(j)), max(i, int(j))) for i, row in enumerate(nearest) for j in row if j >= 0 and j != i}
     sequential = {(i, j) for i in range(n) for j in range(i + 1, min(i + 1 + SEQUENCE_NEIGHBOURS, n))}
     return sorted(similar | sequential)

@@ -35,6 +35,7 @@ from twin.mapping.correspondence import (
 )
 from twin.mapping.registration import TiePoints, add_control, add_position_priors, add_tags, scale_by_tags, sight_tags
 from twin.mapping.workspace import Workspace, digest
+from twin.model import VOCABULARY_FILE
 from twin.progress import Progress, silent
 from twin.store import Manifest, SiteFrame, publish, require_replaceable
 
@@ -105,13 +106,14 @@ def _map(
     capture, features = extract_features(capture, recipe, workspace, on_progress)
     if len(features) < 2:
         raise MappingError("fewer than 2 images have features", where=str(inputs.images), remedy=str(capture.refused))
-    vocabulary = _train_vocabulary(features, options.seed)
+    rng = np.random.default_rng(options.seed)
+    vocabulary = _train_vocabulary(features, rng)
     pairs = choose_pairs(features, vocabulary)
     matches = match_pairs(capture, features, pairs, recipe, workspace, on_progress)
     on_progress("reconstruction", 0, 1)
     model = _reconstruct(capture, features, matches, workspace)
     on_progress("reconstruction", 1, 1)
-    frame, alignment = _register(inputs, capture, model, np.random.default_rng(options.seed))
+    frame, alignment = _register(inputs, capture, model, rng)
     by_name = dict(zip(capture.names, features, strict=True))
     landmarks = _landmarks(model, by_name, extractor.kind)
     places = np.stack([aggregate(vocabulary, by_name[name].descriptors) for name in landmarks.views])
@@ -139,10 +141,10 @@ def _map(
     return result
 
 
-def _train_vocabulary(features: list[Features], seed: int) -> Vocabulary:
+def _train_vocabulary(features: list[Features], rng: np.random.Generator) -> Vocabulary:
     per_image = max(1, VOCABULARY_SAMPLE // len(features))
     sample = np.concatenate([f.descriptors[:per_image] for f in features])
-    return train_vocabulary(sample, VOCABULARY_WORDS, seed)
+    return train_vocabulary(sample, min(VOCABULARY_WORDS, len(sample)), rng)
 
 
 def _reconstruct(
@@ -274,6 +276,6 @@ def _write(
         (folder / name).mkdir()
     model.write(folder / "map")
     landmarks.save(folder / "landmarks")
-    vocabulary.save(folder / "places")
-    PlaceIndex.build(places).save(folder / "places")
+    np.save(folder / "places" / VOCABULARY_FILE, vocabulary.centers, allow_pickle=False)
+    PlaceIndex(places).save(folder / "places")
     write_atomic(folder / "quality.json", json.dumps(result, indent=2).encode())

@@ -68,7 +68,7 @@ def leave_out(
         on_progress("left-out check", done, len(chosen))
         others = np.arange(len(images)) != view
         without = refined(landmarks, poses, cameras, drop_view=view).without_view(view)
-        localizer = Localizer(without, vocabulary, PlaceIndex.build(places[others]), positions[others])
+        localizer = Localizer(without, vocabulary, PlaceIndex(places[others]), positions[others])
         answer = localizer.localize(images[view].name, features[images[view].name], cameras[view])
         names.append(images[view].name)
         status.append(answer.reason or "ok")
