@@ -118,7 +118,10 @@ def main() -> None:
         print(" | ".join(str(value) for value in row.values()))
     machine = {"cpu": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps({"machine": machine, "repeats": REPEATS, "max_features": MAX_FEATURES, "rows": rows}, indent=1) + "\n")
+    arguments.out.write_text(
+        json.dumps({"machine": machine, "repeats": REPEATS, "max_features": MAX_FEATURES, "rows": rows}, indent=1)
+        + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -61,11 +61,9 @@ class TwinFormatError(TwinError):
 class MissingExtraError(TiepointError):
     """An optional dependency is not installed."""
 
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(
-            f"the optional package '{package}' is not installed",
-            remedy=f"Install it with: pip install 'tiepoint[{extra}]'",
-        )
+    def __init__(self, package: str, install: str) -> None:
+        """Name the package and the shell command that installs it."""
+        super().__init__(f"the optional package '{package}' is not installed", remedy=f"Install it with: {install}")
 
 
 class CancelledError(TiepointError):

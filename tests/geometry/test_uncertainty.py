@@ -94,27 +94,26 @@ def test_largest_sigma_is_that_of_the_longest_axis() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sigmas", "tolerance"),
+    "sigmas",
     [
-        ((2,), 0.005),
-        ((1, 1), 0.005),
-        ((1, 1, 1), 0.005),
-        ((3, 1, 1), 0.005),
-        ((2, 2, 0.1), 0.005),
-        ((10, 1, 0.1), 0.005),
-        ((1000, 10, 10), 0.005),
-        ((10, 0, 0), 0.005),
-        ((5, 4, 3, 2, 1, 0.1), 0.005),
+        (2,),
+        (1, 1),
+        (1, 1, 1),
+        (3, 1, 1),
+        (2, 2, 0.1),
+        (10, 1, 0.1),
+        (1000, 10, 10),
+        (10, 0, 0),
+        (5, 4, 3, 2, 1, 0.1),
     ],
 )
-def test_probability_within_is_that_of_monte_carlo(sigmas: tuple[float, ...], tolerance: float) -> None:
+def test_probability_within_is_that_of_monte_carlo(sigmas: tuple[float, ...]) -> None:
     rng = np.random.default_rng(0)
     turn = np.linalg.qr(rng.normal(size=(len(sigmas), len(sigmas))))[0]
     c = turn @ np.diag(np.square(sigmas)) @ turn.T
     lengths = np.linalg.norm(rng.normal(size=(100_000, len(sigmas))) * sigmas, axis=1)
     off = [abs(probability_within(c, r) - (lengths < r).mean()) for r in max(sigmas) * np.linspace(0.1, 3.0, 15)]
-    print("MEAS within", sigmas, max(off))
-    assert max(off) < tolerance
+    assert max(off) < 0.006  # measured at most 0.0022, most of it the sampling of 100000 lengths
 
 
 def test_probability_within_at_its_ends() -> None:

@@ -16,8 +16,8 @@ from twin.report import units
 Array = NDArray[np.float64]
 
 PROBABILITIES = (0.5, 0.9, 0.99)
-GOOD_COVERAGE = (0.75, 0.999)
-"""Shares inside the 90 % ellipsoid that look honest for a few dozen photos."""
+DOUBT = 0.01
+"""Coverage is called bad where an honest claim would do worse with a smaller probability than this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,11 +112,11 @@ def ellipsoids(rows: Sequence[Row]) -> Array:
 
 def _accuracy(judged: Sequence[Row]) -> list[Headline]:
     metres, degrees = np.median([row.error for row in judged if row.error], axis=0)
-    inside = float((ellipsoids(judged) <= 0.9).mean())
-    tone = "good" if GOOD_COVERAGE[0] <= inside <= 1.0 else "bad"
+    inside = ellipsoids(judged) <= 0.9
+    tone = "good" if stats.binom.cdf(inside.sum(), len(inside), 0.9) > DOUBT else "bad"
     return [
         Headline(value=units.length(metres), label=f"median position error, {units.angle(degrees)} in direction"),
-        Headline(value=units.share(inside), label="of true positions inside the claimed 90 % ellipsoid", tone=tone),
+        Headline(value=units.share(inside.mean()), label="of true positions inside the claimed 90 % ellipsoid", tone=tone),
     ]
 
 

@@ -53,7 +53,7 @@ def line(x1: float, y1: float, x2: float, y2: float, **attributes: Attribute) ->
 
 
 def _name(key: str) -> str:
-    return key if key == "viewBox" else key.rstrip("_").replace("_", "-")
+    return key.rstrip("_").replace("_", "-")
 
 
 def _value(value: Attribute) -> str:

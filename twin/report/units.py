@@ -11,6 +11,12 @@ def length(metres: float) -> str:
     return _with_unit(metres * 1e2, "cm") if size < 1.0 else _with_unit(metres, "m")
 
 
+def round_length(metres: float) -> str:
+    """Return a round length without idle zeros: '0.5 mm', '20 cm', '5 m'."""
+    size, unit = (metres * 1e3, "mm") if metres < 0.1 else (metres * 1e2, "cm") if metres < 1.0 else (metres, "m")
+    return f"{size:g}{NO_BREAK}{unit}"
+
+
 def angle(degrees: float) -> str:
     """Return an angle in degrees: '0.012°', '3.4°'."""
     return f"{degrees:.{_decimals(degrees) + (abs(degrees) < 0.1)}f}°"

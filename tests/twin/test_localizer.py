@@ -1,0 +1,90 @@
+"""The localizer in a synthetic world: exact when clean, honest when noisy, and refusing rather than guessing."""
+
+import numpy as np
+import pytest
+
+from geometry import InputError, calibration, pose_difference, pose_error
+from perception import Features
+from tests.twin.worlds import CAMERA, DIMENSION, joined, looking, mapped, moved, room, walk
+from twin.localizer import LocalizerOptions
+
+QUERY = looking((0.7, -0.4, 1.5), 0.6)
+
+
+def test_clean_world_gives_the_exact_pose() -> None:
+    rng = np.random.default_rng(0)
+    world = room(rng, noise=0.0)
+    answer = mapped(world, walk(), rng).localizer().localize("q", world.see(QUERY, rng)[0], CAMERA)
+    metres, degrees = pose_error(answer.cam_from_site, QUERY)
+    assert answer.status == "ok"
+    assert metres < 1e-5  # keypoints are float32: 3e-7 m measured
+    assert degrees < 1e-4
+    assert answer.confidence > 0.999
+
+
+def test_noisy_world_has_errors_of_the_size_it_claims() -> None:
+    rng = np.random.default_rng(1)
+    world = room(rng)
+    localizer = mapped(world, walk(), rng).localizer()
+    differences, covariances = [], []
+    for _ in range(150):
+        pose = looking((*rng.uniform(-1.5, 1.5, 2), rng.uniform(1.2, 1.8)), rng.uniform(0, 2 * np.pi))
+        answer = localizer.localize("q", world.see(pose, rng)[0], CAMERA)
+        assert answer.status == "ok", answer.reason
+        differences.append(pose_difference(pose, answer.cam_from_site))
+        covariances.append(answer.covariance)
+    judged = calibration(np.array(differences), np.array(covariances))
+    assert 0.83 <= judged.coverage[0.9] <= 0.97  # see the assertion's message for the figure
+    assert 0.7 < judged.mean_nees < 1.35
+    assert np.linalg.norm(np.array(differences)[:, 3:], axis=1).mean() > 1e-4  # the noise must show
+
+
+def test_another_place_is_refused() -> None:
+    rng = np.random.default_rng(2)
+    here, elsewhere = room(rng), room(rng)
+    localizer = mapped(here, walk(), rng).localizer()
+    for yaw in np.linspace(0, 6, 7):
+        answer = localizer.localize("q", elsewhere.see(looking((0, 0, 1.5), yaw), rng)[0], CAMERA)
+        assert answer.status == "refused"
+        assert answer.position is None
+        assert answer.coarse  # a guess where to look, never a pose
+
+
+def test_two_identical_rooms_are_ambiguous() -> None:
+    rng = np.random.default_rng(3)
+    lower = room(rng)
+    upper = moved(lower, (0.0, 0.0, 3.5))
+    view = lower.see(QUERY, rng)[0]
+    maps = [mapped(lower, walk(), rng), mapped(upper, walk(centre=(0.0, 0.0, 5.1)), rng)]
+    assert maps[0].localizer().localize("q", view, CAMERA).status == "ok"
+    answer = joined(maps).localizer().localize("q", view, CAMERA)
+    assert answer.status == "refused"
+    assert "ambiguous" in (answer.reason or "")
+
+
+def test_too_few_features_and_wrong_kind() -> None:
+    rng = np.random.default_rng(4)
+    world = room(rng)
+    localizer = mapped(world, walk(), rng).localizer()
+    empty = Features.empty(kind="synthetic", dimension=DIMENSION, image_size=(640, 480))
+    assert "features" in (localizer.localize("q", empty, CAMERA).reason or "")
+    features = world.see(QUERY, rng)[0]
+    other = Features(**{**vars(features), "kind": "other"})
+    with pytest.raises(InputError, match="synthetic"):
+        localizer.localize("q", other, CAMERA)
+
+
+def test_weakly_determined_pose_is_refused() -> None:
+    rng = np.random.default_rng(5)
+    world = room(rng)
+    localizer = mapped(world, walk(), rng).localizer(LocalizerOptions(max_sigma_m=1e-6))
+    assert "weakly determined" in (localizer.localize("q", world.see(QUERY, rng)[0], CAMERA).reason or "")
+
+
+def test_answers_are_reproducible() -> None:
+    rng = np.random.default_rng(6)
+    world = room(rng)
+    localizer = mapped(world, walk(), rng).localizer()
+    features = world.see(QUERY, rng)[0]
+    first, second = (localizer.localize("q", features, CAMERA) for _ in range(2))
+    assert first.model_copy(update={"seconds": 0}) == second.model_copy(update={"seconds": 0})
