@@ -34,9 +34,9 @@ def test_noisy_world_has_errors_of_the_size_it_claims() -> None:
         differences.append(pose_difference(pose, answer.cam_from_site))
         covariances.append(answer.covariance)
     judged = calibration(np.array(differences), np.array(covariances))
-    assert 0.83 <= judged.coverage[0.9] <= 0.97  # see the assertion's message for the figure
-    assert 0.7 < judged.mean_nees < 1.35
-    assert np.linalg.norm(np.array(differences)[:, 3:], axis=1).mean() > 1e-4  # the noise must show
+    assert 0.83 <= judged.coverage[0.9] <= 0.97  # measured 0.92
+    assert 0.7 < judged.mean_nees < 1.35  # measured 0.88
+    assert np.linalg.norm(np.array(differences)[:, 3:], axis=1).mean() > 5e-4  # measured 1.9 mm: the noise must show
 
 
 def test_another_place_is_refused() -> None:

@@ -88,9 +88,7 @@ def _example(
     )
 
 
-def _best_view(
-    landmarks: Landmarks, seen: NDArray[np.int64]
-) -> tuple[str, NDArray[np.int64], NDArray[np.float64]]:
+def _best_view(landmarks: Landmarks, seen: NDArray[np.int64]) -> tuple[str, NDArray[np.int64], NDArray[np.float64]]:
     """Return the map image that sees most of the landmarks ``seen`` (M,), their rows in ``seen`` and its pixels."""
     row_of = np.full(len(landmarks), -1)
     row_of[seen] = np.arange(len(seen))

@@ -29,7 +29,9 @@ def map_facts(quality: Mapping[str, Any]) -> list[Fact]:
 
 def evaluation_facts(evaluation: Mapping[str, Any]) -> list[Fact]:
     """Return what is worth knowing of an evaluation beyond the rows of the table."""
-    facts = [(f"Within {bound}".replace(" deg", "°"), units.share(part)) for bound, part in evaluation["recall"].items()]
+    facts = [
+        (f"Within {bound}".replace(" deg", "°"), units.share(part)) for bound, part in evaluation["recall"].items()
+    ]
     wrong = evaluation["wrong_but_confident"]
     facts.append(("Wrong but confident", f"{wrong} of {evaluation['localized']}" if wrong else "none"))
     taken = evaluation["seconds"]

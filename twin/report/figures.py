@@ -116,7 +116,9 @@ def _accuracy(judged: Sequence[Row]) -> list[Headline]:
     tone = "good" if stats.binom.cdf(inside.sum(), len(inside), 0.9) > DOUBT else "bad"
     return [
         Headline(value=units.length(metres), label=f"median position error, {units.angle(degrees)} in direction"),
-        Headline(value=units.share(inside.mean()), label="of true positions inside the claimed 90 % ellipsoid", tone=tone),
+        Headline(
+            value=units.share(inside.mean()), label="of true positions inside the claimed 90 % ellipsoid", tone=tone
+        ),
     ]
 
 

@@ -70,7 +70,9 @@ def write_report(
         examples=[(example, drawing) for example in examples if (drawing := draw_matches(example)) is not None],
         quality=map_facts(quality),
         not_placed=quality["images"]["not_placed"],
-        tracks=charts.draw_histogram(quality["landmarks"]["track_length"]["histogram"], ("images that see it", "landmarks")),
+        tracks=charts.draw_histogram(
+            quality["landmarks"]["track_length"]["histogram"], ("images that see it", "landmarks")
+        ),
         files=files or {},
         commands=commands,
     )

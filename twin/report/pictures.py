@@ -74,7 +74,7 @@ def _lines(ends: NDArray[np.float64]) -> list[Markup]:
 
 
 def _spread(pixels: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return up to ``MAX_LINES`` rows of pixels (N, 2) that are spread over the picture: one for each cell of a grid."""
+    """Return up to ``MAX_LINES`` rows of pixels (N, 2), spread over the picture: one for each cell of a grid."""
     if len(pixels) <= MAX_LINES:
         return np.argsort(pixels[:, 1], kind="stable")
     span = np.maximum(np.ptp(pixels, axis=0), 1e-9)

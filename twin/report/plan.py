@@ -15,13 +15,15 @@ from twin.report.figures import Row
 
 Array = NDArray[np.float64]
 
-WIDTH, MARGIN = 960.0, 46.0
+WIDTH, MARGIN = 960.0, 54.0
 MAX_DOTS = 4000
 HEIGHT_BINS = 6
 MAGNIFICATIONS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 ELLIPSE_SHARE = 0.022
 """An ellipse's longer half axis, as a share of the map's width, that is well visible."""
 ELLIPSE_PROBABILITY = 0.9
+MIN_SIZE, MIN_SIDES = 0.1, np.array([0.6, 0.25])
+"""The least extent shown, in the site's unit, and the least sides (x, y) of the drawing as shares of the longer."""
 JUMP = 3.0
 """The walk's line is broken where a step is this many times the usual one."""
 
@@ -87,15 +89,16 @@ def draw_plan(
 
 
 def _window(landmarks: Array, cameras: Array, photos: Array) -> Window:
-    """Frame nearly all landmarks, and all cameras near them; a photo claimed far away doesn't shrink the rest."""
-    core = np.percentile(landmarks[:, :2], [1, 99], axis=0)
-    slack = 0.5 * np.ptp(core, axis=0) + 1e-6
-    everything = np.vstack([core, cameras[:, :2], photos[:, :2]])
-    near = (np.abs(everything - core.mean(axis=0)) <= np.ptp(core, axis=0) / 2 + slack).all(axis=1)
-    low, high = everything[near].min(axis=0), everything[near].max(axis=0)
-    pad = 0.04 * np.max(high - low)
-    low, high = low - pad, high + pad
-    return Window(low=low, high=high, scale=(WIDTH - 2 * MARGIN) / float((high - low)[0]))
+    """Frame nearly all landmarks and all cameras; a photo claimed to be far from them doesn't shrink the rest."""
+    core = np.vstack([np.percentile(landmarks[:, :2], [1, 99], axis=0), cameras[:, :2]])
+    low, high = core.min(axis=0), core.max(axis=0)
+    reach = 0.5 * (high - low).max()
+    near = photos[((photos[:, :2] >= low - reach) & (photos[:, :2] <= high + reach)).all(axis=1), :2]
+    low, high = np.vstack([low, near]).min(axis=0), np.vstack([high, near]).max(axis=0)
+    size = max(float((high - low).max()), MIN_SIZE)
+    half = np.maximum((high - low) / 2, MIN_SIDES * size / 2) + 0.04 * size
+    middle = (low + high) / 2
+    return Window(low=middle - half, high=middle + half, scale=(WIDTH - 2 * MARGIN) / float(2 * half[0]))
 
 
 def _height_edges(landmarks: Array) -> Array:
@@ -191,12 +194,14 @@ def _axes(window: Window, unit: str) -> Markup:
     for value in _ticks(window.low[0], window.high[0], step):
         x = float(window.place(np.array([value, 0.0]))[0])
         parts.append(svg.line(x, MARGIN, x, bottom))
-        parts.append(svg.text(x, bottom + 18, f"{value:g}", text_anchor="middle"))
+        parts.append(svg.text(x, bottom + 21, f"{value:g}", text_anchor="middle"))
     for value in _ticks(window.low[1], window.high[1], step):
         y = float(window.place(np.array([0.0, value]))[1])
         parts.append(svg.line(MARGIN, y, WIDTH - MARGIN, y))
         parts.append(svg.text(MARGIN - 8, y + 4, f"{value:g}", text_anchor="end"))
-    parts.append(svg.text(WIDTH - MARGIN, bottom + 36, f"x of the site, {unit} \N{RIGHTWARDS ARROW}", text_anchor="end"))
+    parts.append(
+        svg.text(WIDTH - MARGIN, bottom + 47, f"x of the site, {unit} \N{RIGHTWARDS ARROW}", text_anchor="end")
+    )
     parts.append(svg.text(8, MARGIN - 16, f"\N{UPWARDS ARROW} y of the site, {unit}"))
     return svg.element("g", *parts, class_="axes")
 
@@ -222,4 +227,3 @@ def _round_step(rough: float) -> float:
 def half_view_of(camera: pycolmap.Camera) -> float:
     """Return half of a camera's horizontal field of view in radians, as of a pinhole."""
     return float(np.arctan2(camera.width / 2, camera.mean_focal_length()))
-

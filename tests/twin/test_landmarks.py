@@ -1,0 +1,66 @@
+"""Landmarks: saved as plain arrays, refused when damaged, triangulated anew without a view."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geometry import TwinDamagedError, squared_mahalanobis
+from tests.twin.worlds import CAMERA, Mapped, mapped, room, walk
+from twin.landmarks import Landmarks, refined
+
+
+@pytest.fixture(scope="module")
+def made() -> Mapped:
+    rng = np.random.default_rng(0)
+    return mapped(room(rng), walk(), rng)
+
+
+def test_saved_landmarks_read_back_equal(made: Mapped, tmp_path: Path) -> None:
+    made.landmarks.save(tmp_path)
+    loaded = Landmarks.load(tmp_path)
+    for name, value in vars(made.landmarks).items():
+        assert np.array_equal(value, getattr(loaded, name)), name
+    assert isinstance(loaded.descriptors, np.memmap)
+
+
+@pytest.mark.parametrize("name", ["points.npy", "descriptors.npy", "index.json"])
+def test_damaged_arrays_are_refused(made: Mapped, tmp_path: Path, name: str) -> None:
+    made.landmarks.save(tmp_path)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(TwinDamagedError):
+        Landmarks.load(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(TwinDamagedError):
+        Landmarks.load(tmp_path)
+
+
+def test_indices_outside_the_arrays_are_refused(made: Mapped, tmp_path: Path) -> None:
+    made.landmarks.save(tmp_path)
+    np.save(tmp_path / "landmark.npy", np.asarray(made.landmarks.landmark) + len(made.landmarks))
+    with pytest.raises(TwinDamagedError, match="outside"):
+        Landmarks.load(tmp_path)
+
+
+def test_claimed_covariance_holds_for_the_landmarks() -> None:
+    rng = np.random.default_rng(8)
+    world = room(rng)
+    landmarks = mapped(world, walk(), rng).landmarks
+    distance = np.linalg.norm(landmarks.points[:, None] - world.points[None], axis=2)
+    errors = landmarks.points - world.points[distance.argmin(axis=1)]
+    nees = np.median(squared_mahalanobis(errors, landmarks.covariances.astype(np.float64))) / 2.366
+    assert 0.8 < nees < 1.25  # measured 1.0; the median of chi-square with 3 degrees of freedom is 2.366
+
+
+def test_leaving_a_view_out_drops_its_observations_and_lone_landmarks(made: Mapped) -> None:
+    view = 3
+    less = refined(made.landmarks, made.poses, [CAMERA] * len(made.poses), drop_view=view)
+    assert len(less.observations_of(np.array([view]))) == 0
+    assert len(less) < len(made.landmarks)
+    assert np.bincount(less.landmark, minlength=len(less)).min() >= 2
+    without = less.without_view(view)
+    assert len(without.views) == len(made.landmarks.views) - 1
+    assert without.view_offsets[-1] == len(less.landmark)
+    kept = np.flatnonzero(np.isin(made.landmarks.ids, less.ids))
+    assert np.abs(less.points - made.landmarks.points[kept]).max() > 0  # triangulated anew, not copied
