@@ -1,0 +1,77 @@
+"""The demo end to end at a reduced size: rendered, mapped, localized, judged, reported."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from geometry import InputError, read_poses
+from twin import read_localizations
+from twin.commands.demo import _lines
+from twin.demo import DemoOptions, run_demo
+
+SMALL = DemoOptions(walk=20, queries=6, look_alikes=2, width=320, height=240, px_per_m=64.0)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], list[str]]:
+    """Run over what an earlier, broken demo left behind; return the folder, the figures and the stages reported."""
+    out, stages = tmp_path_factory.mktemp("demo"), []
+    for leftover in ("scene/walk", ".scene.partial/walk"):
+        (out / leftover).mkdir(parents=True)
+        (out / leftover / "old.jpg").write_bytes(b"old")
+    (out / "scene" / "scene.yaml").write_text("scene: court\n")
+
+    def listen(stage: str, done: int, total: int) -> None:
+        assert 0 <= done <= total
+        if stage not in stages:
+            stages.append(stage)
+
+    figures = run_demo(out, SMALL, listen)
+    return out, figures, stages
+
+
+def test_everything_is_localized_and_everything_foreign_refused(demo: tuple[Path, dict[str, Any], list[str]]) -> None:
+    _, figures, _ = demo
+    assert figures["localized"] == figures["queries"] == 6
+    assert figures["foreign"] == {"photos": 4, "refused": 4}
+    assert figures["wrong_but_confident"] == 0
+    assert figures["position_error_m"]["median"] < 0.02
+    assert figures["rotation_error_deg"]["median"] < 0.2
+
+
+def test_all_files_are_there_and_agree(demo: tuple[Path, dict[str, Any], list[str]]) -> None:
+    out, figures, stages = demo
+    assert stages[0] == "render"
+    assert stages[-1] == "report"
+    assert json.loads((out / "evaluation.json").read_text()) == figures
+    answers = read_localizations(out / "localizations.jsonl")
+    assert [a.image for a in answers] == list(read_poses(out / "scene" / "truth" / "queries.csv").images)
+    assert all(a.reason for a in read_localizations(out / "foreign.jsonl"))
+    assert not (out / "scene" / "walk" / "old.jpg").exists()
+    assert sorted(p.name for p in out.iterdir()) == sorted(
+        ["scene", "twin", "localizations.jsonl", "foreign.jsonl", "evaluation.json", "report.html"]
+    )
+
+
+def test_the_report_shows_it(demo: tuple[Path, dict[str, Any], list[str]]) -> None:
+    page = (demo[0] / "report.html").read_text("utf-8")
+    assert len(page) < 4_000_000
+    for words in ("6 of 6", "4 of 4", "What the answers rest on", "look-alike-1.jpg", "refused, rightly"):
+        assert words in page
+    assert page.count("<img ") == 10
+
+
+def test_summary_names_the_figures(demo: tuple[Path, dict[str, Any], list[str]]) -> None:
+    first, _, last = _lines(demo[1])
+    assert first.startswith("6 of 6 photos localized, median error ")
+    assert last == "4 of 4 photos of other places refused"
+
+
+def test_somebody_elses_scene_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "scene").mkdir()
+    (tmp_path / "scene" / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="Choose another --out"):
+        run_demo(tmp_path, SMALL)
+    assert (tmp_path / "scene" / "mine.txt").read_text() == "mine"

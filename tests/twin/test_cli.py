@@ -1,0 +1,74 @@
+"""The command line as a user meets it: exit codes, help with an example, results for people and for programs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.twin.conftest import Rendered
+from twin.cli import VERBS, main
+from twin.localization import read_localizations
+
+
+def run(*arguments: str | Path) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main([str(a) for a in arguments])
+        raise SystemExit(0)
+    return int(stop.value.code or 0)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(verb, "--help") == 0
+    text = capsys.readouterr().out
+    assert "Usage: tiepoint" in text
+    if verb != "evaluate":
+        assert f"Example: tiepoint {verb}" in " ".join(text.split())
+
+
+def test_wrong_commands_exit_with_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run("no-such-verb") == 2
+    assert run("map", tmp_path / "absent", "--out", tmp_path / "t") == 2
+    assert run("map", tmp_path) == 2
+
+
+def test_failed_work_exits_with_1_and_a_remedy(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run("check", tmp_path) == 1
+    assert "tiepoint map" in capsys.readouterr().err
+    assert run("map", tmp_path, "--out", tmp_path / "t") == 1
+    assert "at least 2" in capsys.readouterr().err
+
+
+def test_map_localize_evaluate_check(rendered: Rendered, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    twin, out = tmp_path / "twin", tmp_path / "out.jsonl"
+    poses = rendered.folder / "truth" / "walk.csv"
+    assert run("map", rendered.walk, "--out", twin, "--cameras", rendered.cameras, "--poses", poses) == 0
+    assert "20 images placed" in capsys.readouterr().out
+    assert run("localize", twin, rendered.queries, "--cameras", rendered.cameras, "--out", out) == 0
+    answers = read_localizations(out)
+    assert sum(a.status == "ok" for a in answers) >= 5  # of 6; measured 6
+    capsys.readouterr()
+    truth = rendered.folder / "truth" / "queries.csv"
+    assert run("evaluate", "localization", out, truth, "--json") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["position_error_m"]["median"] < 0.02  # measured 0.002
+    assert run("evaluate", "localization", out, truth) == 0
+    assert run("check", twin) == 0
+    assert "sound" in capsys.readouterr().out
+    (twin / "map" / "points3D.bin").write_bytes(b"")
+    assert run("check", twin) == 1
+    assert "altered" in capsys.readouterr().err
+
+
+def test_lines_are_printed_without_out(rendered: Rendered, small_twin: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    query = next(rendered.queries.glob("*.jpg"))
+    assert run("localize", small_twin, query, "--cameras", rendered.cameras) == 0
+    assert json.loads(capsys.readouterr().out)["image"] == query.name
+
+
+def test_help_is_quick_to_load() -> None:
+    code = "import sys, twin.cli; print([m for m in ('torch', 'open3d', 'kornia', 'pycolmap', 'cv2') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
