@@ -36,8 +36,6 @@ def tiepoint(verbose: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line. Exit 0: done; 1: the work failed, with a remedy; 2: the command was wrong."""
-    from geometry.errors import TiepointError
-
     try:
         tiepoint.main(arguments, prog_name="tiepoint", standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -48,7 +46,11 @@ def main(arguments: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped; finished stages are kept for a rerun", err=True)
         sys.exit(1)
-    except (TiepointError, OSError) as error:
+    except Exception as error:
+        from geometry.errors import TiepointError
+
+        if not isinstance(error, TiepointError | OSError):
+            raise
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
 

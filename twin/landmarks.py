@@ -4,6 +4,7 @@ On disk a folder of plain .npy arrays, so that a large twin is opened without re
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import Observations, TwinDamagedError, position_of, refine_points, write_atomic
+from geometry import Observations, Structure, TwinDamagedError, position_of, refine_points, write_atomic
 
 Array = NDArray[np.float64]
+Poses = Sequence[pycolmap.Rigid3d]
+Cameras = Sequence[pycolmap.Camera]
 
 SIGMA_BASE_PX, SIGMA_PER_SCALE = 0.05, 0.08
 """A keypoint's sigma is base + slope * scale: blobs are localized in proportion to their size."""
@@ -141,33 +144,57 @@ def landmarks_from(
     return refined(raw, [i.cam_from_world() for i in images], [i.camera for i in images])
 
 
-def refined(
-    landmarks: Landmarks, cams_from_site: list[pycolmap.Rigid3d], cameras: list[pycolmap.Camera], drop_view: int | None = None
-) -> Landmarks:
-    """Triangulate landmarks anew from their observations, without those of ``drop_view``; weak ones are dropped.
+def refined(landmarks: Landmarks, cams_from_site: Poses, cameras: Cameras) -> Landmarks:
+    """Triangulate all landmarks anew from their observations; weak ones are dropped.
 
-    ``cams_from_site`` and ``cameras`` follow ``landmarks.views``. Weak is a landmark with fewer than two views left or
-    rays that meet at less than ``MIN_TRIANGULATION_ANGLE``.
+    ``cams_from_site`` and ``cameras`` follow ``landmarks.views``. Weak is a landmark with fewer than two views or rays
+    that meet at less than ``MIN_TRIANGULATION_ANGLE``.
     """
-    view = landmarks.view_of_observation()
-    keep = np.ones(len(view), bool) if drop_view is None else view != drop_view
-    centres = np.array([position_of(pose) for pose in cams_from_site])
-    structure = refine_points(
-        np.array(landmarks.points),
+    everything = np.ones(len(landmarks.landmark), dtype=bool)
+    structure, strong = _triangulated(landmarks, everything, cams_from_site, cameras)
+    return _subset(landmarks, structure.points, structure.covariances, strong, strong[landmarks.landmark])
+
+
+def left_out(landmarks: Landmarks, view: int, cams_from_site: Poses, cameras: Cameras) -> Landmarks:
+    """Return the landmarks as they would be without a view: those it saw are triangulated anew from the others."""
+    views = landmarks.view_of_observation()
+    seen = np.zeros(len(landmarks), dtype=bool)
+    seen[landmarks.landmark[views == view]] = True
+    rows = seen[landmarks.landmark] & (views != view)
+    structure, strong = _triangulated(landmarks, rows, cams_from_site, cameras)
+    points = np.where(seen[:, None], structure.points, landmarks.points)
+    covariances = np.where(seen[:, None, None], structure.covariances, landmarks.covariances)
+    kept = ~seen | strong
+    return _subset(landmarks, points, covariances, kept, kept[landmarks.landmark] & (views != view)).without_view(view)
+
+
+def _triangulated(
+    landmarks: Landmarks, rows: NDArray[np.bool_], cams_from_site: Poses, cameras: Cameras
+) -> tuple[Structure, NDArray[np.bool_]]:
+    """Refine the landmarks that the chosen observations see, and tell which landmarks (L,) these determine well.
+
+    The structure has all L landmarks; those without a chosen observation are as they were, and not strong.
+    """
+    view, landmark = landmarks.view_of_observation()[rows], landmarks.landmark[rows].astype(np.int64)
+    involved, index = np.unique(landmark, return_inverse=True)
+    refined_ones = refine_points(
+        np.array(landmarks.points[involved]),
         Observations(
-            point=landmarks.landmark[keep].astype(np.int64),
-            view=view[keep],
-            pixels=landmarks.pixels[keep].astype(np.float64),
-            sigma_px=keypoint_sigma_px(landmarks.scales[keep]),
+            point=index,
+            view=view,
+            pixels=landmarks.pixels[rows].astype(np.float64),
+            sigma_px=keypoint_sigma_px(landmarks.scales[rows]),
         ),
         cams_from_site,
         cameras,
     )
-    rays = structure.points[landmarks.landmark[keep]] - centres[view[keep]]
-    angle = _ray_spread(rays, landmarks.landmark[keep], len(landmarks))
-    views = np.bincount(landmarks.landmark[keep], minlength=len(landmarks))
-    strong = (views >= MIN_VIEWS) & (angle > MIN_TRIANGULATION_ANGLE) & np.isfinite(structure.points).all(axis=1)
-    return _subset(landmarks, structure.points, structure.covariances, strong, keep & strong[landmarks.landmark])
+    points, covariances = np.array(landmarks.points), np.array(landmarks.covariances, dtype=np.float64)
+    points[involved], covariances[involved] = refined_ones.points, refined_ones.covariances
+    centres = np.array([position_of(pose) for pose in cams_from_site])
+    angle = _ray_spread(points[landmark] - centres[view], landmark, len(landmarks))
+    views = np.bincount(landmark, minlength=len(landmarks))
+    strong = (views >= MIN_VIEWS) & (angle > MIN_TRIANGULATION_ANGLE) & np.isfinite(points).all(axis=1)
+    return Structure(points=points, covariances=covariances, residuals=refined_ones.residuals), strong
 
 
 def _ray_spread(rays: Array, point: NDArray[np.integer], count: int) -> Array:

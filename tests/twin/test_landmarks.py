@@ -7,7 +7,7 @@ import pytest
 
 from geometry import TwinDamagedError, squared_mahalanobis
 from tests.twin.worlds import CAMERA, Mapped, mapped, room, walk
-from twin.landmarks import Landmarks, refined
+from twin.landmarks import Landmarks, left_out, refined
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +54,23 @@ def test_claimed_covariance_holds_for_the_landmarks() -> None:
 
 
 def test_leaving_a_view_out_drops_its_observations_and_lone_landmarks(made: Mapped) -> None:
-    view = 3
-    less = refined(made.landmarks, made.poses, [CAMERA] * len(made.poses), drop_view=view)
-    assert len(less.observations_of(np.array([view]))) == 0
+    view, cameras = 3, [CAMERA] * len(made.poses)
+    less = left_out(made.landmarks, view, made.poses, cameras)
+    assert made.landmarks.views[view] not in less.views
+    assert len(less.views) == len(made.landmarks.views) - 1
+    assert less.view_offsets[-1] == len(less.landmark)
     assert len(less) < len(made.landmarks)
     assert np.bincount(less.landmark, minlength=len(less)).min() >= 2
-    without = less.without_view(view)
-    assert len(without.views) == len(made.landmarks.views) - 1
-    assert without.view_offsets[-1] == len(less.landmark)
     kept = np.flatnonzero(np.isin(made.landmarks.ids, less.ids))
-    assert np.abs(less.points - made.landmarks.points[kept]).max() > 0  # triangulated anew, not copied
+    seen = np.isin(less.ids, made.landmarks.ids[made.landmarks.landmark[made.landmarks.observations_of(np.array([view]))]])
+    moved = np.abs(less.points - made.landmarks.points[kept]).max(axis=1)
+    assert (moved[seen] > 0).all()  # triangulated anew without the view
+    assert (moved[~seen] == 0).all()
+
+
+def test_refining_twice_changes_nothing(made: Mapped) -> None:
+    again = refined(made.landmarks, made.poses, [CAMERA] * len(made.poses))
+    assert len(made.landmarks) - 3 <= len(again) <= len(made.landmarks)  # one may sit on the bound of the angle
+    kept = np.flatnonzero(np.isin(made.landmarks.ids, again.ids))
+    moved = np.linalg.norm(again.points - made.landmarks.points[kept], axis=1)
+    assert np.percentile(moved, 99) < 1e-4

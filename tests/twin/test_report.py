@@ -274,6 +274,15 @@ def test_overconfident_claims_are_called_bad() -> None:
     assert figure.tone == "bad"
 
 
+def test_a_wrong_answer_is_not_hidden_behind_its_median(twin: Twin, tmp_path: Path) -> None:
+    answers, truth = _answers()
+    truth[answers[2].image] = look((3.0, 1.5, 1.6), 1.5)
+    write_report(tmp_path / "r.html", twin, answers, truth=truth)
+    text = _read(tmp_path / "r.html").text
+    assert "1 of them wrong: off by more than 25 cm or 2°" in text
+    assert "true to scale" in text
+
+
 def test_a_foreign_photo_localized_is_bad() -> None:
     answers, _ = _answers(1)
     figures = headlines(rows_of(answers, None, {answers[0].image}))

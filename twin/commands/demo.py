@@ -47,5 +47,7 @@ def _lines(figures: dict[str, Any]) -> list[str]:
         lines[0] += f", median error {position['median'] * 1000:.1f} mm and {degrees:.3f} deg"
         inside = figures["covariance"]["position"]["coverage"]["0.9"]
         lines.append(f"{inside:.0%} of true positions inside the claimed 90 % ellipsoid")
+    if figures["wrong_but_confident"]:
+        lines.append(f"WRONG but confident: {figures['wrong_but_confident']}, marked in the report")
     lines.append(f"{foreign['refused']} of {foreign['photos']} photos of other places refused")
     return lines

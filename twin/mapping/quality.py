@@ -11,7 +11,7 @@ from scipy.spatial import ConvexHull, QhullError
 from geometry import calibration, pose_difference, pose_error
 from perception import Features
 from retrieval import PlaceIndex, Vocabulary
-from twin.landmarks import Landmarks, refined
+from twin.landmarks import Landmarks, left_out
 from twin.localizer import Localizer
 from twin.mapping.registration import Array
 from twin.progress import Progress
@@ -67,7 +67,7 @@ def leave_out(
     for done, view in enumerate(chosen.tolist()):
         on_progress("left-out check", done, len(chosen))
         others = np.arange(len(images)) != view
-        without = refined(landmarks, poses, cameras, drop_view=view).without_view(view)
+        without = left_out(landmarks, view, poses, cameras)
         localizer = Localizer(without, vocabulary, PlaceIndex(places[others]), positions[others])
         answer = localizer.localize(images[view].name, features[images[view].name], cameras[view])
         names.append(images[view].name)
@@ -89,13 +89,13 @@ def leave_out(
 
 
 def report(
-    landmarks: Landmarks, reconstruction: pycolmap.Reconstruction, left_out: LeftOut, not_placed: dict[str, str]
+    landmarks: Landmarks, reconstruction: pycolmap.Reconstruction, check: LeftOut, not_placed: dict[str, str]
 ) -> dict[str, Any]:
     """Return what quality.json says."""
     residuals = _residuals_px(landmarks, reconstruction)
     lengths = np.bincount(landmarks.landmark, minlength=len(landmarks))
     sigma = np.sqrt(np.linalg.eigvalsh(landmarks.covariances.astype(np.float64))[:, -1])
-    localized = [s == "ok" for s in left_out.status]
+    localized = [s == "ok" for s in check.status]
     return {
         "images": {"placed": len(landmarks.views), "not_placed": not_placed},
         "landmarks": {
@@ -107,12 +107,12 @@ def report(
         "residuals_px": percentiles(np.linalg.norm(residuals, axis=1)),
         "coverage": _coverage(landmarks, reconstruction),
         "left_out": {
-            "images": len(left_out.images),
+            "images": len(check.images),
             "localized": int(sum(localized)),
-            "position_error_m": percentiles(left_out.errors_m),
-            "rotation_error_deg": percentiles(left_out.errors_deg),
-            "covariance_scale": left_out.covariance_scale(),
-            "refused": {n: s for n, s in zip(left_out.images, left_out.status, strict=True) if s != "ok"},
+            "position_error_m": percentiles(check.errors_m),
+            "rotation_error_deg": percentiles(check.errors_deg),
+            "covariance_scale": check.covariance_scale(),
+            "refused": {n: s for n, s in zip(check.images, check.status, strict=True) if s != "ok"},
         },
     }
 

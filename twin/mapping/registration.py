@@ -21,6 +21,7 @@ from geometry import (
     tag_corners,
     triangulate_marks,
 )
+from geometry.tag_alignment import DEFAULT_TAG_SIGMA_M
 from perception import detect_tags, read_image
 from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_M, Capture
 
@@ -30,7 +31,6 @@ Array = NDArray[np.float64]
 
 MARK_SIGMA_PX = 0.5
 TAG_CORNER_SIGMA_PX = 0.3
-DEFAULT_TAG_SIGMA_M = 0.005
 
 
 @dataclass

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from geometry import pose_error, position_of, squared_mahalanobis
+from twin.evaluate import CONFIDENCE_BOUND
 from twin.localization import Localization
 from twin.report import units
 
 Array = NDArray[np.float64]
 
 PROBABILITIES = (0.5, 0.9, 0.99)
-DOUBT = 0.01
+DOUBT = 0.05
 """Coverage is called bad where an honest claim would do worse with a smaller probability than this."""
 
 
@@ -46,6 +47,11 @@ class Row:
     def error(self) -> tuple[float, float] | None:
         """Errors in metres and degrees, where judged."""
         return pose_error(self.answer.cam_from_site, self.truth) if self.judged else None
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the answer is further off than what confidence is about."""
+        return self.error is not None and any(e > bound for e, bound in zip(self.error, CONFIDENCE_BOUND, strict=True))
 
     @cached_property
     def offset(self) -> Array | None:
@@ -93,7 +99,10 @@ def headlines(rows: Sequence[Row]) -> list[Headline]:
     """Return the figures to show first: what was localized, how well, how honestly, and what was refused."""
     own, others = [row for row in rows if not row.foreign], [row for row in rows if row.foreign]
     found = [row for row in own if row.localized]
-    figures = [Headline(value=f"{len(found)} of {len(own)}", label="photos localized")]
+    wrong = sum(row.wrong for row in found)
+    remark = f", {wrong} of them wrong: off by more than 25 cm or 2°" if wrong else ""
+    tone = "bad" if wrong else ""
+    figures = [Headline(value=f"{len(found)} of {len(own)}", label=f"photos localized{remark}", tone=tone)]
     judged = [row for row in found if row.judged]
     figures += _accuracy(judged) if judged else _claims(found)
     if others:

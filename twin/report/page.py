@@ -65,6 +65,7 @@ def write_report(
         errors=charts.draw_errors(rows),
         rows=[(row, _thumbnail(row, images or {}) if len(rows) <= MAX_THUMBNAILS else None) for row in rows],
         judged=any(row.judged for row in rows),
+        wrong=any(row.wrong for row in rows),
         levels=any(row.answer.level for row in rows),
         evaluation=evaluation_facts(evaluation) if evaluation else [],
         examples=[(example, drawing) for example in examples if (drawing := draw_matches(example)) is not None],

@@ -157,10 +157,17 @@ def _query(row: Row, window: Window, magnification: int) -> Markup:
     if answer.position_covariance is not None:
         parts.append(_ellipse(spot, np.array(answer.position_covariance)[:2, :2], window.scale * magnification))
     if row.offset is not None:
-        parts.append(_truth(spot, spot + row.offset[:2] * (1, -1) * window.scale * magnification))
+        factor = 1 if row.wrong else magnification
+        parts.append(_truth(spot, spot + row.offset[:2] * (1, -1) * window.scale * factor))
     parts.append(svg.element("circle", cx=spot[0], cy=spot[1], r=2.4))
     parts.append(svg.text(spot[0] + 7, spot[1] - 7, str(row.number)))
-    return svg.element("a", *parts, href=f"#photo-{row.number}", id=f"mark-{row.number}", class_="photo")
+    return svg.element(
+        "a",
+        *parts,
+        href=f"#photo-{row.number}",
+        id=f"mark-{row.number}",
+        class_="photo wrong" if row.wrong else "photo",
+    )
 
 
 def _ellipse(spot: Array, covariance: Array, scale: float) -> Markup:
