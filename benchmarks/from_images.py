@@ -1,4 +1,4 @@
-"""A map from images alone against the true camera centres, ours and plain; then tied to the site by priors or control."""
+"""Maps from images alone against true camera centres, ours and plain; then ours tied to site by priors or control."""
 
 import time
 from collections.abc import Mapping
@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pycolmap
-from numpy.typing import ArrayLike
 
 from benchmarks import plain
 from benchmarks.protocol import Array, Photos, pose_table, spread, write_inputs
@@ -92,7 +91,7 @@ def align_by_priors(twin: Twin, photos: Photos, truth_sigma_m: float) -> dict[st
 def tie(
     inputs: MapInputs, target: Path, photos: Photos, folder: Path, truth_sigma_m: float, seed: int, *, by: str
 ) -> dict[str, Any]:
-    """Map again with noisy "priors" or "control" and compare centres with the truth in site, no fit, and their claim."""
+    """Map with noisy "priors" or "control"; judge the centres by the truth in site, without a fit, and their claim."""
     rng = np.random.default_rng(seed)
     if by == "priors":
         noisy = photos.positions + rng.normal(0, PRIOR_SIGMA_M, photos.positions.shape)

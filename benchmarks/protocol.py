@@ -7,7 +7,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -23,6 +23,7 @@ from geometry import (
     CameraRule,
     InputError,
     PoseTable,
+    TiepointError,
     camera_from_opencv,
     pose_error,
     pose_from_matrix,
@@ -174,6 +175,14 @@ def parse_arguments(description: str | None, name: str) -> argparse.Namespace:
     cv2.setNumThreads(THREADS)
     pycolmap.logging.minloglevel = pycolmap.logging.Level.ERROR.value
     return arguments
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a benchmark; what is wrong with its input ends it with one line and status 1."""
+    try:
+        main()
+    except TiepointError as error:
+        sys.exit(f"error: {error}")
 
 
 def write_results(path: Path, content: dict[str, Any], machine: dict[str, Any]) -> None:

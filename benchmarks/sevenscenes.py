@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.known_poses import compare
-from benchmarks.protocol import describe_machine, load_sevenscenes, parse_arguments, print_table, write_results
+from benchmarks.protocol import describe_machine, load_sevenscenes, parse_arguments, print_table, run, write_results
 
 BOUND = (0.05, 5.0)
 """Metres and degrees, both to be met."""
@@ -54,4 +54,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

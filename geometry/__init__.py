@@ -13,6 +13,7 @@ from geometry.cameras import (
     scaled,
     unproject,
 )
+from geometry.drift import drift_covariance, is_drift, with_correlated_errors
 from geometry.errors import (
     CancelledError,
     DegenerateError,
@@ -104,7 +105,9 @@ __all__ = [
     "camera_from_params",
     "check_size",
     "covariance_from_pycolmap",
+    "drift_covariance",
     "inside_ellipsoid",
+    "is_drift",
     "largest_sigma",
     "log10_false_alarms",
     "nearest_known",
@@ -141,6 +144,7 @@ __all__ = [
     "transform_points",
     "triangulate_marks",
     "unproject",
+    "with_correlated_errors",
     "write_atomic",
     "write_cameras",
     "write_cameras_json",

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "DemoOptions": "twin.demo",
     "Localization": "twin.localization",
     "Localizer": "twin.localizer",
     "LocalizerOptions": "twin.localizer",
@@ -17,10 +18,27 @@ _HOMES = {
     "localize_images": "twin.queries",
     "map_images": "twin.mapping",
     "read_localizations": "twin.localization",
+    "run_demo": "twin.demo",
     "write_localizations": "twin.localization",
+    "write_report": "twin.report",
 }
 
-__all__ = sorted(_HOMES)
+__all__ = [
+    "DemoOptions",
+    "Localization",
+    "Localizer",
+    "LocalizerOptions",
+    "MapInputs",
+    "MapOptions",
+    "Twin",
+    "evaluate_localization",
+    "localize_images",
+    "map_images",
+    "read_localizations",
+    "run_demo",
+    "write_localizations",
+    "write_report",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -30,7 +30,9 @@ class LazyVerbs(click.Group):
 def tiepoint(verbose: bool) -> None:
     """Where things are inside a facility: 3D twins, localization and tracking with honest error bars."""
     import logging
+    import os
 
+    os.environ.setdefault("GLOG_minloglevel", "1" if verbose else "2")  # COLMAP's own log, read when it is imported
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s")
 
 

@@ -1,5 +1,6 @@
-"""Judging localizations by truth: errors, recall, refusals, wrong answers claimed as right, honesty of the covariance."""
+"""Judging localizations by truth: errors, recall, refusals, wrong answers claimed as right, honest covariances."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,8 @@ def evaluate_localization(result: Path, truth: Path, *, truth_sigma_m: float = 0
     """
     answers = {answer.image: answer for answer in read_localizations(result)}
     poses = read_poses(truth)
-    full = np.isfinite(poses.positions).all(axis=1) & np.isfinite(poses.quats_xyzw).all(axis=1)
-    true_poses = {
-        name: pose_from_position(poses.positions[i], poses.quats_xyzw[i]) for i, name in enumerate(poses.images) if full[i]
-    }
+    full = np.flatnonzero(np.isfinite(np.hstack([poses.positions, poses.quats_xyzw])).all(axis=1))
+    true_poses = {poses.images[i]: pose_from_position(poses.positions[i], poses.quats_xyzw[i]) for i in full.tolist()}
     unknown = sorted(answers.keys() - true_poses.keys())
     if unknown:
         raise InputError(f"no true pose for '{unknown[0]}' and {len(unknown) - 1} others", where=str(truth))
@@ -47,9 +46,7 @@ def evaluate_localization(result: Path, truth: Path, *, truth_sigma_m: float = 0
 
 def judge(answers: list[Localization], true_poses: list[Any], queries: int, truth_sigma_m: float) -> dict[str, Any]:
     """Return the figures for answered queries and their true ``cam_from_site``, of ``queries`` in all."""
-    errors = np.array(
-        [pose_error(a.cam_from_site, t) for a, t in zip(answers, true_poses, strict=True)]
-    ).reshape(-1, 2)
+    errors = np.array([pose_error(a.cam_from_site, t) for a, t in zip(answers, true_poses, strict=True)]).reshape(-1, 2)
     confidence = np.array([answer.confidence for answer in answers])
     right = _within(errors, *CONFIDENCE_BOUND)
     return {
@@ -71,9 +68,7 @@ def judge(answers: list[Localization], true_poses: list[Any], queries: int, trut
 
 def _covariance_honesty(answers: list[Localization], true_poses: list[Any], truth_sigma_m: float) -> dict[str, Any]:
     """Return coverage and normalized squared errors of the claimed covariances: position alone, and all six."""
-    differences = np.array(
-        [pose_difference(t, a.cam_from_site) for a, t in zip(answers, true_poses, strict=True)]
-    )
+    differences = np.array([pose_difference(t, a.cam_from_site) for a, t in zip(answers, true_poses, strict=True)])
     covariances = np.array([a.covariance for a in answers], dtype=np.float64)
     covariances[:, 3:, 3:] += truth_sigma_m**2 * np.eye(3)
     parts = {"position": slice(3, 6), "rotation": slice(0, 3), "pose": slice(0, 6)}
@@ -91,7 +86,7 @@ def _covariance_honesty(answers: list[Localization], true_poses: list[Any], trut
 def _reliability(confidence: Array, right: NDArray[np.bool_]) -> list[dict[str, float]]:
     """Return by bin of confidence: how many, the mean claimed, and the share that was right."""
     rows = []
-    for low, high in zip(CONFIDENCE_BINS[:-1], CONFIDENCE_BINS[1:], strict=True):
+    for low, high in itertools.pairwise(CONFIDENCE_BINS):
         chosen = (confidence >= low) & ((confidence < high) | (high == 1.0))
         if chosen.any():
             rows.append(

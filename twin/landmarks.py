@@ -134,9 +134,9 @@ def landmarks_from(
         landmark=landmark.astype(np.int32),
         pixels=np.concatenate(pixels).astype(np.float32),
         scales=np.concatenate([scales[i.name][r] for i, r in zip(images, rows, strict=True)]).astype(np.float32),
-        descriptors=np.concatenate(
-            [descriptors[i.name][r] for i, r in zip(images, rows, strict=True)]
-        ).astype(np.float16),
+        descriptors=np.concatenate([descriptors[i.name][r] for i, r in zip(images, rows, strict=True)]).astype(
+            np.float16
+        ),
         view_offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         views=tuple(image.name for image in images),
         kind=kind,
@@ -201,7 +201,7 @@ def _ray_spread(rays: Array, point: NDArray[np.integer], count: int) -> Array:
     """Return (count,) twice the largest angle between a point's rays and their mean: about the triangulation angle."""
     directions = rays / np.linalg.norm(rays, axis=1, keepdims=True)
     mean = np.stack([np.bincount(point, directions[:, k], minlength=count) for k in range(3)], axis=1)
-    mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
+    mean = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
     angles = np.arccos(np.clip(np.einsum("ij,ij->i", directions, mean[point]), -1.0, 1.0))
     largest = np.zeros(count)
     np.maximum.at(largest, point, angles)

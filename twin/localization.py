@@ -25,7 +25,7 @@ Vector4 = tuple[float, float, float, float]
 
 
 class Place(BaseModel):
-    """A coarse guess: within ``radius_m`` of ``position`` with ``probability``, given that the photo is of this place."""
+    """A coarse guess: within ``radius_m`` of ``position`` with ``probability``, if the photo is of this place."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -76,7 +76,9 @@ class Localization(BaseModel):
         return pose_from_position(self.position, self.quat_xyzw)
 
 
-def refusal(image: str, reason: str, *, coarse: Iterable[Place] = (), inliers: int = 0, seconds: float = 0.0) -> Localization:
+def refusal(
+    image: str, reason: str, *, coarse: Iterable[Place] = (), inliers: int = 0, seconds: float = 0.0
+) -> Localization:
     """Return the answer of a query that can't be localized."""
     return Localization(
         image=image, status="refused", reason=reason, coarse=list(coarse), inliers=inliers, seconds=round(seconds, 4)

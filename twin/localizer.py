@@ -23,9 +23,10 @@ from geometry import (
 )
 from perception import Features
 from retrieval import PlaceIndex, Vocabulary, aggregate
-from twin.landmarks import Landmarks, keypoint_sigma_px
 from twin.landmark_matching import match_by_projection, match_landmarks
+from twin.landmarks import Landmarks, keypoint_sigma_px
 from twin.localization import Localization, Place, localized, refusal
+from twin.visibility import Viewpoints
 
 Array = NDArray[np.float64]
 
@@ -40,6 +41,8 @@ class LocalizerOptions:
     ratio: of descriptor distances to the nearest and the nearest other landmark
     max_error_px: RANSAC's inlier bound
     min_inliers, max_log10_false_alarms: weaker support is refused as chance
+    min_expected, min_explained, explained_px: where a pose should show at least so many landmarks, this share of them
+        must be found this near; right poses show 0.1 to 0.7, poses that fit a look-alike 0.00 to 0.06
     max_sigma_m, max_sigma_deg: weaker determined poses are refused
     guided_radius_px, guided_distance: bounds, in the image and between descriptors, for matches found by projection
     ambiguity_ratio: a second, different pose with more than this share of the best one's inliers means 'ambiguous'
@@ -52,7 +55,10 @@ class LocalizerOptions:
     ratio: float = 0.85
     max_error_px: float = 6.0
     min_inliers: int = 12
-    max_log10_false_alarms: float = -8.0
+    max_log10_false_alarms: float = -20.0
+    min_expected: int = 100
+    min_explained: float = 0.07
+    explained_px: float = 1.0
     max_sigma_m: float = 1.0
     max_sigma_deg: float = 5.0
     guided_radius_px: float = 2.0
@@ -69,6 +75,7 @@ class Candidate:
 
     matches, support: matches by descriptor alone, and those of them that RANSAC found to agree
     log10_false_alarms: how often chance gives that support
+    expected, explained: landmarks that a photo from this pose should show, and how many of them it does
     feature, landmark: (M,) the matches that the pose was refined on; ``estimate.inliers`` is among them
     """
 
@@ -76,6 +83,8 @@ class Candidate:
     matches: int
     support: int
     log10_false_alarms: float
+    expected: int
+    explained: int
     feature: NDArray[np.int64]
     landmark: NDArray[np.int64]
 
@@ -112,6 +121,7 @@ class Localizer:
         self._covariance_scale = covariance_scale
         self._frame = None if frame_covariance is None or frame_centroid is None else (frame_covariance, frame_centroid)
         self._covisible = _covisibility(landmarks)
+        self._viewpoints = Viewpoints.of(landmarks, view_positions)
 
     def localize(self, image: str, features: Features, camera: pycolmap.Camera) -> Localization:
         """Return the pose of one photo, or a refusal with its reason. ``seconds`` counts from here."""
@@ -127,7 +137,7 @@ class Localizer:
         views, scores = self._retrieve(features)
         coarse = self._coarse(views, scores)
         candidates = [c for group in self._groups(views) for c in self._candidates(features, camera, group)]
-        candidates.sort(key=lambda c: -c.support)
+        candidates.sort(key=lambda c: (not self._explains(c), -c.support))
         reason = self._reason_to_refuse(candidates)
         seconds = time.perf_counter() - start
         best = candidates[0] if candidates else None
@@ -183,23 +193,36 @@ class Localizer:
         found = []
         for pose, inliers in hypotheses:
             try:
-                estimate, agreeing = self._refine(pose, features, camera, observations, feature[inliers], landmark[inliers])
+                estimate, agreeing = self._refine(
+                    pose, features, camera, observations, feature[inliers], landmark[inliers]
+                )
             except DegenerateError:
                 continue
-            support = int(inliers.sum())
-            found.append(
-                Candidate(
-                    estimate=estimate,
-                    matches=len(feature),
-                    support=support,
-                    log10_false_alarms=log10_false_alarms(
-                        len(feature), support, self.options.max_error_px, features.image_size
-                    ),
-                    feature=agreeing[0],
-                    landmark=agreeing[1],
-                )
-            )
+            found.append(self._candidate(features, camera, estimate, agreeing, len(feature), int(inliers.sum())))
         return found
+
+    def _candidate(
+        self,
+        features: Features,
+        camera: pycolmap.Camera,
+        estimate: PoseEstimate,
+        agreeing: tuple[NDArray[np.int64], NDArray[np.int64]],
+        matches: int,
+        support: int,
+    ) -> Candidate:
+        feature, landmark = agreeing
+        near = np.linalg.norm(estimate.residuals_px, axis=1) < self.options.explained_px
+        expected = self._viewpoints.expected(self.landmarks, estimate.cam_from_site, camera)
+        return Candidate(
+            estimate=estimate,
+            matches=matches,
+            support=support,
+            log10_false_alarms=log10_false_alarms(matches, support, self.options.max_error_px, features.image_size),
+            expected=int(expected.sum()),
+            explained=int(expected[landmark[near]].sum()),
+            feature=feature,
+            landmark=landmark,
+        )
 
     def _refine(
         self,
@@ -244,19 +267,33 @@ class Localizer:
             point_covariances=self.landmarks.covariances[landmark].astype(np.float64),
         )
 
+    def _explains(self, candidate: Candidate) -> bool:
+        """Tell whether enough of what the pose should show is there; a fit to a look-alike finds little else."""
+        if candidate.expected < self.options.min_expected:
+            return True
+        return candidate.explained >= self.options.min_explained * candidate.expected
+
     def _reason_to_refuse(self, candidates: list[Candidate]) -> str | None:
         options = self.options
         if not candidates:
             return "nothing in the twin looks like this photo"
         best = candidates[0]
         support = f"{best.support} of {best.matches} matches agree on a pose"
-        if min(best.support, best.inliers) < options.min_inliers or best.log10_false_alarms > options.max_log10_false_alarms:
+        if (
+            min(best.support, best.inliers) < options.min_inliers
+            or best.log10_false_alarms > options.max_log10_false_alarms
+        ):
             return f"{support}: no more than chance would give"
-        for other in candidates[1:]:
+        if not self._explains(best):
+            return (
+                f"look-alike: only {best.explained} of {best.expected} landmarks that this pose should show are there"
+            )
+        for other in filter(self._explains, candidates[1:]):
             metres, degrees = pose_error(other.estimate.cam_from_site, best.estimate.cam_from_site)
             different = metres > options.distinct_m or degrees > options.distinct_deg
             if different and other.support > options.ambiguity_ratio * best.support:
-                return f"ambiguous: a pose {metres:.1f} m away is supported by {other.support} matches, this one by {best.support}"
+                rival = f"a pose {metres:.1f} m away is supported by {other.support} matches"
+                return f"ambiguous: {rival}, this one by {best.support}"
         covariance = self._covariance(best.estimate)
         sigma_m = largest_sigma(position_covariance(best.estimate.cam_from_site, covariance))
         sigma_deg = np.degrees(largest_sigma(covariance[:3, :3]))

@@ -84,7 +84,9 @@ class Twin:
 
     def camera_like(self, lens: str) -> pycolmap.Camera | None:
         """Return the map's camera of a lens that EXIF describes alike, if there is exactly one."""
-        alike = [i for i, known in self.manifest.lenses.items() if known == lens and self.reconstruction.exists_camera(i)]
+        alike = [
+            i for i, known in self.manifest.lenses.items() if known == lens and self.reconstruction.exists_camera(i)
+        ]
         return self.reconstruction.camera(alike[0]) if len(alike) == 1 else None
 
 

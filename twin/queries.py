@@ -15,7 +15,11 @@ from twin.model import Twin
 
 
 def localize_images(
-    twin: Twin, images: Iterable[tuple[str, Path]], rules: Sequence[CameraRule] = (), *, localizer: Localizer | None = None
+    twin: Twin,
+    images: Iterable[tuple[str, Path]],
+    rules: Sequence[CameraRule] = (),
+    *,
+    localizer: Localizer | None = None,
 ) -> Iterator[Localization]:
     """Yield the answer for each (name, file); a file that can't be used is refused by name and the rest goes on.
 

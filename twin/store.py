@@ -93,7 +93,9 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise TwinError("is not a twin: it has no twin.yaml", where=str(folder), remedy="Make one with: tiepoint map") from None
+        raise TwinError(
+            "is not a twin: it has no twin.yaml", where=str(folder), remedy="Make one with: tiepoint map"
+        ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise TwinDamagedError(f"unreadable ({error})", where=str(path), remedy="Restore it or map again.") from error
     version = content.get("format") if isinstance(content, dict) else None
@@ -144,7 +146,7 @@ def _sync(folder: Path) -> None:
 
 
 def _put_in_place(staging: Path, target: Path) -> None:
-    """Rename ``staging`` to ``target``; an old twin there is exchanged in the same step and then lies in ``staging``."""
+    """Rename ``staging`` to ``target``; an old twin is exchanged in the same step and then lies in ``staging``."""
     if not target.exists():
         staging.rename(target)
     elif not _exchange(staging, target):

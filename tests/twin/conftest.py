@@ -31,9 +31,7 @@ class Rendered:
 
     def inputs(self, poses: str | None = "truth/walk.csv") -> MapInputs:
         """Return the inputs for mapping the walk; by default with its true poses."""
-        return MapInputs(
-            images=self.walk, cameras=self.cameras, poses=None if poses is None else self.folder / poses
-        )
+        return MapInputs(images=self.walk, cameras=self.cameras, poses=None if poses is None else self.folder / poses)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,12 @@ def huge_png() -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", 20000, 20000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.fixture
@@ -97,9 +102,7 @@ def test_bad_pose_tables_are_refused_and_leave_the_twin(
     assert problems(small_twin) == []
 
 
-def test_a_full_disk_leaves_the_old_twin(
-    rendered: Rendered, small_twin: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_the_old_twin(rendered: Rendered, small_twin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import twin.landmarks
 
     def full(self: object, folder: Path) -> None:

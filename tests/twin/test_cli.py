@@ -13,10 +13,11 @@ from twin.localization import read_localizations
 
 
 def run(*arguments: str | Path) -> int:
-    with pytest.raises(SystemExit) as stop:
+    try:
         main([str(a) for a in arguments])
-        raise SystemExit(0)
-    return int(stop.value.code or 0)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -62,13 +63,17 @@ def test_map_localize_evaluate_check(rendered: Rendered, tmp_path: Path, capsys:
     assert "altered" in capsys.readouterr().err
 
 
-def test_lines_are_printed_without_out(rendered: Rendered, small_twin: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_are_printed_without_out(
+    rendered: Rendered, small_twin: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     query = next(rendered.queries.glob("*.jpg"))
     assert run("localize", small_twin, query, "--cameras", rendered.cameras) == 0
     assert json.loads(capsys.readouterr().out)["image"] == query.name
 
 
 def test_help_is_quick_to_load() -> None:
-    code = "import sys, twin.cli; print([m for m in ('torch', 'open3d', 'kornia', 'pycolmap', 'cv2') if m in sys.modules])"
+    code = (
+        "import sys, twin.cli; print([m for m in ('torch', 'open3d', 'kornia', 'pycolmap', 'cv2') if m in sys.modules])"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -62,7 +62,9 @@ def test_leaving_a_view_out_drops_its_observations_and_lone_landmarks(made: Mapp
     assert len(less) < len(made.landmarks)
     assert np.bincount(less.landmark, minlength=len(less)).min() >= 2
     kept = np.flatnonzero(np.isin(made.landmarks.ids, less.ids))
-    seen = np.isin(less.ids, made.landmarks.ids[made.landmarks.landmark[made.landmarks.observations_of(np.array([view]))]])
+    seen = np.isin(
+        less.ids, made.landmarks.ids[made.landmarks.landmark[made.landmarks.observations_of(np.array([view]))]]
+    )
     moved = np.abs(less.points - made.landmarks.points[kept]).max(axis=1)
     assert (moved[seen] > 0).all()  # triangulated anew without the view
     assert (moved[~seen] == 0).all()

@@ -153,6 +153,6 @@ def test_photos_of_different_places_do_not_make_a_map(tmp_path: Path) -> None:
     for i in range(3):
         noise = cv2.resize(rng.integers(0, 255, (60, 80), dtype=np.uint8), (640, 480), interpolation=cv2.INTER_CUBIC)
         cv2.imwrite(str(tmp_path / "photos" / f"{i}.png"), noise)
-    with pytest.raises(MappingError, match="match|structure"):
+    with pytest.raises(MappingError, match=r"match|structure"):
         map_images(MapInputs(images=tmp_path / "photos"), tmp_path / "twin")
     assert not (tmp_path / "twin").exists()

@@ -86,7 +86,9 @@ def test_newer_format_asks_for_an_update(twin: Path) -> None:
         read_manifest(twin)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "format: x", "format: 1", "a: [", "format: 1\nname: !!python/object:os.x {}"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "format: x", "format: 1", "a: [", "format: 1\nname: !!python/object:os.x {}"]
+)
 def test_broken_manifest_is_damage(twin: Path, text: str) -> None:
     (twin / "twin.yaml").write_text(text)
     with pytest.raises(TwinDamagedError, match=r"twin\.yaml"):

@@ -1,4 +1,4 @@
-"""A synthetic world for the localizer: landmarks on the walls of a room with random descriptors, seen by known cameras."""
+"""A synthetic world for the localizer: landmarks on the walls of a room, with random descriptors."""
 
 from dataclasses import dataclass
 

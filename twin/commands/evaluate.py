@@ -16,7 +16,9 @@ def command() -> None:
 @command.command("localization")
 @click.argument("result", type=FILE)
 @click.argument("truth", type=FILE)
-@click.option("--truth-sigma", default=0.0, metavar="M", help="Standard deviation of the truth itself, metres a coordinate.")
+@click.option(
+    "--truth-sigma", default=0.0, metavar="M", help="Standard deviation of the truth itself, metres a coordinate."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print all figures for a program to read.")
 def localization(result: Path, truth: Path, truth_sigma: float, as_json: bool) -> None:
     """Judge localizations.jsonl by a poses.csv of true poses.

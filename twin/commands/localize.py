@@ -12,8 +12,12 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.command("localize")
 @click.argument("twin", type=FOLDER)
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--cameras", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="cameras.csv of the photos.")
-@click.option("--out", type=click.Path(path_type=Path), help="localizations.jsonl to write; without it, lines are printed.")
+@click.option(
+    "--cameras", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="cameras.csv of the photos."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="localizations.jsonl to write; without it, lines are printed."
+)
 def command(twin: Path, images: tuple[Path, ...], cameras: Path | None, out: Path | None) -> None:
     """Localize photos, given as files or folders, in a TWIN.
 

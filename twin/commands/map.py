@@ -13,7 +13,9 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 @click.command("map")
 @click.argument("images", type=FOLDER)
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The twin to write; an old one is replaced.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="The twin to write; an old one is replaced."
+)
 @click.option("--cameras", type=FILE, help="cameras.csv: lenses, kept fixed. Without it they come from EXIF.")
 @click.option("--poses", type=FILE, help="poses.csv: known poses (sigmas 0) or priors.")
 @click.option("--control", type=FILE, help="control.csv: surveyed points, with --marks.")

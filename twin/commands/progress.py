@@ -1,6 +1,7 @@
 """A progress bar a stage on a terminal, and nothing in a pipe."""
 
-from typing import Any
+import sys
+from typing import Any, TextIO
 
 import click
 
@@ -9,18 +10,19 @@ class StageBars:
     """Draws one bar for each stage it hears of; give the instance as ``on_progress``."""
 
     def __init__(self) -> None:
+        self._terminal: TextIO = sys.stderr
         self._stage: str | None = None
         self._bar: Any = None
         self._done = 0
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Move the bar of ``stage`` to ``done`` of ``total``."""
-        if not click.get_text_stream("stderr").isatty():
+        if not self._terminal.isatty():
             return
         if stage != self._stage:
             self.close()
             self._stage, self._done = stage, 0
-            self._bar = click.progressbar(length=max(total, 1), label=f"{stage:>18}", file=click.get_text_stream("stderr"))
+            self._bar = click.progressbar(length=max(total, 1), label=f"{stage:>18}", file=self._terminal)
             self._bar.__enter__()
         self._bar.update(done - self._done)
         self._done = done

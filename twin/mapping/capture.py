@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pycolmap
+from numpy.typing import NDArray
 
 from geometry import (
     InputError,
@@ -114,7 +115,8 @@ def read_capture(folder: Path, cameras_csv: Path | None, poses_csv: Path | None)
         raise MappingError(
             f"a map needs at least 2 usable images, found {len(kept)}",
             where=str(folder),
-            remedy="; ".join(f"{name}: {why}" for name, why in list(refused.items())[:5]) or "Is this the right folder?",
+            remedy="; ".join(f"{name}: {why}" for name, why in list(refused.items())[:5])
+            or "Is this the right folder?",
         )
     return Capture(
         folder=folder,
@@ -149,17 +151,19 @@ def _join(poses: PoseTable, names: list[str], where: str) -> PoseTable:
         raise InputError("names none of the images", where=where, remedy=nearest_known(unknown[0], names))
     if unknown:
         logger.warning("%s: %d rows name no image of the folder, the first is %s", where, len(unknown), unknown[0])
-    missing = rows < 0
-    blank = {
-        field: np.where(missing.reshape(-1, *[1] * (values.ndim - 1)), np.nan, values[rows])
-        for field, values in (
-            ("positions", poses.positions),
-            ("quats_xyzw", poses.quats_xyzw),
-            ("sigma_m", poses.sigma_m),
-            ("sigma_deg", poses.sigma_deg),
-        )
-    }
-    return PoseTable(images=tuple(names), **blank)
+
+    def joined(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = values[rows].copy()
+        found[rows < 0] = np.nan
+        return found
+
+    return PoseTable(
+        images=tuple(names),
+        positions=joined(poses.positions),
+        quats_xyzw=joined(poses.quats_xyzw),
+        sigma_m=joined(poses.sigma_m),
+        sigma_deg=joined(poses.sigma_deg),
+    )
 
 
 class _CameraRegistry:

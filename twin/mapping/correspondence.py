@@ -1,8 +1,9 @@
-"""Features of every map image, pairs worth matching, and verified matches between them, each cached in the workspace."""
+"""Features of every map image, pairs worth matching, and matches between them, each cached in the workspace."""
 
 import itertools
 import logging
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pycolmap
@@ -103,13 +104,15 @@ def match_pairs(
     for done, (a, b) in enumerate(pairs):
         on_progress("matches", done, len(pairs))
         key = digest(recipe.key, capture.digests[a], capture.digests[b])
-        stored = workspace.arrays(
-            "matches", key, lambda a=a, b=b: {"indices": recipe.matcher.match(features[a], features[b]).indices}
-        )
+        stored = workspace.arrays("matches", key, partial(_matched, recipe.matcher, features[a], features[b]))
         if len(stored["indices"]) >= MIN_PAIR_MATCHES:
             matches[a, b] = stored["indices"].astype(np.uint32)
     on_progress("matches", len(pairs), len(pairs))
     return matches
+
+
+def _matched(matcher: Matcher, a: Features, b: Features) -> dict[str, NDArray]:
+    return {"indices": matcher.match(a, b).indices}
 
 
 def verify_with_poses(

@@ -23,7 +23,8 @@ from geometry import (
 from perception import Features, make_extractor, make_matcher
 from retrieval import PlaceIndex, Vocabulary, aggregate, train_vocabulary
 from twin.landmarks import Landmarks, landmarks_from
-from twin.mapping import quality, reconstruction as rec
+from twin.mapping import quality
+from twin.mapping import reconstruction as rec
 from twin.mapping.capture import Capture, PoseKnowledge, read_capture
 from twin.mapping.correspondence import (
     PairMatches,
@@ -111,14 +112,16 @@ def _map(
     pairs = choose_pairs(features, vocabulary)
     matches = match_pairs(capture, features, pairs, recipe, workspace, on_progress)
     on_progress("reconstruction", 0, 1)
-    model = _reconstruct(capture, features, matches, workspace)
+    model = _reconstruct(capture, features, matches, recipe.key, workspace, on_progress)
     on_progress("reconstruction", 1, 1)
     frame, alignment = _register(inputs, capture, model, rng)
     by_name = dict(zip(capture.names, features, strict=True))
     landmarks = _landmarks(model, by_name, extractor.kind)
     places = np.stack([aggregate(vocabulary, by_name[name].descriptors) for name in landmarks.views])
     left_out = quality.leave_out(landmarks, vocabulary, places, model, by_name, on_progress)
-    not_placed = capture.refused | {n: "not enough matches with the rest" for n in capture.names if n not in landmarks.views}
+    not_placed = capture.refused | {
+        n: "not enough matches with the rest" for n in capture.names if n not in landmarks.views
+    }
     result = quality.report(landmarks, model, left_out, not_placed)
     result["alignment"] = None if alignment is None else _alignment_report(alignment, frame)
     manifest = Manifest(
@@ -148,21 +151,29 @@ def _train_vocabulary(features: list[Features], rng: np.random.Generator) -> Voc
 
 
 def _reconstruct(
-    capture: Capture, features: list[Features], matches: PairMatches, workspace: Workspace
+    capture: Capture,
+    features: list[Features],
+    matches: PairMatches,
+    key: str,
+    workspace: Workspace,
+    on_progress: Progress,
 ) -> pycolmap.Reconstruction:
     """Return the adjusted reconstruction: in site where poses are given, else in its own frame."""
-    parts = [capture.names, capture.digests, sorted(capture.given_cameras), capture.pose_knowledge]
-    parts += [c.params for _, c in sorted(capture.cameras.items())] + [np.concatenate(list(matches.values()) or [[]])]
+    parts: list[object] = [key, capture.names, capture.digests, sorted(capture.given_cameras), capture.pose_knowledge]
+    parts += [camera.params for _, camera in sorted(capture.cameras.items())]
+    parts += [part for pair in sorted(matches.items()) for part in pair]
     if capture.priors is not None:
         parts += [capture.priors.positions, capture.priors.quats_xyzw, capture.priors.sigma_m]
 
     def make(folder: Path) -> None:
-        _solve(capture, features, matches, folder).write(folder)
+        _solve(capture, features, matches, folder, on_progress).write(folder)
 
     return pycolmap.Reconstruction(workspace.directory("models", digest(*parts), make))
 
 
-def _solve(capture: Capture, features: list[Features], matches: PairMatches, folder: Path) -> pycolmap.Reconstruction:
+def _solve(
+    capture: Capture, features: list[Features], matches: PairMatches, folder: Path, on_progress: Progress
+) -> pycolmap.Reconstruction:
     database, output = folder / "database.db", folder / "stages"
     poses = rec.prior_poses(capture)
     if capture.pose_knowledge is PoseKnowledge.KNOWN:
@@ -176,7 +187,7 @@ def _solve(capture: Capture, features: list[Features], matches: PairMatches, fol
     rec.write_database(database, capture, features, matches, verified=False)
     if capture.pose_knowledge is PoseKnowledge.APPROXIMATE and len(poses) == len(capture.names):
         return rec.adjust_at_priors(capture, features, database, output)
-    return rec.structure_from_motion(capture, database, output)
+    return rec.structure_from_motion(capture, database, output, on_progress)
 
 
 def _require_matches(matches: PairMatches, capture: Capture) -> None:
@@ -210,7 +221,8 @@ def _register(
     if points.names:
         alignment = points.align(rng)
         model.transform(alignment.site_from_map)
-        if capture.priors is not None:
+        if sources == ["position priors"]:
+            # Beside control points or tags the priors would pull the map off these again.
             rec.adjust_with_priors(model, capture)
         return _frame(alignment, sources), alignment
     if sightings is not None and sightings.rows:
@@ -220,7 +232,11 @@ def _register(
         covariance[0, 0] = (sigma / scale) ** 2
         open_ones = ["position and rotation: only tag sizes are known"]
         return SiteFrame(
-            aligned_by=["tag sizes"], metric=True, covariance=covariance.tolist(), centroid=[0, 0, 0], undetermined=open_ones
+            aligned_by=["tag sizes"],
+            metric=True,
+            covariance=covariance.tolist(),
+            centroid=[0, 0, 0],
+            undetermined=open_ones,
         ), None
     logger.warning("nothing ties the map to the site: its unit is arbitrary. Give --poses, --control or --tags.")
     return SiteFrame(aligned_by=[], metric=False, undetermined=["position, rotation and scale"]), None

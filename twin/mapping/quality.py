@@ -16,9 +16,12 @@ from twin.localizer import Localizer
 from twin.mapping.registration import Array
 from twin.progress import Progress
 
-MAX_LEFT_OUT = 24
-PRIOR_LEFT_OUT = 8.0
-"""How many left-out images the belief 'the covariance is right' counts for."""
+MAX_LEFT_OUT = 40
+PRIOR_SCALE, PRIOR_LEFT_OUT = 2.5, 8.0
+"""What the covariance scale is believed to be before any check, and for how many left-out images that belief counts.
+
+Errors of neighbouring keypoints are not independent, so that plain least squares promises too much on every map.
+"""
 MIN_SCALE, MAX_SCALE = 1.0, 25.0
 
 
@@ -36,20 +39,21 @@ class LeftOut:
     def covariance_scale(self) -> float:
         """Return by how much to widen claimed covariances so that the left-out errors fit them.
 
-        From the median squared Mahalanobis length, shrunk towards 1 as few images tell little; never below 1.
+        From the median squared Mahalanobis length of the position, shrunk towards ``PRIOR_SCALE`` as few images tell
+        little; never below 1.
         """
-        if len(self.differences) == 0:
-            return 1.0
-        ratio = calibration(self.differences, self.covariances).median_nees
         n = len(self.differences)
-        shrunk = np.exp(n * np.log(max(ratio, 1e-3)) / (n + PRIOR_LEFT_OUT))
+        if n == 0:
+            return PRIOR_SCALE
+        ratio = calibration(self.differences[:, 3:], self.covariances[:, 3:, 3:]).median_nees
+        shrunk = np.exp((n * np.log(max(ratio, 1e-3)) + PRIOR_LEFT_OUT * np.log(PRIOR_SCALE)) / (n + PRIOR_LEFT_OUT))
         return float(np.clip(shrunk, MIN_SCALE, MAX_SCALE))
 
 
 def leave_out(
     landmarks: Landmarks,
     vocabulary: Vocabulary,
-    places: Array,
+    places: NDArray[np.float32],
     reconstruction: pycolmap.Reconstruction,
     features: dict[str, Features],
     on_progress: Progress,

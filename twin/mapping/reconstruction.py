@@ -1,5 +1,6 @@
-"""From verified matches to a COLMAP reconstruction, with pycolmap: triangulate, adjust with priors, or SfM from nothing."""
+"""From matches to a COLMAP reconstruction, with pycolmap: triangulate, adjust with priors, or SfM from nothing."""
 
+import itertools
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,7 @@ from geometry import MappingError, pose_from_position
 from perception import Features
 from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_M, Capture
 from twin.mapping.correspondence import PairMatches
+from twin.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +86,11 @@ def prior_poses(capture: Capture) -> dict[int, pycolmap.Rigid3d]:
 
 
 def triangulate(
-    start: pycolmap.Reconstruction, database: Path, folder: Path, output: Path, max_error_px: float = MAX_REPROJECTION_ERROR_PX
+    start: pycolmap.Reconstruction,
+    database: Path,
+    folder: Path,
+    output: Path,
+    max_error_px: float = MAX_REPROJECTION_ERROR_PX,
 ) -> pycolmap.Reconstruction:
     """Triangulate the matches of a database at the poses of ``start``, which stay as they are."""
     options = pycolmap.IncrementalPipelineOptions()
@@ -99,7 +105,7 @@ def triangulate(
 
 
 def structure_from_motion(
-    capture: Capture, database: Path, output: Path, cancellation: pycolmap.CancellationToken | None = None
+    capture: Capture, database: Path, output: Path, on_progress: Progress
 ) -> pycolmap.Reconstruction:
     """Run COLMAP's incremental SfM and return the largest model, in its own frame.
 
@@ -112,7 +118,13 @@ def structure_from_motion(
     options.constant_cameras = set(capture.given_cameras)
     options.triangulation.ignore_two_view_tracks = False
     output.mkdir(exist_ok=True)
-    models = pycolmap.incremental_mapping(database, capture.folder, output, options, cancellation_token=cancellation)
+    placed = itertools.count(2)
+
+    def placed_another() -> None:
+        # A model may be given up and begun anew, so that the count can exceed the images; cancelling raises from here.
+        on_progress("reconstruction", min(next(placed), len(capture.names)), len(capture.names))
+
+    models = pycolmap.incremental_mapping(database, capture.folder, output, options, next_image_callback=placed_another)
     if not models:
         raise MappingError(
             "no two images share enough structure to start a map",

@@ -15,11 +15,14 @@ from geometry import (
     Marks,
     TagSpecs,
     align_points,
+    drift_covariance,
+    is_drift,
     nearest_known,
     position_of,
     scale_from_tags,
     tag_corners,
     triangulate_marks,
+    with_correlated_errors,
 )
 from geometry.tag_alignment import DEFAULT_TAG_SIGMA_M
 from perception import detect_tags, read_image
@@ -29,14 +32,19 @@ logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 
+MIN_SIGMA_M = 1e-4
 MARK_SIGMA_PX = 0.5
 TAG_CORNER_SIGMA_PX = 0.3
 
 
 @dataclass
 class TiePoints:
-    """Points known in the map and in the site: names, positions in both, sigma in site, covariance in the map."""
+    """Points known in the map and in the site: names, positions in both, sigma in site, covariance in the map.
 
+    ``path`` are the indices of those along one walk, in its order; their errors may be a drift they share.
+    """
+
+    path: list[int] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     in_map: list[Array] = field(default_factory=list)
     in_site: list[Array] = field(default_factory=list)
@@ -53,24 +61,33 @@ class TiePoints:
 
     def align(self, rng: np.random.Generator) -> Alignment:
         """Return the alignment of all points. Raises as ``geometry.align_points``."""
-        return align_points(
+        in_site, sigma_m = np.array(self.in_site).reshape(-1, 3), np.array(self.sigma_m)
+        alignment = align_points(
             np.array(self.in_map).reshape(-1, 3),
-            np.array(self.in_site).reshape(-1, 3),
-            np.array(self.sigma_m),
+            in_site,
+            sigma_m,
             rng=rng,
             map_covariances=np.array(self.map_covariances).reshape(-1, 3, 3),
         )
+        if not is_drift(sigma_m[self.path]):
+            return alignment
+        errors = np.diag(sigma_m**2)
+        errors[np.ix_(self.path, self.path)] = drift_covariance(sigma_m[self.path])
+        return with_correlated_errors(alignment, in_site, sigma_m, errors)
 
 
 def add_position_priors(points: TiePoints, reconstruction: pycolmap.Reconstruction, capture: Capture) -> None:
     """Add the camera centres whose images have a position prior."""
     if capture.priors is None:
         return
-    for index, image in _registered(reconstruction, capture).items():
+    for index, image in sorted(_registered(reconstruction, capture).items()):
         position, sigma = capture.priors.positions[index], capture.priors.sigma_m[index]
         if np.isfinite(position).all():
             sigma = DEFAULT_PRIOR_SIGMA_M if np.isnan(sigma) else float(sigma)
-            points.add(image.name, position_of(image.cam_from_world()), position, sigma, np.zeros((3, 3)))
+            points.path.append(len(points.names))
+            points.add(
+                image.name, position_of(image.cam_from_world()), position, max(sigma, MIN_SIGMA_M), np.zeros((3, 3))
+            )
 
 
 def add_control(
@@ -94,7 +111,11 @@ def add_control(
             raise InputError(f"mark in an unknown image '{name}'", remedy=nearest_known(name, known_images))
     by_name = {image.name: image for image in _registered(reconstruction, capture).values()}
     for row, name in enumerate(control.names):
-        seen = [m for m, (n, image) in enumerate(zip(marks.names, marks.images, strict=True)) if n == name and image in by_name]
+        seen = [
+            m
+            for m, (n, image) in enumerate(zip(marks.names, marks.images, strict=True))
+            if n == name and image in by_name
+        ]
         images = [by_name[marks.images[m]] for m in seen]
         try:
             in_map, covariance = _triangulate(marks.pixels[seen], images, MARK_SIGMA_PX, rng)
@@ -106,7 +127,7 @@ def add_control(
 
 @dataclass(frozen=True, kw_only=True)
 class TagSightings:
-    """Corners (4, 3) in the map and covariances (4, 3, 3) of the listed tags that were triangulated, by row of tags.csv."""
+    """Corners (T, 4, 3) in the map, with covariances, of the tags that were triangulated: ``rows`` of tags.csv."""
 
     rows: list[int]
     corners: Array
@@ -162,7 +183,9 @@ def scale_by_tags(sightings: TagSightings, tags: TagSpecs) -> tuple[float, float
     return scale_from_tags(sightings.corners, tags.size_m[sightings.rows], sightings.covariances)
 
 
-def _triangulate(pixels: Array, images: list[pycolmap.Image], sigma_px: float, rng: np.random.Generator) -> tuple[Array, Array]:
+def _triangulate(
+    pixels: Array, images: list[pycolmap.Image], sigma_px: float, rng: np.random.Generator
+) -> tuple[Array, Array]:
     if len(images) < 2:
         raise DegenerateError(f"seen in {len(images)} registered images, two are needed")
     poses, cameras = [image.cam_from_world() for image in images], [image.camera for image in images]

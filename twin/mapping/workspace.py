@@ -24,7 +24,9 @@ def digest(*parts: object) -> str:
     """Return a hex digest of strings, numbers, bytes and arrays; equal parts give equal digests."""
     state = hashlib.sha256()
     for part in parts:
-        content = part.tobytes() if isinstance(part, np.ndarray) else part if isinstance(part, bytes) else repr(part).encode()
+        content = (
+            part.tobytes() if isinstance(part, np.ndarray) else part if isinstance(part, bytes) else repr(part).encode()
+        )
         state.update(len(content).to_bytes(8, "little") + content)
     return state.hexdigest()[:32]
 
@@ -55,7 +57,9 @@ class Workspace:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise MappingError(
-                    "another process is mapping into this twin", where=str(twin), remedy="Wait for it, or choose another --out."
+                    "another process is mapping into this twin",
+                    where=str(twin),
+                    remedy="Wait for it, or choose another --out.",
                 ) from None
             for leftover in folder.glob("*/*.partial"):
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
@@ -71,7 +75,7 @@ class Workspace:
         path.parent.mkdir(exist_ok=True)
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
-            np.savez(file, **made)
+            np.savez(file, allow_pickle=False, **made)
         os.replace(partial, path)
         return made
 
