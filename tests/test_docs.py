@@ -8,13 +8,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 import click
-import numpy as np
 import pytest
 
-from geometry import camera_from_params
 from perception import EXTRACTORS
-from scenes import CLEAN, court, query_views, walk_views, write_capture
-from twin import MapInputs, map_images
+from tests.twin.conftest import Rendered
 from twin.cli import tiepoint
 from twin.commands.bench import ALL, benchmark_names
 
@@ -54,22 +51,12 @@ def commands(first_words: str) -> list:
     return found
 
 
-@pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all that the examples speak of: my-garage, photos, query.jpg and its lens."""
-    folder = tmp_path_factory.mktemp("place")
-    rng = np.random.default_rng(5)
-    camera = camera_from_params("PINHOLE", 320, 240, [260.0, 260.0, 160.0, 120.0])
-    built = court(seed=1, px_per_m=48.0)
-    walk, queries = walk_views(built, camera, rng, count=12), query_views(built, camera, rng, count=1)
-    write_capture(folder / "scene", built, walk, queries, rng, noise=CLEAN, samples_per_axis=1)
-    scene = folder / "scene"
-    poses = scene / "truth" / "walk.csv"
-    map_images(MapInputs(images=scene / "walk", cameras=scene / "cameras.csv", poses=poses), folder / "my-garage")
-    shutil.copytree(scene / "walk", folder / "photos")
-    shutil.copy(next((scene / "queries").glob("*.jpg")), folder / "query.jpg")
-    shutil.rmtree(scene)
-    return folder
+@pytest.fixture
+def garage(rendered: Rendered, small_twin: Path, tmp_path: Path) -> Path:
+    """A folder with all that the examples speak of: my-garage and query.jpg."""
+    shutil.copytree(small_twin, tmp_path / "my-garage")
+    shutil.copy(min(rendered.queries.glob("*.jpg")), tmp_path / "query.jpg")
+    return tmp_path
 
 
 @pytest.mark.parametrize(("page", "line", "code"), blocks("python"))
@@ -83,9 +70,8 @@ def test_python_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Every block stands alone; a text block right below it shows what it prints, numbers aside."""
-    if re.search("my-garage|photos|query.jpg", code):
-        shutil.copytree(request.getfixturevalue("place"), tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
+    needs_twin = "my-garage" in code
+    monkeypatch.chdir(request.getfixturevalue("garage") if needs_twin else tmp_path)
     with patch.dict(EXTRACTORS):
         exec(compile("\n" * (line - 1) + code, str(page), "exec"), {"__name__": "example"})
     below = re.match(r"```\n+```text\n(.*?)```", page.read_text("utf-8").split(code, 1)[1], re.DOTALL)

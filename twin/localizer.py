@@ -198,7 +198,10 @@ class Localizer:
                 )
             except DegenerateError:
                 continue
-            found.append(self._candidate(features, camera, estimate, agreeing, len(feature), int(inliers.sum())))
+            support = int(inliers.sum())
+            found.append(self._candidate(features, camera, estimate, agreeing, len(feature), support))
+            if self._explains(found[-1]) and len(feature) - support < self.options.ambiguity_ratio * support:
+                break  # the matches left could not make a rival
         return found
 
     def _candidate(

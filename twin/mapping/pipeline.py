@@ -123,7 +123,7 @@ def _map(
         n: "not enough matches with the rest" for n in capture.names if n not in landmarks.views
     }
     result = quality.report(landmarks, model, left_out, not_placed)
-    result["alignment"] = None if alignment is None else _alignment_report(alignment, frame)
+    result["alignment"] = alignment
     manifest = Manifest(
         format=1,
         name=target.name,
@@ -201,30 +201,31 @@ def _require_matches(matches: PairMatches, capture: Capture) -> None:
 
 def _register(
     inputs: MapInputs, capture: Capture, model: pycolmap.Reconstruction, rng: np.random.Generator
-) -> tuple[SiteFrame, Alignment | None]:
+) -> tuple[SiteFrame, dict[str, Any] | None]:
     """Move the reconstruction into site and say how it was tied to it."""
     if capture.pose_knowledge is PoseKnowledge.KNOWN:
         return SiteFrame(aligned_by=["poses"], metric=True), None
-    points, sources = TiePoints(), []
+    points, used = TiePoints(), {}
     add_position_priors(points, model, capture)
-    if points.names:
-        sources.append("position priors")
+    used["position priors"] = len(points.names)
     if inputs.control and inputs.marks:
         add_control(points, model, capture, read_control(inputs.control), read_marks(inputs.marks), rng)
-        sources.append("control points")
+    used["control points"] = len(points.names) - sum(used.values())
     sightings = None
     if inputs.tags:
         tags = read_tags(inputs.tags)
         sightings = sight_tags(model, capture, tags, rng)
         add_tags(points, sightings, tags)
-        sources.append("tags")
+    used["tags"] = len(points.names) - sum(used.values())
     if points.names:
+        sources = [source for source, count in used.items() if count]
         alignment = points.align(rng)
         model.transform(alignment.site_from_map)
         if sources == ["position priors"]:
             # Beside control points or tags the priors would pull the map off these again.
             rec.adjust_with_priors(model, capture)
-        return _frame(alignment, sources), alignment
+        frame = _frame(alignment, sources)
+        return frame, _alignment_report(alignment, points, frame)
     if sightings is not None and sightings.rows:
         scale, sigma = scale_by_tags(sightings, tags)
         model.transform(pycolmap.Sim3d(scale, pycolmap.Rotation3d(), np.zeros(3)))
@@ -253,12 +254,12 @@ def _frame(alignment: Alignment, sources: list[str]) -> SiteFrame:
     )
 
 
-def _alignment_report(alignment: Alignment, frame: SiteFrame) -> dict[str, Any]:
+def _alignment_report(alignment: Alignment, points: TiePoints, frame: SiteFrame) -> dict[str, Any]:
     lengths = np.linalg.norm(alignment.residuals_m, axis=1)
     return {
         "by": frame.aligned_by,
         "points": len(lengths),
-        "outliers": int((~alignment.inliers).sum()),
+        "outliers": [name for name, used in zip(points.names, alignment.inliers, strict=True) if not used],
         "residuals_m": quality.percentiles(lengths),
         "chi2_per_dof": alignment.chi2_per_dof,
         "sigma_m": float(np.sqrt(np.linalg.eigvalsh(alignment.covariance[4:, 4:])[-1])),
