@@ -14,6 +14,7 @@ from benchmarks.protocol import Array, Photos, pose_table, spread, write_inputs
 from geometry import (
     ControlPoints,
     Marks,
+    TiepointError,
     align_points,
     pose_covariance_of_frame,
     position_covariance,
@@ -91,14 +92,20 @@ def align_by_priors(twin: Twin, photos: Photos, truth_sigma_m: float) -> dict[st
 def tie(
     inputs: MapInputs, target: Path, photos: Photos, folder: Path, truth_sigma_m: float, seed: int, *, by: str
 ) -> dict[str, Any]:
-    """Map with noisy "priors" or "control"; judge the centres by the truth in site, without a fit, and their claim."""
+    """Map with noisy "priors" or "control"; judge the centres by the truth in site, without a fit, and their claim.
+
+    Mapping may refuse evidence that contradicts the map; then only that is told.
+    """
     rng = np.random.default_rng(seed)
     if by == "priors":
         noisy = photos.positions + rng.normal(0, PRIOR_SIGMA_M, photos.positions.shape)
         tied = write_inputs(photos, target.parent, pose_table(photos, positions=noisy, sigma_m=PRIOR_SIGMA_M))
     else:
         tied = _write_control(inputs, photos, folder / "control", rng)
-    twin = _mapped(tied, target)
+    try:
+        twin = _mapped(tied, target)
+    except TiepointError as error:
+        return {"seed": seed, "refused": str(error)}
     rows, centres = _centres(twin.view_poses, photos)
     frame = twin.manifest.frame
     covariance, centroid = np.array(frame.covariance), np.array(frame.centroid)

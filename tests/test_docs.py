@@ -11,13 +11,16 @@ import click
 import pytest
 
 from perception import EXTRACTORS
-from tests.twin.conftest import Rendered
+from tests.conftest import Rendered
 from twin.cli import tiepoint
 from twin.commands.bench import ALL, benchmark_names
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "benchmarks/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)(?P<file>[^)#\s]*)(?:#(?P<anchor>[^)\s]+))?\)")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from geometry import InputError, TiepointError, read_cameras
-from tests.twin.conftest import Rendered
+from tests.conftest import Rendered
 from twin import Twin, localize_images, map_images
 from twin.queries import name_images
 from twin.store import problems

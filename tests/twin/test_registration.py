@@ -20,7 +20,7 @@ from geometry import (
     write_tags,
 )
 from perception import TagDetections
-from tests.twin.conftest import Rendered
+from tests.conftest import Rendered
 from twin import Twin, map_images
 from twin.mapping import registration
 

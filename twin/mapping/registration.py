@@ -139,7 +139,7 @@ def sight_tags(
 ) -> TagSightings:
     """Detect the listed tags in all registered images and triangulate their corners."""
     seen: dict[tuple[str, int], list[tuple[pycolmap.Image, Array]]] = {}
-    for index, image in _registered(reconstruction, capture).items():
+    for index, image in sorted(_registered(reconstruction, capture).items()):
         gray = read_image(capture.path(index), name=image.name).gray
         for family in sorted(set(tags.families)):
             found = detect_tags(gray, family)
