@@ -28,7 +28,7 @@ from twin import MapInputs, MapOptions, Twin, map_images
 
 PRIOR_SIGMA_M = 0.05
 CONTROL_POINTS, CONTROL_SIGMA_M, MARK_SIGMA_PX = 8, 0.01, 0.5
-RUNS = 3
+RUNS = 1
 """Whole mapping runs a kind of evidence, each with its own noise."""
 ALIGNMENTS = 200
 """Draws of prior noise for the alignment alone, all on one SfM map."""

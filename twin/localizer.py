@@ -50,7 +50,7 @@ class LocalizerOptions:
     """
 
     retrieved: int = 20
-    search_features: int = 2500
+    search_features: int = 1500
     observation_budget: int = 12_000
     ratio: float = 0.85
     max_error_px: float = 6.0
@@ -172,14 +172,10 @@ class Localizer:
         ordered = sorted((sorted(part, key=rank.__getitem__) for part in parts), key=lambda part: rank[part[0]])
         return [np.array(part) for part in ordered[:3]]
 
-    def _within_budget(self, views: NDArray[np.int64]) -> NDArray[np.int64]:
-        sizes = np.diff(self.landmarks.view_offsets)[views]
-        return views[: max(1, int(np.searchsorted(np.cumsum(sizes), self.options.observation_budget)) + 1)]
-
     def _candidates(self, features: Features, camera: pycolmap.Camera, views: NDArray[np.int64]) -> list[Candidate]:
         """Return up to two poses that the landmarks of some views support."""
         strongest = features.take(slice(self.options.search_features))
-        searched = self.landmarks.observations_of(self._within_budget(views))
+        searched = self.landmarks.observations_of(views)[: self.options.observation_budget]
         feature, landmark = match_landmarks(strongest, self.landmarks, searched, self.options.ratio)
         observations = self.landmarks.observations_of(views)
         hypotheses = pose_hypotheses(

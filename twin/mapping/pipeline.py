@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 VOCABULARY_WORDS = 64
 VOCABULARY_SAMPLE = 100_000
 MIN_LANDMARKS = 50
+QUERY_FEATURES = 7000
+"""Of a query; a map image has up to 8192, which serves accuracy and costs time only once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +132,7 @@ def _map(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         tiepoint=version("tiepoint"),
         frame=frame,
-        features={"extractor": options.extractor, "options": {}},
+        features={"extractor": options.extractor, "query_options": {"max_features": QUERY_FEATURES}},
         lenses={i: capture.lenses[i] for i in sorted(set(capture.camera_of))},
         mapping={
             "poses": str(capture.pose_knowledge),
