@@ -2,7 +2,7 @@
 
 A match is right if each point lies within 2 px of the true epipolar line of the other. Usage:
 
-    python -m benchmarks.matching --data PATH/strecha [--out benchmarks/results/matching.json]
+    python -m benchmarks.matching --data PATH [--out benchmarks/results/matching.json]
 
 where PATH/strecha holds fountain-P11 and castle-P30, each with images/ and cameras.json (K, R, t with integer pixel
 centres; Strecha et al., CVPR 2008).
@@ -103,7 +103,7 @@ def measure_pair(extractor: Extractor, folder: Path, scene: str, pair: tuple[int
 def main() -> None:
     """Measure every pair, print a table and write the results as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with fountain-P11 and castle-P30")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "matching.json")
     arguments = parser.parse_args()
     rows = []
@@ -111,7 +111,7 @@ def main() -> None:
         extractor = make_extractor(kind, max_features=MAX_FEATURES)
         for scene, pairs in PAIRS.items():
             for pair in pairs:
-                rows += measure_pair(extractor, arguments.data, scene, pair)
+                rows += measure_pair(extractor, arguments.data / "strecha", scene, pair)
     rows.sort(key=lambda row: (row["scene"], row["pair"]))
     print(" | ".join(rows[0]))
     for row in rows:

@@ -1,10 +1,8 @@
 """Finding where a photo was taken: retrieval, matching against landmarks, pose hypotheses, refinement, or a refusal."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import networkx as nx
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
@@ -22,10 +20,11 @@ from geometry import (
     refine_pose,
 )
 from perception import Features
-from retrieval import PlaceIndex, Vocabulary, aggregate
+from retrieval import PlaceIndex, Vocabulary
 from twin.landmark_matching import match_by_projection, match_landmarks
 from twin.landmarks import Landmarks, keypoint_sigma_px
-from twin.localization import Localization, Place, localized, refusal
+from twin.localization import Localization, localized, refusal
+from twin.place_finder import PlaceFinder
 from twin.visibility import Viewpoints
 
 Array = NDArray[np.float64]
@@ -115,12 +114,9 @@ class Localizer:
         """
         self.landmarks = landmarks
         self.options = options or LocalizerOptions()
-        self._vocabulary = vocabulary
-        self._places = places
-        self._view_positions = view_positions
+        self._places = PlaceFinder(landmarks, vocabulary, places, view_positions)
         self._covariance_scale = covariance_scale
         self._frame = None if frame_covariance is None or frame_centroid is None else (frame_covariance, frame_centroid)
-        self._covisible = _covisibility(landmarks)
         self._viewpoints = Viewpoints.of(landmarks, view_positions)
 
     def localize(self, image: str, features: Features, camera: pycolmap.Camera) -> Localization:
@@ -134,9 +130,9 @@ class Localizer:
         start = time.perf_counter()
         if len(features) < self.options.min_inliers:
             return refusal(image, f"only {len(features)} features: the photo is flat, dark or blurred"), None
-        views, scores = self._retrieve(features)
-        coarse = self._coarse(views, scores)
-        candidates = [c for group in self._groups(views) for c in self._candidates(features, camera, group)]
+        views, scores = self._places.rank(features, self.options.retrieved)
+        coarse = self._places.guesses(views, scores)
+        candidates = [c for group in self._places.groups(views) for c in self._candidates(features, camera, group)]
         candidates.sort(key=lambda c: (not self._explains(c), -c.support))
         reason = self._reason_to_refuse(candidates)
         seconds = time.perf_counter() - start
@@ -155,22 +151,6 @@ class Localizer:
             seconds=seconds,
         )
         return answer, best
-
-    def _retrieve(self, features: Features) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        query = aggregate(self._vocabulary, features.descriptors)
-        ids, scores = self._places.search(query[None], min(self.options.retrieved, len(self.landmarks.views)))
-        return ids[0], scores[0]
-
-    def _groups(self, views: Sequence[int] | NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Split retrieved views into places: up to three sets of views that share landmarks, best ranked first.
-
-        Different parts of a building that look alike share no landmarks; each gets its own chance to explain the
-        query, so that their poses can be compared.
-        """
-        rank = {int(view): r for r, view in enumerate(views)}
-        parts = nx.connected_components(self._covisible.subgraph(rank))
-        ordered = sorted((sorted(part, key=rank.__getitem__) for part in parts), key=lambda part: rank[part[0]])
-        return [np.array(part) for part in ordered[:3]]
 
     def _candidates(self, features: Features, camera: pycolmap.Camera, views: NDArray[np.int64]) -> list[Candidate]:
         """Return up to two poses that the landmarks of some views support."""
@@ -307,24 +287,6 @@ class Localizer:
             return own
         return own + pose_covariance_of_frame(estimate.cam_from_site, *self._frame)
 
-    def _coarse(self, views: NDArray[np.int64], scores: NDArray[np.float32]) -> list[Place]:
-        top = min(3, len(views))
-        weights = np.exp(SIMILARITY_SHARPNESS * (scores - scores.max()))
-        shares = weights / weights.sum()
-        radius = _spacing(self._view_positions)
-        return [
-            Place(
-                position=tuple(self._view_positions[view].tolist()),
-                radius_m=radius,
-                probability=float(shares[k]),
-            )
-            for k, view in enumerate(views[:top])
-        ]
-
-
-SIMILARITY_SHARPNESS = 20.0
-"""How quickly a place's probability falls with its similarity to the query."""
-
 
 def confidence(pose: pycolmap.Rigid3d, covariance: Array, log10_alarms: float) -> float:
     """Return the probability that the pose is within 0.25 m and 2 deg: right place, and close enough given sigma."""
@@ -332,30 +294,3 @@ def confidence(pose: pycolmap.Rigid3d, covariance: Array, log10_alarms: float) -
     near = probability_within(position_covariance(pose, covariance), 0.25)
     turned = probability_within(covariance[:3, :3], np.radians(2.0))
     return float(right_place * near * turned)
-
-
-def _covisibility(landmarks: Landmarks) -> nx.Graph:
-    """Return the graph of views that share at least ``MIN_SHARED`` landmarks."""
-    from scipy.sparse import csr_array
-
-    view = landmarks.view_of_observation()
-    shape = (len(landmarks.views), len(landmarks))
-    sees = csr_array((np.ones(len(view), np.int32), (view, np.asarray(landmarks.landmark))), shape=shape)
-    shared = (sees @ sees.T).tocoo()
-    strong = (shared.data >= MIN_SHARED) & (shared.row < shared.col)
-    graph = nx.Graph()
-    graph.add_nodes_from(range(len(landmarks.views)))
-    graph.add_edges_from(zip(shared.row[strong].tolist(), shared.col[strong].tolist(), strict=True))
-    return graph
-
-
-MIN_SHARED = 8
-
-
-def _spacing(positions: Array) -> float:
-    """Return the median distance from a view to the third nearest other: how far a place reaches."""
-    from scipy.spatial import cKDTree
-
-    k = min(4, len(positions))
-    distances, _ = cKDTree(positions).query(positions, k=k)
-    return float(np.median(np.atleast_2d(distances.reshape(len(positions), -1))[:, -1]))
