@@ -161,10 +161,17 @@ def _reconstruct(
     on_progress: Progress,
 ) -> pycolmap.Reconstruction:
     """Return the adjusted reconstruction: in site where poses are given, else in its own frame."""
-    parts: list[object] = [key, capture.names, capture.digests, sorted(capture.given_cameras), capture.pose_knowledge]
+    parts: list[object] = [
+        key,
+        capture.names,
+        capture.digests,
+        sorted(capture.given_cameras),
+        capture.pose_knowledge is PoseKnowledge.KNOWN,
+    ]
     parts += [camera.params for _, camera in sorted(capture.cameras.items())]
     parts += [part for pair in sorted(matches.items()) for part in pair]
-    if capture.priors is not None:
+    if capture.priors is not None and rec.prior_poses(capture):
+        # Positions alone serve only to align the result, so that SfM need not be done again for others.
         parts += [capture.priors.positions, capture.priors.quats_xyzw, capture.priors.sigma_m]
 
     def make(folder: Path) -> None:
