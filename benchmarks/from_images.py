@@ -16,7 +16,6 @@ from geometry import (
     Marks,
     TiepointError,
     align_points,
-    pose_covariance_of_frame,
     position_covariance,
     position_of,
     squared_mahalanobis,
@@ -107,16 +106,14 @@ def tie(
     except TiepointError as error:
         return {"seed": seed, "refused": str(error)}
     rows, centres = _centres(twin.view_poses, photos)
-    frame = twin.manifest.frame
-    covariance, centroid = np.array(frame.covariance), np.array(frame.centroid)
-    poses = [twin.view_poses[photos.names[row]] for row in rows]
-    claimed = [position_covariance(pose, pose_covariance_of_frame(pose, covariance, centroid)) for pose in poses]
+    names = [photos.names[row] for row in rows]
+    claimed = [position_covariance(twin.view_poses[name], twin.view_covariance(name)) for name in names]
     errors = centres - photos.positions[rows]
     return {
         "seed": seed,
         "placed": len(rows),
         "centre_error_m": spread(np.linalg.norm(errors, axis=1)),
-        "chi2_per_dof": frame.chi2_per_dof,
+        "chi2_per_dof": twin.manifest.frame.chi2_per_dof,
         **_honesty(errors, np.array(claimed), truth_sigma_m),
     }
 

@@ -2,18 +2,16 @@
 
 A match is right if each point lies within 2 px of the true epipolar line of the other. Usage:
 
-    python -m benchmarks.matching --data PATH [--out benchmarks/results/matching.json]
+    python -m benchmarks.matching [--data DIR] [--out FILE]
 
-where PATH/strecha holds fountain-P11 and castle-P30, each with images/ and cameras.json (K, R, t with integer pixel
+where DIR/strecha holds fountain-P11 and castle-P30, each with images/ and cameras.json (K, R, t with integer pixel
 centres; Strecha et al., CVPR 2008).
 """
 
-import argparse
 import json
-import os
-import platform
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.protocol import describe_machine, parse_arguments, print_table, run, write_results
 from geometry.frames import OPENCV_PIXEL_OFFSET, skew
 from perception.features import Extractor, make_extractor
 from perception.images import read_image
@@ -78,10 +77,10 @@ def measure_pair(extractor: Extractor, folder: Path, scene: str, pair: tuple[int
     cameras = json.loads((folder / scene / "cameras.json").read_text())["cameras"]
     fundamental = fundamental_matrix(cameras[pair[0]], cameras[pair[1]])
     photos = [read_image(folder / scene / "images" / cameras[i]["name"]).gray for i in pair]
-    (a, seconds_a), (b, seconds_b) = (timed(lambda photo=photo: extractor.extract(photo)) for photo in photos)
+    (a, seconds_a), (b, seconds_b) = (timed(partial(extractor.extract, photo)) for photo in photos)
     rows = []
     for name, make in MATCHERS.items():
-        matches, seconds = timed(lambda make=make: make().match(a, b))
+        matches, seconds = timed(partial(make().match, a, b))
         points_a, points_b = a.keypoints[matches.indices[:, 0]], b.keypoints[matches.indices[:, 1]]
         right = int(np.sum(epipolar_distances_px(fundamental, points_a, points_b) < RIGHT_WITHIN_PX))
         rows.append(
@@ -102,10 +101,8 @@ def measure_pair(extractor: Extractor, folder: Path, scene: str, pair: tuple[int
 
 def main() -> None:
     """Measure every pair, print a table and write the results as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "matching.json")
-    arguments = parser.parse_args()
+    arguments = parse_arguments(__doc__, "matching")
+    machine = describe_machine()
     rows = []
     for kind in EXTRACTORS:
         extractor = make_extractor(kind, max_features=MAX_FEATURES)
@@ -113,16 +110,9 @@ def main() -> None:
             for pair in pairs:
                 rows += measure_pair(extractor, arguments.data / "strecha", scene, pair)
     rows.sort(key=lambda row: (row["scene"], row["pair"]))
-    print(" | ".join(rows[0]))
-    for row in rows:
-        print(" | ".join(str(value) for value in row.values()))
-    machine = {"cpu": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(
-        json.dumps({"machine": machine, "repeats": REPEATS, "max_features": MAX_FEATURES, "rows": rows}, indent=1)
-        + "\n"
-    )
+    print_table(list(rows[0]), [list(row.values()) for row in rows])
+    write_results(arguments.out, {"repeats": REPEATS, "max_features": MAX_FEATURES, "rows": rows}, machine)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

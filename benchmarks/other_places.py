@@ -2,7 +2,11 @@
 
 Each place is mapped from its even-numbered photos at their true poses (the court from its walk). The odd-numbered
 photos (the court's queries) of every place are then localized in every twin, the own one too, as a check that
-refusing is not all it does. Usage:
+refusing is not all it does.
+
+Fountain and castle are one place: the fountain stands in the castle's court, and the last photos of it show the porch
+that castle's photos show. Answers across these two count apart. Each ties the two truths together, by the answer in
+one and the true pose in the other; if they are right, all give the same tie. Usage:
 
     python -m benchmarks.other_places [--data DIR] [--out FILE]
 """
@@ -13,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pycolmap
 
 from benchmarks.known_poses import localize, map_known
 from benchmarks.protocol import (
@@ -25,11 +30,12 @@ from benchmarks.protocol import (
     run,
     write_results,
 )
-from geometry import camera_from_params
+from geometry import camera_from_params, pose_error
 from scenes import View, court, query_views, walk_views, write_capture
 from twin import Twin
 
 COURT_SEED, WALK, QUERIES = 7, 40, 20
+SAME_PLACE = ("castle-P30", "fountain-P11")
 
 
 def render_court(folder: Path) -> tuple[Photos, Photos]:
@@ -50,9 +56,11 @@ def load_places(data: Path, scratch: Path) -> dict[str, tuple[Photos, Photos]]:
 
 
 def ask(twin: Twin, queries: Photos) -> dict[str, Any]:
-    """Return how many photos were localized, and for each the answer with its support."""
+    """Return how many photos were localized, and for each the answer with its support and the tie it gives."""
     answers, _ = localize(twin, queries, repeats=1)
+    true_poses = dict(zip(queries.names, queries.cams_from_site, strict=True))
     return {
+        "ties": {a.image: a.cam_from_site.inverse() * true_poses[a.image] for a in answers if a.status == "ok"},
         "queries": len(answers),
         "localized": sum(answer.status == "ok" for answer in answers),
         "per_query": [
@@ -70,7 +78,16 @@ def main() -> None:
         places = load_places(arguments.data, Path(scratch) / "capture")
         twins = {name: map_known(mapped, Path(scratch) / name) for name, (mapped, _) in places.items()}
         asked = {name: {of: ask(twin, places[of][1]) for of in places} for name, twin in twins.items()}
-    strangers = [found for name, row in asked.items() for of, found in row.items() if of != name]
+    overlap = tie_agreement(*(asked[a][b].pop("ties") for a, b in (SAME_PLACE, SAME_PLACE[::-1])))
+    for row in asked.values():
+        for found in row.values():
+            found.pop("ties", None)
+    strangers = [
+        found
+        for name, row in asked.items()
+        for of, found in row.items()
+        if not {name, of} <= {*SAME_PLACE} and of != name
+    ]
     wrong, total = (sum(found[key] for found in strangers) for key in ("localized", "queries"))
     print_table(
         ["localized in twin of", *(f"photos of {of}" for of in places)],
@@ -80,7 +97,24 @@ def main() -> None:
         ],
     )
     print(f"{total - wrong} of {total} photos of another place refused")
-    write_results(arguments.out, {"strangers": total, "strangers_localized": wrong, "twins": asked}, machine)
+    print(f"answers across fountain and castle, and how far their ties are from the first: {overlap}")
+    content = {"strangers": total, "strangers_localized": wrong, "overlap": overlap, "twins": asked}
+    write_results(arguments.out, content, machine)
+
+
+def tie_agreement(
+    first: dict[str, pycolmap.Rigid3d], second: dict[str, pycolmap.Rigid3d]
+) -> dict[str, dict[str, float]]:
+    """Return by photo how far its tie of two places is from that of the first photo, where that photo stood.
+
+    first, second: the ties a_from_b of photos of b asked in a, and b_from_a of photos of a asked in b.
+    """
+    ties = first | {name: tie.inverse() for name, tie in second.items()}
+    if not ties:
+        return {}
+    reference = next(iter(ties.values()))
+    differences = {name: pose_error(tie.inverse(), reference.inverse()) for name, tie in ties.items()}
+    return {name: {"metres": metres, "degrees": degrees} for name, (metres, degrees) in differences.items()}
 
 
 def _photos(folder: Path, views: Sequence[View]) -> Photos:

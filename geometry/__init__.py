@@ -27,6 +27,7 @@ from geometry.errors import (
     TwinFormatError,
     nearest_known,
 )
+from geometry.floorplan import FloorPlan, read_plan, write_plan
 from geometry.frames import (
     covariance_from_pycolmap,
     perturb,
@@ -40,6 +41,7 @@ from geometry.frames import (
     position_of,
     quat_xyzw_of,
     skew,
+    tangent_from_pycolmap,
     transform_points,
 )
 from geometry.georeference import Georeference
@@ -58,8 +60,11 @@ from geometry.interchange import (
     write_poses,
     write_tags,
 )
+from geometry.lane_graph import Drive, LanePosition, lane_graph, pieces, travel_time
+from geometry.location import Located, floor_height, lane_path, locate, ramp_height
 from geometry.records import CameraRule, ControlPoints, FixedCamera, Marks, PoseTable, TagSpecs
-from geometry.similarity import pose_covariance_of_frame
+from geometry.robust import CAUCHY_WIDTH
+from geometry.similarity import covariance_in_fitted_frame, pose_covariance_of_frame
 from geometry.structure import Observations, Structure, refine_points
 from geometry.tables import read_bounded, write_atomic
 from geometry.tag_alignment import align_tags, scale_from_tags, tag_corners
@@ -74,16 +79,21 @@ from geometry.uncertainty import (
 )
 
 __all__ = [
+    "CAUCHY_WIDTH",
     "Alignment",
     "Calibration",
     "CameraRule",
     "CancelledError",
     "ControlPoints",
     "DegenerateError",
+    "Drive",
     "FixedCamera",
+    "FloorPlan",
     "Georeference",
     "ImageError",
     "InputError",
+    "LanePosition",
+    "Located",
     "MappingError",
     "Marks",
     "MissingExtraError",
@@ -105,14 +115,20 @@ __all__ = [
     "camera_from_params",
     "check_size",
     "covariance_from_pycolmap",
+    "covariance_in_fitted_frame",
     "drift_covariance",
+    "floor_height",
     "inside_ellipsoid",
     "is_drift",
+    "lane_graph",
+    "lane_path",
     "largest_sigma",
+    "locate",
     "log10_false_alarms",
     "nearest_known",
     "opencv_from_camera",
     "perturb",
+    "pieces",
     "pixels_from_opencv",
     "pixels_to_opencv",
     "pose_covariance_of_frame",
@@ -127,11 +143,13 @@ __all__ = [
     "project",
     "projection_jacobian",
     "quat_xyzw_of",
+    "ramp_height",
     "read_bounded",
     "read_cameras",
     "read_cameras_json",
     "read_control",
     "read_marks",
+    "read_plan",
     "read_poses",
     "read_tags",
     "refine_points",
@@ -141,7 +159,9 @@ __all__ = [
     "skew",
     "squared_mahalanobis",
     "tag_corners",
+    "tangent_from_pycolmap",
     "transform_points",
+    "travel_time",
     "triangulate_marks",
     "unproject",
     "with_correlated_errors",
@@ -150,6 +170,7 @@ __all__ = [
     "write_cameras_json",
     "write_control",
     "write_marks",
+    "write_plan",
     "write_poses",
     "write_tags",
 ]

@@ -16,13 +16,12 @@ from scipy.special import gammaln
 from geometry.cameras import projection_jacobian
 from geometry.errors import DegenerateError
 from geometry.frames import perturb, skew, transform_points
+from geometry.robust import cauchy_weights
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 MIN_MATCHES = 4
-CAUCHY_WIDTH = 2.55
-"""In sigmas: 95 % efficient for Gaussian noise in two dimensions (it is 2.385 in one: Holland & Welsch 1977)."""
 GATE = float(stats.chi2.ppf(0.999, 2))
 """Squared whitened residual, in units of the noise scale, above which a match is no inlier."""
 MAX_CONDITION = 1e12
@@ -96,7 +95,7 @@ def refine_pose(
     for _ in range(MAX_ITERATIONS):
         jacobian, residuals = _whiten(pose, pixels, points_in_site, camera, sigma_px, point_covariances)
         scale = _noise_scale(residuals)
-        weights = _cauchy_weights(residuals, scale)
+        weights = cauchy_weights(residuals, scale)
         step = _solve(jacobian, residuals, weights)
         pose = perturb(pose, step)
         if np.abs(step).max() < STEP_TOLERANCE:
@@ -178,10 +177,6 @@ def _degrees_of_freedom(squared: Array) -> int:
     return 2 * len(squared) - 6
 
 
-def _cauchy_weights(residuals: Array, scale: float) -> Array:
-    return 1.0 / (1.0 + (residuals**2).sum(axis=1) / (CAUCHY_WIDTH * scale) ** 2)
-
-
 def _solve(jacobian: Array, residuals: Array, weights: Array) -> Array:
     used = weights > 0
     weighted = jacobian[used] * weights[used, None, None]
@@ -207,7 +202,7 @@ def _covariance(jacobian: Array, residuals: Array, scale: float) -> Array:
     normal = np.einsum("nki,nkj->ij", jacobian, jacobian)
     _require_determined(normal)
     squared = (residuals**2).sum(axis=1)
-    slope = _cauchy_weights(residuals, scale)[np.isfinite(squared)] ** 2
+    slope = cauchy_weights(residuals, scale)[np.isfinite(squared)] ** 2
     squared = squared[np.isfinite(squared)]
     correction = 1.0 + 3.0 / len(slope) * slope.var() / slope.mean() ** 2
     sum_of_squares = (correction / slope.mean()) ** 2 * (slope * squared).sum()

@@ -101,8 +101,8 @@ def position_covariance(cam_from_site: pycolmap.Rigid3d, covariance: ArrayLike) 
     return rotation.T @ np.asarray(covariance, dtype=np.float64)[3:, 3:] @ rotation
 
 
-def covariance_from_pycolmap(cam_from_site: pycolmap.Rigid3d, covariance: ArrayLike) -> Array:
-    """Convert pycolmap's absolute-pose covariance (6, 6) to our tangent.
+def tangent_from_pycolmap(cam_from_site: pycolmap.Rigid3d) -> Array:
+    """Return the matrix (6, 6) that takes pycolmap's perturbation of a pose to ours.
 
     pycolmap 4.2 perturbs (half-angle vector of a left quaternion factor, additive translation):
     R' = exp([2h]x) R, t' = t + d. Ours has t' = exp([w]x) t + rho, hence w = 2h and rho = d + [t]x w.
@@ -111,6 +111,12 @@ def covariance_from_pycolmap(cam_from_site: pycolmap.Rigid3d, covariance: ArrayL
     jacobian[:3, :3] = 2.0 * np.eye(3)
     jacobian[3:, :3] = 2.0 * skew(cam_from_site.translation)
     jacobian[3:, 3:] = np.eye(3)
+    return jacobian
+
+
+def covariance_from_pycolmap(cam_from_site: pycolmap.Rigid3d, covariance: ArrayLike) -> Array:
+    """Convert pycolmap's absolute-pose covariance (6, 6) to our tangent."""
+    jacobian = tangent_from_pycolmap(cam_from_site)
     return jacobian @ np.asarray(covariance, dtype=np.float64) @ jacobian.T
 
 

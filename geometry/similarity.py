@@ -6,6 +6,8 @@ frame, about a point c of it (the centroid of the points keeps the three parts n
     p = c + exp(x0) exp([x1:4]x) (site_from_map p_in_map - c) + x4:7.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
@@ -54,14 +56,42 @@ def sim3d_from_matrix(scale: float, rotation: Array, translation: Array) -> pyco
     return pycolmap.Sim3d(scale, pycolmap.Rotation3d(quat_xyzw), translation)
 
 
-def pose_covariance_of_frame(cam_from_site: pycolmap.Rigid3d, covariance: Array, centroid: Array) -> Array:
-    """Return the pose covariance (6, 6), in the tangent of geometry.frames, that an uncertain site frame adds.
+def pose_jacobian_of_frame(cam_from_site: pycolmap.Rigid3d, centroid: Array) -> Array:
+    """Return d xi / d x (6, 7): what a perturbation x of the site frame does to a pose, as in geometry.frames.
 
-    ``covariance`` (7, 7) is that of the perturbation x about ``centroid``. Moving the frame turns the camera by
-    -R x[1:4] and moves its centre by d p / d x, which is -R^T rho: hence rho = -R (d p / d x) x.
+    Moving the frame turns the camera by -R x[1:4] and moves its centre by d p / d x, which is -R^T rho: hence
+    rho = -R (d p / d x) x.
     """
     rotation = cam_from_site.rotation.matrix()
     jacobian = np.zeros((6, 7))
     jacobian[:3, 1:4] = -rotation
     jacobian[3:] = -rotation @ similarity_jacobian(cam_from_site.tgt_origin_in_src()[None] - centroid)[0]
+    return jacobian
+
+
+def pose_covariance_of_frame(cam_from_site: pycolmap.Rigid3d, covariance: Array, centroid: Array) -> Array:
+    """Return the pose covariance (6, 6), in the tangent of geometry.frames, that an uncertain site frame adds.
+
+    ``covariance`` (7, 7) is that of the perturbation x about ``centroid``.
+    """
+    jacobian = pose_jacobian_of_frame(cam_from_site, centroid)
     return jacobian @ np.asarray(covariance, dtype=np.float64) @ jacobian.T
+
+
+def covariance_in_fitted_frame(covariance: Array, poses: Sequence[pycolmap.Rigid3d]) -> Array:
+    """Return the joint covariance (6N, 6N) of poses in the frame that a similarity fit of their centres gives.
+
+    A free network is determined but for its frame, and its covariance depends on how that was fixed. Here it is the
+    frame in which the centres lie best, in least squares, at their true places: the S-transformation of Baarda
+    (1973), P C P^T with P = I - G (A^T A)^-1 A^T B, where G moves the poses with the frame, B gives the centres of
+    moved poses and A = B G.
+    """
+    centres = np.array([pose.tgt_origin_in_src() for pose in poses])
+    moved_by_frame = np.concatenate([pose_jacobian_of_frame(pose, centres.mean(axis=0)) for pose in poses])
+    centre_by_pose = np.zeros((3 * len(poses), 6 * len(poses)))
+    for n, pose in enumerate(poses):
+        centre_by_pose[3 * n : 3 * n + 3, 6 * n + 3 : 6 * n + 6] = -pose.rotation.matrix().T
+    projector = (
+        np.eye(6 * len(poses)) - moved_by_frame @ np.linalg.pinv(centre_by_pose @ moved_by_frame) @ centre_by_pose
+    )
+    return projector @ covariance @ projector.T

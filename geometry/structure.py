@@ -11,13 +11,12 @@ from scipy.sparse import csr_array
 from geometry.cameras import projection_jacobian
 from geometry.errors import InputError
 from geometry.frames import transform_points
+from geometry.robust import cauchy_weights
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 ITERATIONS = 8
-CAUCHY_WIDTH = 2.55
-"""In sigmas; see geometry.absolute_pose."""
 MIN_INFORMATION = 1e-9
 """Added along every axis, per square metre, so that a point nobody sees has a variance and not an error."""
 ROUNDING = 1e-12
@@ -84,7 +83,7 @@ def _normal_equations(
 ) -> tuple[Array, Array, Array]:
     """Return J^T W J (P, 3, 3), damped, and J^T W r (P, 3) of each point, and the whitened residuals r (O, 2)."""
     jacobian, residuals = _whiten(points, observations, poses, cameras)
-    weights = 1.0 / (1.0 + (residuals**2).sum(axis=1) / CAUCHY_WIDTH**2)
+    weights = cauchy_weights(residuals)
     weighted = jacobian * weights[:, None, None]
     normals = np.einsum("oki,okj->oij", weighted, jacobian).reshape(-1, 9)
     gradients = np.einsum("oki,ok->oi", weighted, residuals)

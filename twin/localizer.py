@@ -12,7 +12,6 @@ from geometry import (
     PoseEstimate,
     largest_sigma,
     log10_false_alarms,
-    pose_covariance_of_frame,
     pose_error,
     pose_hypotheses,
     position_covariance,
@@ -24,6 +23,7 @@ from retrieval import PlaceIndex, Vocabulary
 from twin.landmark_matching import match_by_projection, match_landmarks
 from twin.landmarks import Landmarks, keypoint_sigma_px
 from twin.localization import Localization, localized, refusal
+from twin.map_uncertainty import MapUncertainty
 from twin.place_finder import PlaceFinder
 from twin.visibility import Viewpoints
 
@@ -109,19 +109,19 @@ class Localizer:
         view_positions: Array,
         *,
         covariance_scale: float = 1.0,
-        frame_covariance: Array | None = None,
-        frame_centroid: Array | None = None,
+        map_uncertainty: MapUncertainty | None = None,
         options: LocalizerOptions | None = None,
     ) -> None:
         """Take the parts of a twin; ``places`` holds the views of ``landmarks`` in order, ``view_positions`` (V, 3).
 
-        ``frame_covariance`` (7, 7) about ``frame_centroid`` is that of the alignment to site, common to all answers.
+        ``map_uncertainty`` is added to every answer's own covariance, which counts the map's poses as exact.
         """
         self.landmarks = landmarks
         self.options = options or LocalizerOptions()
         self._places = PlaceFinder(landmarks, vocabulary, places, view_positions)
         self._covariance_scale = covariance_scale
-        self._frame = None if frame_covariance is None or frame_centroid is None else (frame_covariance, frame_centroid)
+        self._map_uncertainty = map_uncertainty
+        self._view_of_observation = landmarks.view_of_observation()
         self._viewpoints = Viewpoints.of(landmarks, view_positions)
 
     def localize(self, image: str, features: Features, camera: pycolmap.Camera) -> Localization:
@@ -145,7 +145,7 @@ class Localizer:
         if reason or best is None:
             inliers = best.inliers if best else 0
             return refusal(image, reason or "", coarse=coarse, inliers=inliers, seconds=seconds), best
-        pose, covariance = best.estimate.cam_from_site, self._covariance(best.estimate)
+        pose, covariance = best.estimate.cam_from_site, self._covariance(best)
         answer = localized(
             image,
             pose,
@@ -283,19 +283,23 @@ class Localizer:
             if different and other.support > options.ambiguity_ratio * best.support:
                 rival = f"a pose {metres:.1f} m away is supported by {other.support} matches"
                 return f"ambiguous: {rival}, this one by {best.support}"
-        covariance = self._covariance(best.estimate)
+        covariance = self._covariance(best)
         sigma_m = largest_sigma(position_covariance(best.estimate.cam_from_site, covariance))
         sigma_deg = np.degrees(largest_sigma(covariance[:3, :3]))
         if sigma_m > options.max_sigma_m or sigma_deg > options.max_sigma_deg:
             return f"weakly determined: sigma {sigma_m:.2f} m and {sigma_deg:.1f} deg from {best.inliers} matches"
         return None
 
-    def _covariance(self, estimate: PoseEstimate) -> Array:
-        """Return the covariance (6, 6) of a pose in site: its own, widened as the map's check asks, and the frame's."""
-        own = estimate.covariance * self._covariance_scale
-        if self._frame is None:
+    def _covariance(self, candidate: Candidate) -> Array:
+        """Return the covariance (6, 6) of a pose in site: its own, widened as the map's check asks, and the map's."""
+        own = candidate.estimate.covariance * self._covariance_scale
+        if self._map_uncertainty is None:
             return own
-        return own + pose_covariance_of_frame(estimate.cam_from_site, *self._frame)
+        used = np.zeros(len(self.landmarks), dtype=np.bool_)
+        used[candidate.landmark[candidate.estimate.inliers]] = True
+        views = self._view_of_observation[used[self.landmarks.landmark]]
+        weights = np.bincount(views, minlength=len(self.landmarks.views))
+        return own + self._map_uncertainty.pose_covariance(candidate.estimate.cam_from_site, weights)
 
 
 def confidence(pose: pycolmap.Rigid3d, covariance: Array, log10_alarms: float) -> float:

@@ -13,9 +13,12 @@ from perception import Extractor, make_extractor
 from retrieval import PlaceIndex, Vocabulary
 from twin.landmarks import Landmarks
 from twin.localizer import Localizer, LocalizerOptions
+from twin.map_uncertainty import MapUncertainty
 from twin.store import Manifest, problems, read_manifest
 
 VOCABULARY_FILE = "vocabulary.npy"
+VIEW_COVARIANCES = "map/view_covariances.npy"
+"""(V, 6, 6) of the poses of the landmarks' views; absent where the poses were given as exact."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,18 @@ class Twin:
         """cam_from_site of every map image, by name."""
         return {image.name: image.cam_from_world() for image in self.reconstruction.images.values() if image.has_pose}
 
+    @cached_property
+    def uncertainty(self) -> MapUncertainty:
+        """What the map's own uncertainty adds to every pose found in it."""
+        path, frame = self.folder / VIEW_COVARIANCES, self.manifest.frame
+        poses = [self.view_poses[name] for name in self.landmarks.views]
+        covariances = _load_covariances(path, len(poses)) if path.exists() else None
+        return MapUncertainty.of(poses, covariances, frame.covariance, frame.centroid)
+
+    def view_covariance(self, name: str) -> NDArray[np.float64]:
+        """Return the covariance (6, 6) of a map image's pose in site, of the tie to the site and the map's shape."""
+        return self.uncertainty.view_covariance(self.landmarks.views.index(name), self.view_poses[name])
+
     @property
     def view_positions(self) -> NDArray[np.float64]:
         """Camera centres (V, 3) in site of the views of ``landmarks``, in their order."""
@@ -70,15 +85,13 @@ class Twin:
 
     def localizer(self, options: LocalizerOptions | None = None) -> Localizer:
         """Return a localizer for this twin; building it once serves many queries."""
-        frame = self.manifest.frame
         return Localizer(
             self.landmarks,
             self.vocabulary,
             self.places,
             self.view_positions,
             covariance_scale=float(self.manifest.mapping.get("covariance_scale", 1.0)),
-            frame_covariance=None if frame.covariance is None else np.array(frame.covariance),
-            frame_centroid=None if frame.centroid is None else np.array(frame.centroid),
+            map_uncertainty=self.uncertainty,
             options=options,
         )
 
@@ -95,3 +108,13 @@ def _load_vocabulary(path: Path) -> Vocabulary:
         return Vocabulary(centers=np.load(path, allow_pickle=False))
     except (OSError, ValueError, InputError) as error:
         raise TwinDamagedError(f"unreadable ({error})", where=str(path), remedy="Map again.") from error
+
+
+def _load_covariances(path: Path, count: int) -> NDArray[np.float64]:
+    try:
+        covariances = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise TwinDamagedError(f"unreadable ({error})", where=str(path), remedy="Map again.") from error
+    if covariances.shape != (count, 6, 6) or not np.isfinite(covariances).all():
+        raise TwinDamagedError(f"expected finite ({count}, 6, 6)", where=str(path), remedy="Map again.")
+    return covariances

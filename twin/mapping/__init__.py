@@ -1,5 +1,6 @@
 """Making a twin from photos; start reading at pipeline.py."""
 
-from twin.mapping.pipeline import MapInputs, MapOptions, map_images
+from twin.mapping.capture import MapInputs
+from twin.mapping.pipeline import MapOptions, map_images
 
 __all__ = ["MapInputs", "MapOptions", "map_images"]

@@ -29,6 +29,18 @@ DEFAULT_PRIOR_SIGMA_M = 1.0
 """Of a position prior whose sigma_m is empty."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class MapInputs:
+    """The files a twin is made from; see docs/formats.md. All but ``images`` are optional."""
+
+    images: Path
+    cameras: Path | None = None
+    poses: Path | None = None
+    control: Path | None = None
+    marks: Path | None = None
+    tags: Path | None = None
+
+
 class PoseKnowledge(StrEnum):
     """How well the poses of the map images are known, which decides how the map is made."""
 

@@ -11,13 +11,10 @@ from typing import Any
 
 import numpy as np
 import pycolmap
+from numpy.typing import NDArray
 
 from geometry import (
-    Alignment,
     MappingError,
-    read_control,
-    read_marks,
-    read_tags,
     write_atomic,
 )
 from perception import Features, make_extractor, make_matcher
@@ -25,7 +22,7 @@ from retrieval import PlaceIndex, Vocabulary, aggregate, train_vocabulary
 from twin.landmarks import Landmarks, landmarks_from
 from twin.mapping import quality
 from twin.mapping import reconstruction as rec
-from twin.mapping.capture import Capture, PoseKnowledge, read_capture
+from twin.mapping.capture import Capture, MapInputs, PoseKnowledge, read_capture
 from twin.mapping.correspondence import (
     PairMatches,
     Recipe,
@@ -34,31 +31,22 @@ from twin.mapping.correspondence import (
     match_pairs,
     verify_with_poses,
 )
-from twin.mapping.registration import TiePoints, add_control, add_position_priors, add_tags, scale_by_tags, sight_tags
+from twin.mapping.shape import pose_covariances
+from twin.mapping.site_tie import register
 from twin.mapping.workspace import Workspace, digest
-from twin.model import VOCABULARY_FILE
+from twin.model import VIEW_COVARIANCES, VOCABULARY_FILE
 from twin.progress import Progress, silent
-from twin.store import Manifest, SiteFrame, publish, require_replaceable
+from twin.store import Manifest, publish, require_replaceable
 
 logger = logging.getLogger(__name__)
+
+Array = NDArray[np.float64]
 
 VOCABULARY_WORDS = 64
 VOCABULARY_SAMPLE = 100_000
 MIN_LANDMARKS = 50
 QUERY_FEATURES = 7000
 """Of a query; a map image has up to 8192, which serves accuracy and costs time only once."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MapInputs:
-    """The files a twin is made from; see docs/formats.md. All but ``images`` are optional."""
-
-    images: Path
-    cameras: Path | None = None
-    poses: Path | None = None
-    control: Path | None = None
-    marks: Path | None = None
-    tags: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +104,10 @@ def _map(
     on_progress("reconstruction", 0, 1)
     model = _reconstruct(capture, features, matches, recipe.key, workspace, on_progress)
     on_progress("reconstruction", 1, 1)
-    frame, alignment = _register(inputs, capture, model, rng)
+    shape = {} if capture.pose_knowledge is PoseKnowledge.KNOWN else pose_covariances(model, capture.given_cameras)
+    frame, alignment, map_unit_m = register(inputs, capture, model, shape, rng)
+    to_site = np.repeat([1.0, map_unit_m], 3)
+    shape = {name: np.outer(to_site, to_site) * covariance for name, covariance in shape.items()}
     by_name = dict(zip(capture.names, features, strict=True))
     landmarks = _landmarks(model, by_name, extractor.kind)
     places = np.stack([aggregate(vocabulary, by_name[name].descriptors) for name in landmarks.views])
@@ -124,7 +115,8 @@ def _map(
     not_placed = capture.refused | {
         n: "not enough matches with the rest" for n in capture.names if n not in landmarks.views
     }
-    result = quality.report(landmarks, model, left_out, not_placed)
+    view_covariances = np.array([shape[name] for name in landmarks.views]) if shape else None
+    result = quality.report(landmarks, model, left_out, not_placed, view_covariances)
     result["alignment"] = alignment
     manifest = Manifest(
         format=1,
@@ -141,7 +133,11 @@ def _map(
         },
     )
     on_progress("publish", 0, 1)
-    publish(target, manifest, lambda folder: _write(folder, model, landmarks, vocabulary, places, result))
+    publish(
+        target,
+        manifest,
+        lambda folder: _write(folder, model, landmarks, vocabulary, places, view_covariances, result),
+    )
     on_progress("publish", 1, 1)
     return result
 
@@ -208,74 +204,6 @@ def _require_matches(matches: PairMatches, capture: Capture) -> None:
         )
 
 
-def _register(
-    inputs: MapInputs, capture: Capture, model: pycolmap.Reconstruction, rng: np.random.Generator
-) -> tuple[SiteFrame, dict[str, Any] | None]:
-    """Move the reconstruction into site and say how it was tied to it."""
-    if capture.pose_knowledge is PoseKnowledge.KNOWN:
-        return SiteFrame(aligned_by=["poses"], metric=True), None
-    points, used = TiePoints(), {}
-    add_position_priors(points, model, capture)
-    used["position priors"] = len(points.names)
-    if inputs.control and inputs.marks:
-        add_control(points, model, capture, read_control(inputs.control), read_marks(inputs.marks), rng)
-    used["control points"] = len(points.names) - sum(used.values())
-    sightings = None
-    if inputs.tags:
-        tags = read_tags(inputs.tags)
-        sightings = sight_tags(model, capture, tags, rng)
-        add_tags(points, sightings, tags)
-    used["tags"] = len(points.names) - sum(used.values())
-    if points.names:
-        sources = [source for source, count in used.items() if count]
-        alignment = points.align(rng)
-        model.transform(alignment.site_from_map)
-        if sources == ["position priors"]:
-            # Beside control points or tags the priors would pull the map off these again.
-            rec.adjust_with_priors(model, capture)
-        frame = _frame(alignment, sources)
-        return frame, _alignment_report(alignment, points, frame)
-    if sightings is not None and sightings.rows:
-        scale, sigma = scale_by_tags(sightings, tags)
-        model.transform(pycolmap.Sim3d(scale, pycolmap.Rotation3d(), np.zeros(3)))
-        covariance = np.zeros((7, 7))
-        covariance[0, 0] = (sigma / scale) ** 2
-        open_ones = ["position and rotation: only tag sizes are known"]
-        return SiteFrame(
-            aligned_by=["tag sizes"],
-            metric=True,
-            covariance=covariance.tolist(),
-            centroid=[0, 0, 0],
-            undetermined=open_ones,
-        ), None
-    logger.warning("nothing ties the map to the site: its unit is arbitrary. Give --poses, --control or --tags.")
-    return SiteFrame(aligned_by=[], metric=False, undetermined=["position, rotation and scale"]), None
-
-
-def _frame(alignment: Alignment, sources: list[str]) -> SiteFrame:
-    return SiteFrame(
-        aligned_by=sources,
-        metric=True,
-        covariance=alignment.covariance.tolist(),
-        centroid=alignment.centroid.tolist(),
-        chi2_per_dof=alignment.chi2_per_dof,
-        undetermined=list(alignment.undetermined),
-    )
-
-
-def _alignment_report(alignment: Alignment, points: TiePoints, frame: SiteFrame) -> dict[str, Any]:
-    lengths = np.linalg.norm(alignment.residuals_m, axis=1)
-    return {
-        "by": frame.aligned_by,
-        "points": len(lengths),
-        "outliers": [name for name, used in zip(points.names, alignment.inliers, strict=True) if not used],
-        "residuals_m": quality.percentiles(lengths),
-        "chi2_per_dof": alignment.chi2_per_dof,
-        "sigma_m": float(np.sqrt(np.linalg.eigvalsh(alignment.covariance[4:, 4:])[-1])),
-        "undetermined": list(alignment.undetermined),
-    }
-
-
 def _landmarks(model: pycolmap.Reconstruction, features: dict[str, Features], kind: str) -> Landmarks:
     landmarks = landmarks_from(
         model, {n: f.descriptors for n, f in features.items()}, {n: f.scales for n, f in features.items()}, kind
@@ -296,11 +224,14 @@ def _write(
     landmarks: Landmarks,
     vocabulary: Vocabulary,
     places: np.ndarray,
+    view_covariances: Array | None,
     result: dict[str, Any],
 ) -> None:
     for name in ("map", "landmarks", "places"):
         (folder / name).mkdir()
     model.write(folder / "map")
+    if view_covariances is not None:
+        np.save(folder / VIEW_COVARIANCES, view_covariances, allow_pickle=False)
     landmarks.save(folder / "landmarks")
     np.save(folder / "places" / VOCABULARY_FILE, vocabulary.centers, allow_pickle=False)
     PlaceIndex(places).save(folder / "places")

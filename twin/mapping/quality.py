@@ -23,6 +23,8 @@ PRIOR_SCALE, PRIOR_LEFT_OUT = 2.5, 8.0
 Errors of neighbouring keypoints are not independent, so that plain least squares promises too much on every map.
 """
 MIN_SCALE, MAX_SCALE = 1.0, 25.0
+WEAK_SIGMAS = 3.0
+"""A view whose position sigma is so many times the median's is listed as weakly determined."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,15 +95,23 @@ def leave_out(
 
 
 def report(
-    landmarks: Landmarks, reconstruction: pycolmap.Reconstruction, check: LeftOut, not_placed: dict[str, str]
+    landmarks: Landmarks,
+    reconstruction: pycolmap.Reconstruction,
+    check: LeftOut,
+    not_placed: dict[str, str],
+    view_covariances: Array | None,
 ) -> dict[str, Any]:
-    """Return what quality.json says."""
+    """Return what quality.json says; ``view_covariances`` (V, 6, 6) are of the views' poses, None for exact ones."""
     residuals = _residuals_px(landmarks, reconstruction)
     lengths = np.bincount(landmarks.landmark, minlength=len(landmarks))
     sigma = np.sqrt(np.linalg.eigvalsh(landmarks.covariances.astype(np.float64))[:, -1])
     localized = [s == "ok" for s in check.status]
     return {
-        "images": {"placed": len(landmarks.views), "not_placed": not_placed},
+        "images": {
+            "placed": len(landmarks.views),
+            "not_placed": not_placed,
+            **_view_sigmas(landmarks.views, view_covariances),
+        },
         "landmarks": {
             "count": len(landmarks),
             "observations": len(landmarks.landmark),
@@ -119,6 +129,15 @@ def report(
             "refused": {n: s for n, s in zip(check.images, check.status, strict=True) if s != "ok"},
         },
     }
+
+
+def _view_sigmas(views: tuple[str, ...], covariances: Array | None) -> dict[str, Any]:
+    """Return how well the views' places in the map are determined, and those much less so than most."""
+    if covariances is None:
+        return {}
+    sigma = np.sqrt(np.linalg.eigvalsh(covariances[:, 3:, 3:])[:, -1])
+    weak = np.flatnonzero(sigma > WEAK_SIGMAS * np.median(sigma))
+    return {"sigma_m": percentiles(sigma), "weakly_determined": {views[i]: float(sigma[i]) for i in weak}}
 
 
 def percentiles(values: NDArray[np.floating]) -> dict[str, float] | None:

@@ -2,13 +2,14 @@
 
 import itertools
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pycolmap
+from numpy.typing import NDArray
 
-from geometry import MappingError, pose_from_position
+from geometry import CAUCHY_WIDTH, MappingError, pose_from_position
 from perception import Features
 from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_M, Capture
 from twin.mapping.correspondence import PairMatches
@@ -16,10 +17,17 @@ from twin.progress import Progress
 
 logger = logging.getLogger(__name__)
 
+Array = NDArray[np.float64]
+
 MAX_REPROJECTION_ERROR_PX = 4.0
 APPROXIMATE_ROUNDS_PX = (64.0, 16.0, 4.0, 4.0)
 """Largest reprojection error while poses go from approximate to adjusted."""
-ROBUST_LOSS_PX = 1.0
+MEDIAN_LENGTH = float(np.sqrt(2.0 * np.log(2.0)))
+"""Of a 2D Gaussian with unit sigma."""
+MIN_NOISE_PX, MAX_NOISE_PX = 0.1, 0.4
+"""Bounds of the noise that the loss is made for; the upper one is a width of 1 px."""
+NOISE_ROUNDS = 2
+MIN_PRIOR_SIGMA_M = 1e-4
 MIN_MODEL_SIZE = 3
 
 
@@ -151,50 +159,69 @@ def adjust_at_priors(
 
 
 def adjust(reconstruction: pycolmap.Reconstruction, given_cameras: Iterable[int]) -> None:
-    """Bundle-adjust with a robust loss, in the reconstruction's own gauge."""
-    config = _config(reconstruction, given_cameras)
-    config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
-    pycolmap.create_default_bundle_adjuster(_adjustment_options(), config, reconstruction).solve()
-    reconstruction.update_point_3d_errors()
+    """Bundle-adjust with a robust loss as wide as the noise, in the reconstruction's own gauge."""
+    for _ in range(NOISE_ROUNDS):
+        config = adjustment_problem(reconstruction, given_cameras)
+        config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
+        options = adjustment_options(reconstruction)
+        pycolmap.create_default_bundle_adjuster(options, config, reconstruction).solve()
+        reconstruction.update_point_3d_errors()
 
 
 def adjust_with_priors(reconstruction: pycolmap.Reconstruction, capture: Capture) -> None:
     """Bundle-adjust with the capture's position priors, each weighted by its sigma."""
     priors = capture.priors
     assert priors is not None
-    pose_priors = []
-    for image_id, image in reconstruction.images.items():
-        position, sigma = priors.positions[image_id - 1], priors.sigma_m[image_id - 1]
-        if not image.has_pose or not np.isfinite(position).all():
-            continue
-        sigma = DEFAULT_PRIOR_SIGMA_M if np.isnan(sigma) else max(sigma, 1e-4)
-        pose_priors.append(
-            pycolmap.PosePrior(
-                pose_prior_id=image_id,
-                corr_data_id=image.data_id,
-                position=position,
-                position_covariance=sigma**2 * np.eye(3),
-                coordinate_system=pycolmap.PosePriorCoordinateSystem.CARTESIAN,
-            )
-        )
+    images = [reconstruction.images[i] for i in sorted(reconstruction.reg_image_ids())]
+    rows = np.array([image.image_id - 1 for image in images])
+    known = np.flatnonzero(np.isfinite(priors.positions[rows]).all(axis=1))
+    sigma = priors.sigma_m[rows[known]]
+    sigma = np.where(np.isnan(sigma), DEFAULT_PRIOR_SIGMA_M, np.maximum(sigma, MIN_PRIOR_SIGMA_M))
     prior_options = pycolmap.PosePriorBundleAdjustmentOptions()
     prior_options.ceres.prior_position_loss_function_type = pycolmap.LossFunctionType.CAUCHY
-    config = _config(reconstruction, capture.given_cameras)
     pycolmap.create_pose_prior_bundle_adjuster(
-        _adjustment_options(), prior_options, config, pose_priors, reconstruction
+        adjustment_options(reconstruction),
+        prior_options,
+        adjustment_problem(reconstruction, capture.given_cameras),
+        centre_priors([images[k] for k in known], priors.positions[rows[known]], sigma),
+        reconstruction,
     ).solve()
     reconstruction.update_point_3d_errors()
 
 
-def _adjustment_options() -> pycolmap.BundleAdjustmentOptions:
+def centre_priors(images: Sequence[pycolmap.Image], positions: Array, sigma: Array) -> list[pycolmap.PosePrior]:
+    """Return priors of the camera centres of N images: positions (N, 3), sigmas (N,) a coordinate."""
+    return [
+        pycolmap.PosePrior(
+            pose_prior_id=image.image_id,
+            corr_data_id=image.data_id,
+            position=position,
+            position_covariance=s**2 * np.eye(3),
+            coordinate_system=pycolmap.PosePriorCoordinateSystem.CARTESIAN,
+        )
+        for image, position, s in zip(images, positions, sigma, strict=True)
+    ]
+
+
+def adjustment_options(reconstruction: pycolmap.Reconstruction) -> pycolmap.BundleAdjustmentOptions:
+    """Return options with Cauchy's loss, as wide as suits the noise of the residuals.
+
+    A fixed width of 1 px would let matches that are wrong by a pixel bend a map whose others agree to a tenth.
+    """
     options = pycolmap.BundleAdjustmentOptions()
     options.print_summary = False
     options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
-    options.ceres.loss_function_scale = ROBUST_LOSS_PX
+    # Mean error of a point over its observations, as the last adjustment left it.
+    errors = np.array([point.error for point in reconstruction.points3D.values() if point.error >= 0.0])
+    sigma = np.median(errors) / MEDIAN_LENGTH if len(errors) else MAX_NOISE_PX
+    options.ceres.loss_function_scale = CAUCHY_WIDTH * float(np.clip(sigma, MIN_NOISE_PX, MAX_NOISE_PX))
     return options
 
 
-def _config(reconstruction: pycolmap.Reconstruction, given_cameras: Iterable[int]) -> pycolmap.BundleAdjustmentConfig:
+def adjustment_problem(
+    reconstruction: pycolmap.Reconstruction, given_cameras: Iterable[int]
+) -> pycolmap.BundleAdjustmentConfig:
+    """Return what is adjusted: all placed images with their points, and the lenses that were not given."""
     config = pycolmap.BundleAdjustmentConfig()
     for image_id in reconstruction.reg_image_ids():
         config.add_image(image_id)

@@ -18,6 +18,7 @@ from geometry import (
     drift_covariance,
     is_drift,
     nearest_known,
+    position_covariance,
     position_of,
     scale_from_tags,
     tag_corners,
@@ -96,11 +97,13 @@ def add_control(
     capture: Capture,
     control: ControlPoints,
     marks: Marks,
+    shape: dict[str, Array],
     rng: np.random.Generator,
 ) -> None:
     """Add the control points marked in two or more registered images; the others are logged by name.
 
-    Raises ``InputError`` for a mark of an unknown control point or image.
+    ``shape`` holds the covariances (6, 6) of the images' poses in the map, by name. Raises ``InputError`` for a mark
+    of an unknown control point or image.
     """
     for name, known in ((n, control.names) for n in marks.names):
         if name not in known:
@@ -118,7 +121,7 @@ def add_control(
         ]
         images = [by_name[marks.images[m]] for m in seen]
         try:
-            in_map, covariance = _triangulate(marks.pixels[seen], images, MARK_SIGMA_PX, rng)
+            in_map, covariance = _triangulate(marks.pixels[seen], images, MARK_SIGMA_PX, shape, rng)
         except DegenerateError as error:
             logger.warning("control point %s is not used: %s", name, error)
             continue
@@ -135,9 +138,13 @@ class TagSightings:
 
 
 def sight_tags(
-    reconstruction: pycolmap.Reconstruction, capture: Capture, tags: TagSpecs, rng: np.random.Generator
+    reconstruction: pycolmap.Reconstruction,
+    capture: Capture,
+    tags: TagSpecs,
+    shape: dict[str, Array],
+    rng: np.random.Generator,
 ) -> TagSightings:
-    """Detect the listed tags in all registered images and triangulate their corners."""
+    """Detect the listed tags in all registered images and triangulate their corners; ``shape`` as in add_control."""
     seen: dict[tuple[str, int], list[tuple[pycolmap.Image, Array]]] = {}
     for index, image in sorted(_registered(reconstruction, capture).items()):
         gray = read_image(capture.path(index), name=image.name).gray
@@ -150,7 +157,7 @@ def sight_tags(
         views = seen.get(key, [])
         try:
             fits = [
-                _triangulate(np.array([c[k] for _, c in views]), [i for i, _ in views], TAG_CORNER_SIGMA_PX, rng)
+                _triangulate(np.array([c[k] for _, c in views]), [i for i, _ in views], TAG_CORNER_SIGMA_PX, shape, rng)
                 for k in range(4)
             ]
         except DegenerateError as error:
@@ -184,12 +191,15 @@ def scale_by_tags(sightings: TagSightings, tags: TagSpecs) -> tuple[float, float
 
 
 def _triangulate(
-    pixels: Array, images: list[pycolmap.Image], sigma_px: float, rng: np.random.Generator
+    pixels: Array, images: list[pycolmap.Image], sigma_px: float, shape: dict[str, Array], rng: np.random.Generator
 ) -> tuple[Array, Array]:
+    """Return a point of the map and its covariance, that of the images' places in the map included."""
     if len(images) < 2:
         raise DegenerateError(f"seen in {len(images)} registered images, two are needed")
     poses, cameras = [image.cam_from_world() for image in images], [image.camera for image in images]
-    return triangulate_marks(pixels, poses, cameras, sigma_px, rng=rng)
+    point, covariance = triangulate_marks(pixels, poses, cameras, sigma_px, rng=rng)
+    known = [position_covariance(pose, shape[i.name]) for pose, i in zip(poses, images, strict=True) if i.name in shape]
+    return point, covariance + np.mean(known or [np.zeros((3, 3))], axis=0)
 
 
 def _registered(reconstruction: pycolmap.Reconstruction, capture: Capture) -> dict[int, pycolmap.Image]:

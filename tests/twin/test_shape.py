@@ -1,0 +1,91 @@
+"""The claimed covariance of a map's shape against maps adjusted on noisy pixels, and the noise-wide robust loss."""
+
+import numpy as np
+import pycolmap
+import pytest
+
+from geometry import CAUCHY_WIDTH, MappingError, calibration, position_covariance, position_of, transform_points
+from twin.mapping.reconstruction import MAX_NOISE_PX, MIN_NOISE_PX, adjust, adjustment_options
+from twin.mapping.shape import pose_covariances
+
+IMAGES, POINTS = 8, 120
+
+
+def synthetic(seed: int, noise_px: float) -> tuple[pycolmap.Reconstruction, np.ndarray]:
+    """Return a map adjusted on noisy observations, and its true camera centres in the order of image ids."""
+    pycolmap.set_random_seed(seed)
+    options = pycolmap.SyntheticDatasetOptions(
+        num_rigs=IMAGES,
+        num_cameras_per_rig=1,
+        num_frames_per_rig=1,
+        num_points3D=POINTS,
+        num_points2D_without_point3D=0,
+    )
+    model = pycolmap.synthesize_dataset(options)
+    truth = np.array([model.images[i].projection_center() for i in sorted(model.reg_image_ids())])
+    rng = np.random.default_rng(seed)
+    for image in model.images.values():
+        for point in image.points2D:
+            point.xy = point.xy + noise_px * rng.standard_normal(2)
+    model.update_point_3d_errors()
+    adjust(model, list(model.cameras))
+    return model, truth
+
+
+def shape_errors(model: pycolmap.Reconstruction, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    images = [model.images[i] for i in sorted(model.reg_image_ids())]
+    found = pose_covariances(model, list(model.cameras))
+    site_from_map = pycolmap.estimate_sim3d(np.array([position_of(i.cam_from_world()) for i in images]), truth)
+    errors = [transform_points(site_from_map, i.projection_center()) - t for i, t in zip(images, truth, strict=True)]
+    turn, scale = site_from_map.rotation.matrix(), site_from_map.scale
+    in_map = [position_covariance(i.cam_from_world(), found[i.name]) for i in images]
+    return np.array(errors), np.array([scale**2 * turn @ c @ turn.T for c in in_map])
+
+
+def test_the_claim_fits_pixels_of_unit_noise() -> None:
+    parts = [shape_errors(*synthetic(seed, 1.0)) for seed in range(12)]
+    judged = calibration(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+    # Cauchy's loss weighs Gaussian pixels less than they deserve, so that the claim is a little wide.
+    assert 0.2 < judged.mean_nees < 1.1
+
+
+def test_wrong_observations_do_not_bend_a_precise_map() -> None:
+    model, truth = synthetic(3, 0.1)
+    clean = np.linalg.norm(shape_errors(model, truth)[0], axis=1).max()
+    rng = np.random.default_rng(0)
+    for image in model.images.values():
+        for point in image.points2D[::10]:
+            point.xy = point.xy + rng.choice([-1.5, 1.5], 2)
+    adjust(model, list(model.cameras))
+    assert np.linalg.norm(shape_errors(model, truth)[0], axis=1).max() < 3.0 * clean
+
+
+def test_the_loss_is_as_wide_as_the_noise() -> None:
+    widths = [adjustment_options(synthetic(1, noise)[0]).ceres.loss_function_scale for noise in (0.0, 0.2, 3.0)]
+    assert widths[0] == pytest.approx(CAUCHY_WIDTH * MIN_NOISE_PX)
+    assert widths[0] < widths[1] < widths[2]
+    assert widths[2] == pytest.approx(CAUCHY_WIDTH * MAX_NOISE_PX)
+
+
+def test_cameras_on_a_line_are_no_hindrance() -> None:
+    model, _ = synthetic(2, 0.0)
+    middle = np.mean([point.xyz for point in model.points3D.values()], axis=0)
+    for step, image_id in enumerate(sorted(model.reg_image_ids())):
+        image = model.images[image_id]
+        image.frame.rig_from_world = pycolmap.Rigid3d(pycolmap.Rotation3d(), [0.5 * step - 2.0, 0.0, 4.0] - middle)
+        for point in image.points2D:
+            if point.has_point3D():
+                seen = image.cam_from_world() * model.points3D[point.point3D_id].xyz
+                point.xy = image.camera.img_from_cam(seen)
+    model.update_point_3d_errors()
+    sigma = [np.sqrt(np.trace(c[3:, 3:])) for c in pose_covariances(model, list(model.cameras)).values()]
+    assert min(sigma) > 0
+    assert max(sigma) < 0.02
+
+
+def test_a_map_without_points_is_refused() -> None:
+    model, _ = synthetic(0, 0.5)
+    for point_id in list(model.point3D_ids()):
+        model.delete_point3D(point_id)
+    with pytest.raises(MappingError, match="covariance"):
+        pose_covariances(model, list(model.cameras))

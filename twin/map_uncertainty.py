@@ -1,0 +1,66 @@
+"""What the uncertainty of a map adds to every pose found in it: its tie to the site, and its own shape."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pycolmap
+from numpy.typing import ArrayLike, NDArray
+
+from geometry import pose_covariance_of_frame, position_of
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapUncertainty:
+    """Covariances over the perturbation of a frame: (log scale, rotation vector, translation), as geometry.similarity.
+
+    frame: (7, 7) of the whole map about ``centroid`` (3,)
+    around_views: (V, 7, 7) of what surrounds each view, about the view's centre in ``view_positions`` (V, 3)
+    """
+
+    frame: Array
+    centroid: Array
+    around_views: Array
+    view_positions: Array
+
+    @classmethod
+    def of(
+        cls,
+        poses: Sequence[pycolmap.Rigid3d],
+        view_covariances: ArrayLike | None,
+        frame: ArrayLike | None,
+        centroid: ArrayLike | None,
+    ) -> "MapUncertainty":
+        """Take view poses with their covariances (V, 6, 6), and the frame's; what is None counts as exact."""
+        around = np.zeros((len(poses), 7, 7))
+        if view_covariances is not None:
+            for view, (pose, covariance) in enumerate(zip(poses, np.asarray(view_covariances), strict=True)):
+                site_motion = np.zeros((7, 6))
+                site_motion[1:4, :3] = site_motion[4:, 3:] = -pose.rotation.matrix().T
+                around[view] = site_motion @ covariance @ site_motion.T
+        return cls(
+            frame=np.zeros((7, 7)) if frame is None else np.asarray(frame, dtype=np.float64),
+            centroid=np.zeros(3) if centroid is None else np.asarray(centroid, dtype=np.float64),
+            around_views=around,
+            view_positions=np.array([position_of(pose) for pose in poses]).reshape(-1, 3),
+        )
+
+    def pose_covariance(self, cam_from_site: pycolmap.Rigid3d, weights: ArrayLike) -> Array:
+        """Return what to add to the covariance (6, 6) of a pose found from landmarks of views with ``weights`` (V,).
+
+        What a view sees moves with the view, and what several see with their weighted mean; as their errors go
+        together, the mean of the covariances is taken, which can only be too wide.
+        """
+        share = np.asarray(weights, dtype=np.float64)
+        share = share / max(share.sum(), 1e-12)
+        total = pose_covariance_of_frame(cam_from_site, self.frame, self.centroid)
+        for view in np.flatnonzero(share):
+            around = pose_covariance_of_frame(cam_from_site, self.around_views[view], self.view_positions[view])
+            total += share[view] * around
+        return total
+
+    def view_covariance(self, view: int, cam_from_site: pycolmap.Rigid3d) -> Array:
+        """Return the covariance (6, 6) of the pose of one view in site."""
+        return self.pose_covariance(cam_from_site, np.arange(len(self.view_positions)) == view)

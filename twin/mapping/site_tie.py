@@ -1,0 +1,96 @@
+"""The tie of a finished map to the site: which evidence there is, what it gives, and how sure that is."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+
+from geometry import Alignment, read_control, read_marks, read_tags
+from twin.mapping.capture import Capture, MapInputs, PoseKnowledge
+from twin.mapping.quality import percentiles
+from twin.mapping.reconstruction import adjust_with_priors
+from twin.mapping.registration import TiePoints, add_control, add_position_priors, add_tags, scale_by_tags, sight_tags
+from twin.store import SiteFrame
+
+logger = logging.getLogger(__name__)
+
+Array = NDArray[np.float64]
+
+
+def register(
+    inputs: MapInputs,
+    capture: Capture,
+    model: pycolmap.Reconstruction,
+    shape: dict[str, Array],
+    rng: np.random.Generator,
+) -> tuple[SiteFrame, dict[str, Any] | None, float]:
+    """Move the reconstruction into site; return how it was tied to it, a report, and metres in a unit of the map.
+
+    ``shape`` holds the covariances (6, 6) of the images' poses in the map, by name. Raises ``InputError`` and
+    ``DegenerateError`` where the evidence contradicts the map or does not tie it.
+    """
+    if capture.pose_knowledge is PoseKnowledge.KNOWN:
+        return SiteFrame(aligned_by=["poses"], metric=True), None, 1.0
+    points, used = TiePoints(), {}
+    add_position_priors(points, model, capture)
+    used["position priors"] = len(points.names)
+    if inputs.control and inputs.marks:
+        add_control(points, model, capture, read_control(inputs.control), read_marks(inputs.marks), shape, rng)
+    used["control points"] = len(points.names) - sum(used.values())
+    sightings = None
+    if inputs.tags:
+        tags = read_tags(inputs.tags)
+        sightings = sight_tags(model, capture, tags, shape, rng)
+        add_tags(points, sightings, tags)
+    used["tags"] = len(points.names) - sum(used.values())
+    if points.names:
+        sources = [source for source, count in used.items() if count]
+        alignment = points.align(rng)
+        model.transform(alignment.site_from_map)
+        if sources == ["position priors"]:
+            # Beside control points or tags the priors would pull the map off these again.
+            adjust_with_priors(model, capture)
+        frame = _frame(alignment, sources)
+        return frame, _alignment_report(alignment, points, frame), alignment.site_from_map.scale
+    if sightings is not None and sightings.rows:
+        scale, sigma = scale_by_tags(sightings, tags)
+        model.transform(pycolmap.Sim3d(scale, pycolmap.Rotation3d(), np.zeros(3)))
+        covariance = np.zeros((7, 7))
+        covariance[0, 0] = (sigma / scale) ** 2
+        open_ones = ["position and rotation: only tag sizes are known"]
+        frame = SiteFrame(
+            aligned_by=["tag sizes"],
+            metric=True,
+            covariance=covariance.tolist(),
+            centroid=[0, 0, 0],
+            undetermined=open_ones,
+        )
+        return frame, None, scale
+    logger.warning("nothing ties the map to the site: its unit is arbitrary. Give --poses, --control or --tags.")
+    return SiteFrame(aligned_by=[], metric=False, undetermined=["position, rotation and scale"]), None, 1.0
+
+
+def _frame(alignment: Alignment, sources: list[str]) -> SiteFrame:
+    return SiteFrame(
+        aligned_by=sources,
+        metric=True,
+        covariance=alignment.covariance.tolist(),
+        centroid=alignment.centroid.tolist(),
+        chi2_per_dof=alignment.chi2_per_dof,
+        undetermined=list(alignment.undetermined),
+    )
+
+
+def _alignment_report(alignment: Alignment, points: TiePoints, frame: SiteFrame) -> dict[str, Any]:
+    lengths = np.linalg.norm(alignment.residuals_m, axis=1)
+    return {
+        "by": frame.aligned_by,
+        "points": len(lengths),
+        "outliers": [name for name, used in zip(points.names, alignment.inliers, strict=True) if not used],
+        "residuals_m": percentiles(lengths),
+        "chi2_per_dof": alignment.chi2_per_dof,
+        "sigma_m": float(np.sqrt(np.linalg.eigvalsh(alignment.covariance[4:, 4:])[-1])),
+        "undetermined": list(alignment.undetermined),
+    }
