@@ -10,8 +10,10 @@ import pycolmap
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from geometry import (
+    FloorPlan,
     InputError,
     largest_sigma,
+    locate,
     pose_from_position,
     position_covariance,
     position_of,
@@ -110,6 +112,25 @@ def localized(
         inliers=inliers,
         coarse=list(coarse),
         seconds=round(seconds, 4),
+    )
+
+
+def with_place(answer: Localization, plan: FloorPlan) -> Localization:
+    """Return the answer with the level, zone and stall that the camera is in, and the levels of its coarse guesses."""
+    positions = [place.position for place in answer.coarse] + ([answer.position] if answer.position else [])
+    located = locate(plan, np.array(positions).reshape(-1, 3))
+    levels = [plan.levels[i].id if i >= 0 else None for i in located.level]
+    coarse = [p.model_copy(update={"level": level}) for p, level in zip(answer.coarse, levels, strict=False)]
+    if answer.position is None:
+        return answer.model_copy(update={"coarse": coarse})
+    zone, stall = located.zone[-1], located.stall[-1]
+    return answer.model_copy(
+        update={
+            "coarse": coarse,
+            "level": levels[-1],
+            "zone": plan.zones[zone].id if zone >= 0 else None,
+            "stall": plan.stalls[stall].id if stall >= 0 else None,
+        }
     )
 
 

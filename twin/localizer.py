@@ -41,9 +41,7 @@ class LocalizerOptions:
     max_error_px: RANSAC's inlier bound
     min_inliers, max_log10_false_alarms: weaker support is refused as chance
     min_expected, min_explained, explained_px: where a pose should show at least so many landmarks, this share of them
-        must be found this near; right poses in a sharp map show 0.1 to 0.7, fits to a look-alike 0.00 to 0.06
-    blurred_noise_scale, min_supported, min_agreement: where residuals are so many times larger than a sharp map's,
-        support may instead be this share of the landmarks expected and of the matches tried
+        must be found this near; a twin sets the last two as its own left-out photos ask, see twin.mapping.quality
     max_sigma_m, max_sigma_deg: weaker determined poses are refused
     guided_radius_px, guided_distance: bounds, in the image and between descriptors, for matches found by projection
     ambiguity_ratio: a second, different pose with more than this share of the best one's inliers means 'ambiguous'
@@ -60,9 +58,6 @@ class LocalizerOptions:
     min_expected: int = 100
     min_explained: float = 0.07
     explained_px: float = 1.0
-    blurred_noise_scale: float = 1.5
-    min_supported: float = 0.03
-    min_agreement: float = 0.4
     max_sigma_m: float = 1.0
     max_sigma_deg: float = 5.0
     guided_radius_px: float = 2.0
@@ -255,12 +250,7 @@ class Localizer:
         """Tell whether enough of what the pose should show is there; a fit to a look-alike finds little else."""
         if candidate.expected < self.options.min_expected:
             return True
-        if candidate.explained >= self.options.min_explained * candidate.expected:
-            return True
-        if candidate.estimate.noise_scale < self.options.blurred_noise_scale:
-            return False
-        supported = candidate.support >= self.options.min_supported * candidate.expected
-        return supported and candidate.support >= self.options.min_agreement * candidate.matches
+        return candidate.explained >= self.options.min_explained * candidate.expected
 
     def _reason_to_refuse(self, candidates: list[Candidate]) -> str | None:
         options = self.options

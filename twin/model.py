@@ -8,7 +8,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import InputError, TwinDamagedError, position_of
+from geometry import FloorPlan, InputError, TwinDamagedError, position_of, read_plan
 from perception import Extractor, make_extractor
 from retrieval import PlaceIndex, Vocabulary
 from twin.landmarks import Landmarks
@@ -17,6 +17,7 @@ from twin.map_uncertainty import MapUncertainty
 from twin.store import Manifest, problems, read_manifest
 
 VOCABULARY_FILE = "vocabulary.npy"
+PLAN_FILE = "plan.json"
 VIEW_COVARIANCES = "map/view_covariances.npy"
 """(V, 6, 6) of the poses of the landmarks' views; absent where the poses were given as exact."""
 
@@ -58,6 +59,17 @@ class Twin:
             raise TwinDamagedError(f"unreadable ({error})", where=str(self.folder / "map")) from error
 
     @cached_property
+    def plan(self) -> FloorPlan | None:
+        """The floor plan in site, if the twin has one. Raises ``TwinDamagedError`` where it can't be read."""
+        path = self.folder / PLAN_FILE
+        if not path.exists():
+            return None
+        try:
+            return read_plan(path)
+        except InputError as error:
+            raise TwinDamagedError(error.what, where=str(path), remedy="Map again with --plan.") from error
+
+    @cached_property
     def view_poses(self) -> dict[str, pycolmap.Rigid3d]:
         """cam_from_site of every map image, by name."""
         return {image.name: image.cam_from_world() for image in self.reconstruction.images.values() if image.has_pose}
@@ -84,15 +96,23 @@ class Twin:
         return make_extractor(self.manifest.features["extractor"], **self.manifest.features["query_options"])
 
     def localizer(self, options: LocalizerOptions | None = None) -> Localizer:
-        """Return a localizer for this twin; building it once serves many queries."""
+        """Return a localizer for this twin; building it once serves many queries.
+
+        Without ``options``, the defaults with the bounds that the twin's own left-out photos gave.
+        """
+        mapping = self.manifest.mapping
+        usual = LocalizerOptions(
+            min_explained=float(mapping.get("min_explained", LocalizerOptions.min_explained)),
+            explained_px=float(mapping.get("explained_px", LocalizerOptions.explained_px)),
+        )
         return Localizer(
             self.landmarks,
             self.vocabulary,
             self.places,
             self.view_positions,
-            covariance_scale=float(self.manifest.mapping.get("covariance_scale", 1.0)),
+            covariance_scale=float(mapping.get("covariance_scale", 1.0)),
             map_uncertainty=self.uncertainty,
-            options=options,
+            options=options or usual,
         )
 
     def camera_like(self, lens: str) -> pycolmap.Camera | None:

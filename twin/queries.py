@@ -8,7 +8,7 @@ import pycolmap
 
 from geometry import CameraRule, ImageError, InputError, camera_for, camera_from_exif, check_size
 from perception import Extractor, list_images, read_image
-from twin.localization import Localization, refusal
+from twin.localization import Localization, refusal, with_place
 from twin.localizer import Localizer
 from twin.mapping.capture import lens_key
 from twin.model import Twin
@@ -48,6 +48,8 @@ def localize_image(
     except (ImageError, InputError) as error:
         return refusal(name, f"{error.what}. {error.remedy or ''}".strip(), seconds=time.perf_counter() - start)
     answer = localizer.localize(name, extractor.extract(picture.gray), camera)
+    if twin.plan is not None:
+        answer = with_place(answer, twin.plan)
     return answer.model_copy(update={"seconds": round(time.perf_counter() - start, 4)})
 
 

@@ -21,6 +21,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--control", type=FILE, help="control.csv: surveyed points, with --marks.")
 @click.option("--marks", type=FILE, help="marks.csv: where the control points are seen.")
 @click.option("--tags", type=FILE, help="tags.csv: AprilTags with sizes, and poses where known.")
+@click.option("--plan", type=FILE, help="plan.json: levels, zones and stalls in site metres, for the answers.")
 @click.option("--refine-lens", is_flag=True, help="Adjust the lenses of --cameras too.")
 @click.option("--features", default="sift", show_default=True, help="Local features: sift, sift-colmap or xfeat.")
 @click.option("--matcher", default="mutual-ratio", show_default=True, help="Feature matcher: mutual-ratio or adalam.")
@@ -33,6 +34,7 @@ def command(
     control: Path | None,
     marks: Path | None,
     tags: Path | None,
+    plan: Path | None,
     refine_lens: bool,
     features: str,
     matcher: str,
@@ -46,7 +48,7 @@ def command(
 
     if (control is None) != (marks is None):
         raise click.UsageError("--control and --marks belong together.")
-    inputs = MapInputs(images=images, cameras=cameras, poses=poses, control=control, marks=marks, tags=tags)
+    inputs = MapInputs(images=images, cameras=cameras, poses=poses, control=control, marks=marks, tags=tags, plan=plan)
     options = MapOptions(refine_lens=refine_lens, extractor=features, matcher=matcher)
     bars = StageBars()
     try:

@@ -39,6 +39,7 @@ class MapInputs:
     control: Path | None = None
     marks: Path | None = None
     tags: Path | None = None
+    plan: Path | None = None
 
 
 class PoseKnowledge(StrEnum):

@@ -13,10 +13,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import (
-    MappingError,
-    write_atomic,
-)
+from geometry import FloorPlan, MappingError, read_plan, write_atomic, write_plan
 from perception import Features, make_extractor, make_matcher
 from retrieval import PlaceIndex, Vocabulary, aggregate, train_vocabulary
 from twin.landmarks import Landmarks, landmarks_from
@@ -34,7 +31,7 @@ from twin.mapping.correspondence import (
 from twin.mapping.shape import pose_covariances
 from twin.mapping.site_tie import register
 from twin.mapping.workspace import Workspace, digest
-from twin.model import VIEW_COVARIANCES, VOCABULARY_FILE
+from twin.model import PLAN_FILE, VIEW_COVARIANCES, VOCABULARY_FILE
 from twin.progress import Progress, silent
 from twin.store import Manifest, publish, require_replaceable
 
@@ -77,20 +74,27 @@ def map_images(
     target = target.resolve()
     require_replaceable(target)
     capture = read_capture(inputs.images, inputs.cameras, inputs.poses)
+    plan = None if inputs.plan is None else read_plan(inputs.plan)
     if options.refine_lens:
         capture = replace(capture, given_cameras=frozenset())
     target.parent.mkdir(parents=True, exist_ok=True)
     with Workspace.opened_for(target) as workspace:
         for leftover in target.parent.glob(f".{target.name}.*.new"):
             shutil.rmtree(leftover)
-        result = _map(inputs, capture, target, options, workspace, on_progress)
+        result = _map(inputs, capture, plan, target, options, workspace, on_progress)
         if not options.keep_workspace:
             workspace.remove()
     return result
 
 
 def _map(
-    inputs: MapInputs, capture: Capture, target: Path, options: MapOptions, workspace: Workspace, on_progress: Progress
+    inputs: MapInputs,
+    capture: Capture,
+    plan: FloorPlan | None,
+    target: Path,
+    options: MapOptions,
+    workspace: Workspace,
+    on_progress: Progress,
 ) -> dict[str, Any]:
     extractor, matcher = make_extractor(options.extractor), make_matcher(options.matcher)
     recipe = Recipe(extractor, matcher, key=f"{options.extractor} {options.matcher}")
@@ -130,13 +134,15 @@ def _map(
             "poses": str(capture.pose_knowledge),
             "matcher": options.matcher,
             "covariance_scale": left_out.covariance_scale(),
+            "explained_px": left_out.explained_px,
+            "min_explained": left_out.min_explained(),
         },
     )
     on_progress("publish", 0, 1)
     publish(
         target,
         manifest,
-        lambda folder: _write(folder, model, landmarks, vocabulary, places, view_covariances, result),
+        lambda folder: _write(folder, model, landmarks, vocabulary, places, view_covariances, plan, result),
     )
     on_progress("publish", 1, 1)
     return result
@@ -225,6 +231,7 @@ def _write(
     vocabulary: Vocabulary,
     places: np.ndarray,
     view_covariances: Array | None,
+    plan: FloorPlan | None,
     result: dict[str, Any],
 ) -> None:
     for name in ("map", "landmarks", "places"):
@@ -232,6 +239,8 @@ def _write(
     model.write(folder / "map")
     if view_covariances is not None:
         np.save(folder / VIEW_COVARIANCES, view_covariances, allow_pickle=False)
+    if plan is not None:
+        write_plan(folder / PLAN_FILE, plan)
     landmarks.save(folder / "landmarks")
     np.save(folder / "places" / VOCABULARY_FILE, vocabulary.centers, allow_pickle=False)
     PlaceIndex(places).save(folder / "places")

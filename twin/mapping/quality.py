@@ -12,7 +12,7 @@ from geometry import calibration, pose_difference, pose_error
 from perception import Features
 from retrieval import PlaceIndex, Vocabulary
 from twin.landmarks import Landmarks, left_out
-from twin.localizer import Localizer
+from twin.localizer import Localizer, LocalizerOptions
 from twin.mapping.registration import Array
 from twin.progress import Progress
 
@@ -23,13 +23,20 @@ PRIOR_SCALE, PRIOR_LEFT_OUT = 2.5, 8.0
 Errors of neighbouring keypoints are not independent, so that plain least squares promises too much on every map.
 """
 MIN_SCALE, MAX_SCALE = 1.0, 25.0
+EXPLAINED_OF_USUAL, MIN_EXPLAINED = 0.2, 0.01
+MAX_EXPLAINED_PX = 4.0
+"""A landmark counts as found where it should be if it is as near as nine in ten of the map's own observations are."""
 WEAK_SIGMAS = 3.0
 """A view whose position sigma is so many times the median's is listed as weakly determined."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """Localizing map images without their own observations: names, errors (N,) and xi (N, 6) with covariances."""
+    """Localizing map images without their own observations: names, errors (N,) and xi (N, 6) with covariances.
+
+    explained_shares: (N,) of the landmarks that the found pose should show, those found within ``explained_px``; of
+        poses that should show many
+    """
 
     images: tuple[str, ...]
     status: tuple[str, ...]
@@ -37,6 +44,20 @@ class LeftOut:
     errors_deg: Array
     differences: Array
     covariances: Array
+    explained_shares: Array
+    explained_px: float
+
+    def min_explained(self) -> float:
+        """Return the share of what a pose should show that must be found, for it not to fit a mere look-alike.
+
+        Fits to a look-alike find next to nothing around what it has in common with the place. How much a right pose
+        finds depends on the map: on its sharpness, and on how much of it is hidden or changes its look. Hence a share
+        of what left-out images find, never above what a sharp map has been found to need.
+        """
+        if len(self.explained_shares) == 0:
+            return LocalizerOptions.min_explained
+        usual = EXPLAINED_OF_USUAL * float(np.median(self.explained_shares))
+        return float(np.clip(usual, MIN_EXPLAINED, LocalizerOptions.min_explained))
 
     def covariance_scale(self) -> float:
         """Return by how much to widen claimed covariances so that the left-out errors fit them.
@@ -68,20 +89,26 @@ def leave_out(
     images = [reconstruction.find_image_with_name(name) for name in landmarks.views]
     poses, cameras = [image.cam_from_world() for image in images], [image.camera for image in images]
     positions = np.array([image.projection_center() for image in images])
+    residuals = np.linalg.norm(_residuals_px(landmarks, reconstruction), axis=1)
+    explained_px = float(np.clip(np.percentile(residuals, 90), LocalizerOptions.explained_px, MAX_EXPLAINED_PX))
+    options = LocalizerOptions(explained_px=explained_px, min_explained=0.0)
     chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), MAX_LEFT_OUT)).round().astype(int))
-    names, status, errors, differences, covariances = [], [], [], [], []
+    names, status, errors, differences, covariances, shares = [], [], [], [], [], []
     for done, view in enumerate(chosen.tolist()):
         on_progress("left-out check", done, len(chosen))
         others = np.arange(len(images)) != view
         without = left_out(landmarks, view, poses, cameras)
-        localizer = Localizer(without, vocabulary, PlaceIndex(places[others]), positions[others])
-        answer = localizer.localize(images[view].name, features[images[view].name], cameras[view])
-        names.append(images[view].name)
+        localizer = Localizer(without, vocabulary, PlaceIndex(places[others]), positions[others], options=options)
+        name = images[view].name
+        answer, support = localizer.localize_with_support(name, features[name], cameras[view])
+        names.append(name)
         status.append(answer.reason or "ok")
         if answer.status == "ok":
             errors.append(pose_error(answer.cam_from_site, poses[view]))
             differences.append(pose_difference(poses[view], answer.cam_from_site))
             covariances.append(np.array(answer.covariance))
+            if support and support.expected >= options.min_expected:
+                shares.append(support.explained / support.expected)
     on_progress("left-out check", len(chosen), len(chosen))
     table = np.array(errors).reshape(-1, 2)
     return LeftOut(
@@ -91,6 +118,8 @@ def leave_out(
         errors_deg=table[:, 1],
         differences=np.array(differences).reshape(-1, 6),
         covariances=np.array(covariances).reshape(-1, 6, 6),
+        explained_shares=np.array(shares),
+        explained_px=explained_px,
     )
 
 
@@ -126,6 +155,7 @@ def report(
             "position_error_m": percentiles(check.errors_m),
             "rotation_error_deg": percentiles(check.errors_deg),
             "covariance_scale": check.covariance_scale(),
+            "explained_share": percentiles(check.explained_shares),
             "refused": {n: s for n, s in zip(check.images, check.status, strict=True) if s != "ok"},
         },
     }
