@@ -13,7 +13,7 @@ from geometry import (
     pose_difference,
     pose_error,
     pose_from_position,
-    read_poses,
+    read_true_poses,
 )
 from twin.localization import Localization, read_localizations
 
@@ -28,13 +28,13 @@ CONFIDENCE_BINS = (0.0, 0.5, 0.8, 0.95, 1.0)
 
 
 def evaluate_localization(result: Path, truth: Path, *, truth_sigma_m: float = 0.0) -> dict[str, Any]:
-    """Judge localizations.jsonl by a poses.csv of true poses; return a table of figures.
+    """Judge localizations.jsonl by true poses, a poses.csv or truth/queries.csv; return a table of figures.
 
     A query without an answer counts as refused. ``truth_sigma_m`` is the truth's own standard deviation a coordinate,
     added to the claimed covariance of positions. Raises ``InputError`` where an answer has no true pose.
     """
     answers = {answer.image: answer for answer in read_localizations(result)}
-    poses = read_poses(truth)
+    poses = read_true_poses(truth)
     full = np.flatnonzero(np.isfinite(np.hstack([poses.positions, poses.quats_xyzw])).all(axis=1))
     true_poses = {poses.images[i]: pose_from_position(poses.positions[i], poses.quats_xyzw[i]) for i in full.tolist()}
     unknown = sorted(answers.keys() - true_poses.keys())

@@ -41,7 +41,8 @@ class LocalizerOptions:
     max_error_px: RANSAC's inlier bound
     min_inliers, max_log10_false_alarms: weaker support is refused as chance
     min_expected, min_explained, explained_px: where a pose should show at least so many landmarks, this share of them
-        must be found this near; a twin sets the last two as its own left-out photos ask, see twin.mapping.quality
+        must be found this near; a twin sets the last two as its own left-out photos ask, see twin.mapping.left_out
+    max_noise_scale: poses whose residuals are so many times larger than keypoints' sigmas are refused; as above
     max_sigma_m, max_sigma_deg: weaker determined poses are refused
     guided_radius_px, guided_distance: bounds, in the image and between descriptors, for matches found by projection
     ambiguity_ratio: a second, different pose with more than this share of the best one's inliers means 'ambiguous'
@@ -58,6 +59,7 @@ class LocalizerOptions:
     min_expected: int = 100
     min_explained: float = 0.07
     explained_px: float = 1.0
+    max_noise_scale: float = 20.0
     max_sigma_m: float = 1.0
     max_sigma_deg: float = 5.0
     guided_radius_px: float = 2.0
@@ -267,6 +269,9 @@ class Localizer:
             return (
                 f"look-alike: only {best.explained} of {best.expected} landmarks that this pose should show are there"
             )
+        if best.estimate.noise_scale > options.max_noise_scale:
+            ratio = best.estimate.noise_scale / options.max_noise_scale
+            return f"fits badly: residuals are {ratio:.1f} times larger than this map allows"
         for other in filter(self._explains, candidates[1:]):
             metres, degrees = pose_error(other.estimate.cam_from_site, best.estimate.cam_from_site)
             different = metres > options.distinct_m or degrees > options.distinct_deg

@@ -1,8 +1,9 @@
 """A twin in memory: the map, its landmarks and places, what is known of the lenses, and how to open one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pycolmap
@@ -18,6 +19,8 @@ from twin.store import Manifest, problems, read_manifest
 
 VOCABULARY_FILE = "vocabulary.npy"
 PLAN_FILE = "plan.json"
+MAP_BOUNDS = ("min_explained", "explained_px", "max_noise_scale")
+"""Fields of ``LocalizerOptions`` that a twin sets, from its own photos."""
 VIEW_COVARIANCES = "map/view_covariances.npy"
 """(V, 6, 6) of the poses of the landmarks' views; absent where the poses were given as exact."""
 
@@ -101,10 +104,7 @@ class Twin:
         Without ``options``, the defaults with the bounds that the twin's own left-out photos gave.
         """
         mapping = self.manifest.mapping
-        usual = LocalizerOptions(
-            min_explained=float(mapping.get("min_explained", LocalizerOptions.min_explained)),
-            explained_px=float(mapping.get("explained_px", LocalizerOptions.explained_px)),
-        )
+        bounds: dict[str, Any] = {name: float(mapping[name]) for name in MAP_BOUNDS if name in mapping}
         return Localizer(
             self.landmarks,
             self.vocabulary,
@@ -112,7 +112,7 @@ class Twin:
             self.view_positions,
             covariance_scale=float(mapping.get("covariance_scale", 1.0)),
             map_uncertainty=self.uncertainty,
-            options=options or usual,
+            options=options or replace(LocalizerOptions(), **bounds),
         )
 
     def camera_like(self, lens: str) -> pycolmap.Camera | None:

@@ -19,6 +19,7 @@ from scenes import look
 from twin.landmarks import Landmarks
 from twin.localization import Localization, Place, localized, refusal
 from twin.mapping import quality
+from twin.mapping.left_out import LeftOut
 from twin.model import Twin
 from twin.report import MatchExample, find_examples, units, write_report
 from twin.report.charts import draw_errors, draw_histogram, draw_honesty
@@ -42,12 +43,12 @@ def twin(tmp_path: Path) -> Twin:
     model, landmarks = _map()
     model.write(folder / "map")
     nothing = np.zeros(0)
-    left_out = quality.LeftOut(
-        images=(), status=(), errors_m=nothing, errors_deg=nothing,
-        differences=np.zeros((0, 6)), covariances=np.zeros((0, 6, 6)),
+    left_out = LeftOut(
+        images=(), status=(), errors_m=nothing, errors_deg=nothing, explained_shares=nothing, noise_scales=nothing,
+        differences=np.zeros((0, 6)), covariances=np.zeros((0, 6, 6)), explained_px=1.0,
     )  # fmt: skip
     (folder / "quality.json").write_text(
-        json.dumps(quality.report(landmarks, model, left_out, {HOSTILE: "<b>dark</b>"}))
+        json.dumps(quality.report(landmarks, model, left_out, {HOSTILE: "<b>dark</b>"}, None))
     )
     return Twin(folder=folder, manifest=_manifest(), landmarks=landmarks, vocabulary=None, places=None)
 

@@ -28,6 +28,7 @@ from twin.mapping.correspondence import (
     match_pairs,
     verify_with_poses,
 )
+from twin.mapping.left_out import leave_out
 from twin.mapping.shape import pose_covariances
 from twin.mapping.site_tie import register
 from twin.mapping.workspace import Workspace, digest
@@ -115,7 +116,7 @@ def _map(
     by_name = dict(zip(capture.names, features, strict=True))
     landmarks = _landmarks(model, by_name, extractor.kind)
     places = np.stack([aggregate(vocabulary, by_name[name].descriptors) for name in landmarks.views])
-    left_out = quality.leave_out(landmarks, vocabulary, places, model, by_name, on_progress)
+    left_out = leave_out(landmarks, vocabulary, places, model, by_name, on_progress)
     not_placed = capture.refused | {
         n: "not enough matches with the rest" for n in capture.names if n not in landmarks.views
     }
@@ -134,8 +135,7 @@ def _map(
             "poses": str(capture.pose_knowledge),
             "matcher": options.matcher,
             "covariance_scale": left_out.covariance_scale(),
-            "explained_px": left_out.explained_px,
-            "min_explained": left_out.min_explained(),
+            **left_out.bounds(),
         },
     )
     on_progress("publish", 0, 1)
