@@ -6,7 +6,7 @@ from scenes.captures.day import OTHER_DAY, SURVEY_DAY, Day, DayOptions, draw_day
 from scenes.captures.fixed import render_fixed
 from scenes.captures.options import CAPTURES, CaptureOptions
 from scenes.captures.phone import Phone
-from scenes.captures.phone_truth import QUERY_COLUMNS, surveyed_tags, true_poses
+from scenes.captures.phone_truth import surveyed_tags, true_poses
 from scenes.captures.plan_picture import plan_picture
 from scenes.captures.queries import query_views
 from scenes.captures.recording import FixedOptions
@@ -18,7 +18,6 @@ from scenes.captures.walk import walk_views
 __all__ = [
     "CAPTURES",
     "OTHER_DAY",
-    "QUERY_COLUMNS",
     "SURVEY_DAY",
     "CaptureOptions",
     "Day",

@@ -8,23 +8,13 @@ from scipy.spatial.transform import Rotation
 
 from geometry.floorplan import FloorPlan
 from geometry.frames import position_of, quat_xyzw_of
-from geometry.interchange import POSE_COLUMNS, pose_columns
+from geometry.interchange import QUERY_COLUMNS, pose_columns
 from geometry.location import locate
 from geometry.records import PoseTable, TagSpecs
-from geometry.tables import Column, write_table
+from geometry.tables import write_table
 from scenes.building import Building
 from scenes.captures.views import View
 from scenes.facility import Facility
-
-QUERY_COLUMNS = (
-    *POSE_COLUMNS,
-    Column("level", str, may_be_empty=True),
-    Column("zone", str, may_be_empty=True),
-    Column("stall", str, may_be_empty=True),
-    Column("seen_fraction", float, minimum=0.0, maximum=1.0),
-    Column("level_evidence_px", int, minimum=0),
-)
-"""Columns of truth/queries.csv; an empty level, zone or stall is none."""
 
 
 def true_poses(views: Sequence[View]) -> PoseTable:

@@ -1,0 +1,71 @@
+"""JSON lines: written a line at a time and published whole, read a line at a time and checked."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from geometry.errors import InputError, nearest_known
+
+MAX_LINE_BYTES = 1 << 20
+Row = TypeVar("Row", bound=BaseModel)
+
+
+def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows as they come; a crash leaves the old file or the new one. Raises ``InputError`` for a full disk."""
+    write_lines(path, (json.dumps(row, separators=(",", ":"), allow_nan=False).encode() + b"\n" for row in rows))
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """Write lines, line breaks included, as they come; a crash leaves the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with open(temporary, "wb") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        remedy = "Check the folder's permissions and the free space; a rerun goes on from here."
+        raise InputError(f"can't write the file: {error.strerror}", where=str(path), remedy=remedy) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_jsonl(path: Path, row_type: type[Row]) -> Iterator[Row]:
+    """Yield the rows of a file, checked; ``InputError`` names the line and, for an unknown key, the nearest known."""
+    for number, line in enumerate(read_lines(path), start=1):
+        try:
+            yield row_type.model_validate_json(line)
+        except ValidationError as error:
+            raise _line_error(error, f"{path}, line {number}", row_type) from error
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file, refusing one longer than ``MAX_LINE_BYTES``."""
+    try:
+        with open(path, "rb") as file:
+            for number in count(1):
+                line = file.readline(MAX_LINE_BYTES + 1)
+                if not line:
+                    return
+                if len(line) > MAX_LINE_BYTES:
+                    raise InputError(f"line {number} is longer than {MAX_LINE_BYTES} bytes", where=str(path))
+                yield line
+    except OSError as error:
+        raise InputError(f"can't read the file: {error.strerror}", where=str(path)) from error
+
+
+def _line_error(error: ValidationError, where: str, row_type: type[BaseModel]) -> InputError:
+    problems = error.errors(include_url=False, include_input=False)
+    unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
+    problem = (unknown or problems)[0]
+    name = ".".join(str(part) for part in problem["loc"])
+    if unknown:
+        keys = [field.alias or key for key, field in row_type.model_fields.items()]
+        return InputError(f"unknown key '{name}'", where=where, remedy=nearest_known(name, keys))
+    return InputError(f"{problem['msg']}{f' ({name})' if name else ''}", where=where)
