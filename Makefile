@@ -10,7 +10,7 @@ TORCH_INDEX ?=
 
 help:
 	@echo "make setup   a virtual environment with .venv/bin/tiepoint"
-	@echo "make demo    render a small place, map it, localize photos in it: demo-out/report.html"
+	@echo "make demo    render a level of a garage, map it, localize photos in it: demo-out/report.html"
 	@echo "make test    all tests"
 	@echo "make check   ruff, formatting, mypy"
 	@echo "make bench   accuracy and speed on real data (DATA=folder), beside a plain pycolmap pipeline"

@@ -53,6 +53,7 @@ from geometry.interchange import (
     read_marks,
     read_poses,
     read_tags,
+    read_true_poses,
     write_cameras,
     write_cameras_json,
     write_control,
@@ -64,7 +65,7 @@ from geometry.lane_graph import Drive, LanePosition, lane_graph, pieces, travel_
 from geometry.location import Located, floor_height, lane_path, locate, ramp_height
 from geometry.records import CameraRule, ControlPoints, FixedCamera, Marks, PoseTable, TagSpecs
 from geometry.robust import CAUCHY_WIDTH
-from geometry.similarity import covariance_in_fitted_frame, pose_covariance_of_frame
+from geometry.similarity import covariances_in_fitted_frame, pose_covariance_of_frame, pose_jacobian_of_frame
 from geometry.structure import Observations, Structure, refine_points
 from geometry.tables import read_bounded, write_atomic
 from geometry.tag_alignment import align_tags, scale_from_tags, tag_corners
@@ -115,7 +116,7 @@ __all__ = [
     "camera_from_params",
     "check_size",
     "covariance_from_pycolmap",
-    "covariance_in_fitted_frame",
+    "covariances_in_fitted_frame",
     "drift_covariance",
     "floor_height",
     "inside_ellipsoid",
@@ -137,6 +138,7 @@ __all__ = [
     "pose_from_matrix",
     "pose_from_position",
     "pose_hypotheses",
+    "pose_jacobian_of_frame",
     "position_covariance",
     "position_of",
     "probability_within",
@@ -152,6 +154,7 @@ __all__ = [
     "read_plan",
     "read_poses",
     "read_tags",
+    "read_true_poses",
     "refine_points",
     "refine_pose",
     "scale_from_tags",

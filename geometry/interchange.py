@@ -54,6 +54,13 @@ POSE_COLUMNS = (
     Column("time", float, required=False, may_be_empty=True),
     Column("sequence", str, required=False, may_be_empty=True),
 )
+QUERY_COLUMNS = (
+    *POSE_COLUMNS,
+    *(Column(name, str, required=False, may_be_empty=True) for name in ("level", "zone", "stall")),
+    Column("seen_fraction", float, required=False, minimum=0.0, maximum=1.0),
+    Column("level_evidence_px", int, required=False, minimum=0),
+)
+"""Columns of truth/queries.csv: poses, and of each photo where it is, "" for nowhere, and how hard."""
 CAMERA_COLUMNS = (
     Column("pattern", str),
     Column("model", str),
@@ -75,11 +82,15 @@ TAG_COLUMNS = (
 
 def read_poses(path: FilePath) -> PoseTable:
     """Read poses.csv; quaternions are normalised."""
-    return poses_from_table(read_table(path, POSE_COLUMNS))
+    return _poses_from_table(read_table(path, POSE_COLUMNS))
 
 
-def poses_from_table(table: Table) -> PoseTable:
-    """Take the poses out of a table that was read with ``POSE_COLUMNS`` and perhaps more columns."""
+def read_true_poses(path: FilePath) -> PoseTable:
+    """Read the poses of a poses.csv that holds truth, with or without the further columns of ``QUERY_COLUMNS``."""
+    return _poses_from_table(read_table(path, QUERY_COLUMNS))
+
+
+def _poses_from_table(table: Table) -> PoseTable:
     images, quats = table.text("image"), table.numbers(*QUAT_NAMES)
     _check_images(images, table.where)
     _check_unique(images, "image", table.where)

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import pycolmap
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from geometry.frames import skew
 
 Array = NDArray[np.float64]
+
+FRUSTUM = np.array([[0, 0, 0], [-0.4, -0.3, 1], [0.4, -0.3, 1], [0.4, 0.3, 1], [-0.4, 0.3, 1]], dtype=np.float64)
+"""A camera's centre, and points it sees at unit depth."""
 
 
 def similarities(points_in_a: Array, points_in_b: Array, *, with_scale: bool = True) -> tuple[Array, Array, Array]:
@@ -56,16 +59,18 @@ def sim3d_from_matrix(scale: float, rotation: Array, translation: Array) -> pyco
     return pycolmap.Sim3d(scale, pycolmap.Rotation3d(quat_xyzw), translation)
 
 
-def pose_jacobian_of_frame(cam_from_site: pycolmap.Rigid3d, centroid: Array) -> Array:
-    """Return d xi / d x (6, 7): what a perturbation x of the site frame does to a pose, as in geometry.frames.
+def pose_jacobian_of_frame(cam_from_site: pycolmap.Rigid3d, centroids: ArrayLike) -> Array:
+    """Return d xi / d x (..., 6, 7): what a perturbation x of the frame about ``centroids`` (..., 3) does to a pose.
 
     Moving the frame turns the camera by -R x[1:4] and moves its centre by d p / d x, which is -R^T rho: hence
-    rho = -R (d p / d x) x.
+    rho = -R (d p / d x) x. xi is that of geometry.frames.
     """
+    offsets = cam_from_site.tgt_origin_in_src() - np.asarray(centroids, dtype=np.float64)
     rotation = cam_from_site.rotation.matrix()
-    jacobian = np.zeros((6, 7))
-    jacobian[:3, 1:4] = -rotation
-    jacobian[3:] = -rotation @ similarity_jacobian(cam_from_site.tgt_origin_in_src()[None] - centroid)[0]
+    jacobian = np.zeros((*offsets.shape[:-1], 6, 7))
+    jacobian[..., :3, 1:4] = -rotation
+    moved = similarity_jacobian(offsets.reshape(-1, 3)).reshape(*offsets.shape[:-1], 3, 7)
+    jacobian[..., 3:, :] = -rotation @ moved
     return jacobian
 
 
@@ -78,20 +83,28 @@ def pose_covariance_of_frame(cam_from_site: pycolmap.Rigid3d, covariance: Array,
     return jacobian @ np.asarray(covariance, dtype=np.float64) @ jacobian.T
 
 
-def covariance_in_fitted_frame(covariance: Array, poses: Sequence[pycolmap.Rigid3d]) -> Array:
-    """Return the joint covariance (6N, 6N) of poses in the frame that a similarity fit of their centres gives.
+def covariances_in_fitted_frame(covariance: Array, poses: Sequence[pycolmap.Rigid3d], depths: ArrayLike) -> Array:
+    """Return the covariances (N, 6, 6) of poses in the frame that fits the whole map best, from their joint (6N, 6N).
 
     A free network is determined but for its frame, and its covariance depends on how that was fixed. Here it is the
-    frame in which the centres lie best, in least squares, at their true places: the S-transformation of Baarda
-    (1973), P C P^T with P = I - G (A^T A)^-1 A^T B, where G moves the poses with the frame, B gives the centres of
-    moved poses and A = B G.
+    frame in which the camera centres, and four points before each camera at its depth (N,), lie best at their true
+    places in least squares. The points hold the frame where the centres lie nearly on a line, as in an aisle. This is
+    the S-transformation of Baarda (1973), P C P^T with P = I - G K, K = (B G)^+ B, where G moves the poses with the
+    frame and B gives the places of moved poses.
     """
-    centres = np.array([pose.tgt_origin_in_src() for pose in poses])
-    moved_by_frame = np.concatenate([pose_jacobian_of_frame(pose, centres.mean(axis=0)) for pose in poses])
-    centre_by_pose = np.zeros((3 * len(poses), 6 * len(poses)))
-    for n, pose in enumerate(poses):
-        centre_by_pose[3 * n : 3 * n + 3, 6 * n + 3 : 6 * n + 6] = -pose.rotation.matrix().T
-    projector = (
-        np.eye(6 * len(poses)) - moved_by_frame @ np.linalg.pinv(centre_by_pose @ moved_by_frame) @ centre_by_pose
-    )
-    return projector @ covariance @ projector.T
+    count, depth = len(poses), np.asarray(depths, dtype=np.float64)
+    centroid = np.mean([pose.tgt_origin_in_src() for pose in poses], axis=0)
+    moved_by_frame = np.stack([pose_jacobian_of_frame(pose, centroid) for pose in poses])
+    to_site = np.stack([-pose.rotation.matrix().T for pose in poses])
+    seen = FRUSTUM * depth[:, None, None]
+    identity = np.broadcast_to(np.eye(3), (count, len(FRUSTUM), 3, 3))
+    places_by_pose = np.concatenate([-skew(seen), identity], axis=3)
+    placed_by_pose = (to_site[:, None] @ places_by_pose).reshape(count, -1, 6)
+    placed_by_frame = (placed_by_pose @ moved_by_frame).reshape(-1, 7)
+    inverse = np.linalg.pinv(placed_by_frame).reshape(7, count, -1).transpose(1, 0, 2)
+    fit = (inverse @ placed_by_pose).transpose(1, 0, 2).reshape(7, 6 * count)
+    by_frame = (fit @ covariance).reshape(7, count, 6).transpose(1, 0, 2)
+    crossed = moved_by_frame @ by_frame
+    blocks = covariance.reshape(count, 6, count, 6)[np.arange(count), :, np.arange(count)]
+    frame = moved_by_frame @ (fit @ covariance @ fit.T) @ moved_by_frame.transpose(0, 2, 1)
+    return np.asarray(blocks - crossed - crossed.transpose(0, 2, 1) + frame)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from geometry import InputError, pose_from_position, read_cameras, read_true_poses, write_atomic
 from perception import list_images
 from scenes import CaptureOptions, NoiseOptions, add_noise, encode_jpeg, render_scene
+from scenes.captures.options import Quality
 from scenes.library import facility
 from twin.evaluate import evaluate_localization
 from twin.localization import Localization, write_localizations
@@ -42,6 +43,7 @@ class DemoOptions:
     scene: a facility of the library, level: the one of it that is mapped, None for all of a facility
     elsewhere: the facility whose photos must be refused
     seed: of everything drawn; walk, queries, strangers: numbers of photos
+    min_seen: queries show surfaces of which the walk saw at least this share; what nobody surveyed can't be found
     """
 
     scene: str = "garage"
@@ -51,7 +53,8 @@ class DemoOptions:
     walk: int = 120
     queries: int = 24
     strangers: int = 4
-    quality: str = "full"
+    min_seen: float = 0.3
+    quality: Quality = "full"
 
 
 def run_demo(out: Path, options: DemoOptions | None = None, on_progress: Progress = silent) -> dict[str, Any]:
@@ -94,7 +97,9 @@ def _claim(out: Path, options: DemoOptions) -> None:
     wanted, mark = json.dumps(asdict(options), indent=2), out / MARK
     if out.exists() and any(out.iterdir()):
         if not mark.is_file():
-            raise InputError("exists and is not a demo's folder", where=str(out), remedy="Choose another --out.")
+            raise InputError(
+                "exists and is not a demo's folder", where=str(out), remedy="Remove it, or choose another --out."
+            )
         if mark.read_text("utf-8") != wanted:
             for rendered in ("scene", "elsewhere", "foreign"):
                 shutil.rmtree(out / rendered, ignore_errors=True)
@@ -110,7 +115,8 @@ def _render(out: Path, options: DemoOptions, on_progress: Progress) -> None:
         queries=options.queries,
         levels=None if options.level is None else (options.level,),
         seed=options.seed,
-        quality="draft" if options.quality == "draft" else "full",
+        quality=options.quality,
+        min_seen=options.min_seen,
     )
     render_scene(facility(options.scene, seed=options.seed), out / "scene", captures, on_progress)
     others = CaptureOptions(captures=("queries",), queries=options.strangers, seed=options.seed, quality="draft")

@@ -1,12 +1,13 @@
 """The answer to 'where was this photo taken?', a refusal included, and its text form (localizations.jsonl)."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pycolmap
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from geometry import (
@@ -24,6 +25,11 @@ from geometry import (
 
 Vector3 = tuple[float, float, float]
 Vector4 = tuple[float, float, float, float]
+
+
+SIGMAS = 2.0
+AROUND = np.vstack([np.zeros(3), np.eye(3), -np.eye(3)])
+"""A position and six around it."""
 
 
 class Place(BaseModel):
@@ -116,22 +122,26 @@ def localized(
 
 
 def with_place(answer: Localization, plan: FloorPlan) -> Localization:
-    """Return the answer with the level, zone and stall that the camera is in, and the levels of its coarse guesses."""
-    positions = [place.position for place in answer.coarse] + ([answer.position] if answer.position else [])
-    located = locate(plan, np.array(positions).reshape(-1, 3))
-    levels = [plan.levels[i].id if i >= 0 else None for i in located.level]
-    coarse = [p.model_copy(update={"level": level}) for p, level in zip(answer.coarse, levels, strict=False)]
-    if answer.position is None:
-        return answer.model_copy(update={"coarse": coarse})
-    zone, stall = located.zone[-1], located.stall[-1]
-    return answer.model_copy(
-        update={
-            "coarse": coarse,
-            "level": levels[-1],
-            "zone": plan.zones[zone].id if zone >= 0 else None,
-            "stall": plan.stalls[stall].id if stall >= 0 else None,
-        }
-    )
+    """Return the answer with the level, zone and stall that the camera is in, and the levels of its coarse guesses.
+
+    A name is given where all positions within two sigmas have it, so that a pose between two stalls has none.
+    """
+    levels = [_name(plan.levels, i) for i in locate(plan, _positions(answer.coarse)).level]
+    coarse = [p.model_copy(update={"level": level}) for p, level in zip(answer.coarse, levels, strict=True)]
+    names: dict[str, str | None] = {}
+    if answer.position is not None:
+        around = locate(plan, np.array(answer.position) + SIGMAS * (answer.position_sigma_m or 0.0) * AROUND)
+        for kind, indices in (("level", around.level), ("zone", around.zone), ("stall", around.stall)):
+            names[kind] = _name(getattr(plan, f"{kind}s"), indices[0]) if (indices == indices[0]).all() else None
+    return answer.model_copy(update={"coarse": coarse, **names})
+
+
+def _positions(places: Iterable[Place]) -> NDArray[np.float64]:
+    return np.array([place.position for place in places], dtype=np.float64).reshape(-1, 3)
+
+
+def _name(elements: Sequence[Any], index: int) -> str | None:
+    return elements[index].id if index >= 0 else None
 
 
 def write_localizations(path: Path, localizations: Iterable[Localization]) -> None:

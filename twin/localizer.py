@@ -136,13 +136,15 @@ class Localizer:
         coarse = self._places.guesses(views, scores)
         candidates = [c for group in self._places.groups(views) for c in self._candidates(features, camera, group)]
         candidates.sort(key=lambda c: (c.support < self.options.min_inliers or not self._explains(c), -c.support))
-        reason = self._reason_to_refuse(candidates)
-        seconds = time.perf_counter() - start
-        best = candidates[0] if candidates else None
-        if reason or best is None:
-            inliers = best.inliers if best else 0
-            return refusal(image, reason or "", coarse=coarse, inliers=inliers, seconds=seconds), best
+        if not candidates:
+            seconds = time.perf_counter() - start
+            return refusal(image, "nothing in the twin looks like this photo", coarse=coarse, seconds=seconds), None
+        best = candidates[0]
         pose, covariance = best.estimate.cam_from_site, self._covariance(best)
+        reason = self._reason_to_refuse(candidates, covariance)
+        seconds = time.perf_counter() - start
+        if reason:
+            return refusal(image, reason, coarse=coarse, inliers=best.inliers, seconds=seconds), best
         answer = localized(
             image,
             pose,
@@ -254,31 +256,27 @@ class Localizer:
             return True
         return candidate.explained >= self.options.min_explained * candidate.expected
 
-    def _reason_to_refuse(self, candidates: list[Candidate]) -> str | None:
-        options = self.options
-        if not candidates:
-            return "nothing in the twin looks like this photo"
-        best = candidates[0]
+    def _reason_to_refuse(self, candidates: list[Candidate], covariance: Array) -> str | None:
+        options, best = self.options, candidates[0]
         support = f"{best.support} of {best.matches} matches agree on a pose"
         if (
             min(best.support, best.inliers) < options.min_inliers
             or best.log10_false_alarms > options.max_log10_false_alarms
         ):
             return f"{support}: no more than chance would give"
+        if best.estimate.noise_scale > options.max_noise_scale:
+            ratio = best.estimate.noise_scale / options.max_noise_scale
+            return f"fits badly: residuals are {ratio:.1f} times larger than this map allows"
         if not self._explains(best):
             return (
                 f"look-alike: only {best.explained} of {best.expected} landmarks that this pose should show are there"
             )
-        if best.estimate.noise_scale > options.max_noise_scale:
-            ratio = best.estimate.noise_scale / options.max_noise_scale
-            return f"fits badly: residuals are {ratio:.1f} times larger than this map allows"
         for other in filter(self._explains, candidates[1:]):
             metres, degrees = pose_error(other.estimate.cam_from_site, best.estimate.cam_from_site)
             different = metres > options.distinct_m or degrees > options.distinct_deg
             if different and other.support > options.ambiguity_ratio * best.support:
                 rival = f"a pose {metres:.1f} m away is supported by {other.support} matches"
                 return f"ambiguous: {rival}, this one by {best.support}"
-        covariance = self._covariance(best)
         sigma_m = largest_sigma(position_covariance(best.estimate.cam_from_site, covariance))
         sigma_deg = np.degrees(largest_sigma(covariance[:3, :3]))
         if sigma_m > options.max_sigma_m or sigma_deg > options.max_sigma_deg:

@@ -7,7 +7,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import ArrayLike, NDArray
 
-from geometry import pose_covariance_of_frame, position_of
+from geometry import pose_covariance_of_frame, pose_jacobian_of_frame, position_of
 
 Array = NDArray[np.float64]
 
@@ -53,13 +53,16 @@ class MapUncertainty:
         What a view sees moves with the view, and what several see with their weighted mean; as their errors go
         together, the mean of the covariances is taken, which can only be too wide.
         """
-        share = np.asarray(weights, dtype=np.float64)
-        share = share / max(share.sum(), 1e-12)
+        used = np.flatnonzero(weights)
+        share = np.asarray(weights, dtype=np.float64)[used]
         total = pose_covariance_of_frame(cam_from_site, self.frame, self.centroid)
-        for view in np.flatnonzero(share):
-            around = pose_covariance_of_frame(cam_from_site, self.around_views[view], self.view_positions[view])
-            total += share[view] * around
-        return total
+        if len(used) == 0:
+            return total
+        jacobian = pose_jacobian_of_frame(cam_from_site, self.view_positions[used])
+        around = np.einsum(
+            "v,vij,vjk,vlk->il", share / share.sum(), jacobian, self.around_views[used], jacobian, optimize=True
+        )
+        return np.asarray(total + around)
 
     def view_covariance(self, view: int, cam_from_site: pycolmap.Rigid3d) -> Array:
         """Return the covariance (6, 6) of the pose of one view in site."""

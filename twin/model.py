@@ -15,7 +15,7 @@ from retrieval import PlaceIndex, Vocabulary
 from twin.landmarks import Landmarks
 from twin.localizer import Localizer, LocalizerOptions
 from twin.map_uncertainty import MapUncertainty
-from twin.store import Manifest, problems, read_manifest
+from twin.store import Manifest, missing_files, problems, read_manifest
 
 VOCABULARY_FILE = "vocabulary.npy"
 PLAN_FILE = "plan.json"
@@ -42,7 +42,7 @@ class Twin:
         Raises ``TwinError`` and its kinds with what is wrong and what to do.
         """
         manifest = read_manifest(folder)
-        wrong = problems(folder) if verify else []
+        wrong = problems(folder) if verify else missing_files(folder, manifest)
         if wrong:
             raise TwinDamagedError("; ".join(wrong[:5]), where=str(folder), remedy="Restore it or map again.")
         return cls(
@@ -60,6 +60,11 @@ class Twin:
             return pycolmap.Reconstruction(self.folder / "map")
         except (ValueError, RuntimeError) as error:
             raise TwinDamagedError(f"unreadable ({error})", where=str(self.folder / "map")) from error
+
+    @property
+    def is_in_site(self) -> bool:
+        """Whether poses are where they are in the site: the frame is metric, and nothing of it is left open."""
+        return self.manifest.frame.metric and not self.manifest.frame.undetermined
 
     @cached_property
     def plan(self) -> FloorPlan | None:
@@ -98,21 +103,23 @@ class Twin:
         """Return the extractor for queries: that of the map's features, with fewer of them, which is quicker."""
         return make_extractor(self.manifest.features["extractor"], **self.manifest.features["query_options"])
 
-    def localizer(self, options: LocalizerOptions | None = None) -> Localizer:
-        """Return a localizer for this twin; building it once serves many queries.
-
-        Without ``options``, the defaults with the bounds that the twin's own left-out photos gave.
-        """
+    @property
+    def localizer_options(self) -> LocalizerOptions:
+        """The defaults, with the bounds that the map's own photos gave; ``dataclasses.replace`` changes others."""
         mapping = self.manifest.mapping
         bounds: dict[str, Any] = {name: float(mapping[name]) for name in MAP_BOUNDS if name in mapping}
+        return replace(LocalizerOptions(), **bounds)
+
+    def localizer(self, options: LocalizerOptions | None = None) -> Localizer:
+        """Return a localizer, by default with ``localizer_options``; building it once serves many queries."""
         return Localizer(
             self.landmarks,
             self.vocabulary,
             self.places,
             self.view_positions,
-            covariance_scale=float(mapping.get("covariance_scale", 1.0)),
+            covariance_scale=float(self.manifest.mapping.get("covariance_scale", 1.0)),
             map_uncertainty=self.uncertainty,
-            options=options or replace(LocalizerOptions(), **bounds),
+            options=options or self.localizer_options,
         )
 
     def camera_like(self, lens: str) -> pycolmap.Camera | None:
@@ -133,7 +140,7 @@ def _load_vocabulary(path: Path) -> Vocabulary:
 def _load_covariances(path: Path, count: int) -> NDArray[np.float64]:
     try:
         covariances = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise TwinDamagedError(f"unreadable ({error})", where=str(path), remedy="Map again.") from error
     if covariances.shape != (count, 6, 6) or not np.isfinite(covariances).all():
         raise TwinDamagedError(f"expected finite ({count}, 6, 6)", where=str(path), remedy="Map again.")

@@ -111,6 +111,11 @@ def read_manifest(folder: Path) -> Manifest:
         raise TwinDamagedError(what, where=str(path), remedy="Restore it or map again.") from error
 
 
+def missing_files(folder: Path, manifest: Manifest) -> list[str]:
+    """Return what the manifest lists and the folder lacks."""
+    return [f"{name} is missing" for name in sorted(manifest.files) if not (folder / name).is_file()]
+
+
 def problems(folder: Path) -> list[str]:
     """Return everything wrong with the files of a twin: missing, altered, or not listed. Empty for a sound one.
 

@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 from geometry.cameras import camera_from_params
 from geometry.errors import InputError
 from geometry.interchange import (
-    POSE_COLUMNS,
     camera_for,
-    poses_from_table,
     read_cameras,
     read_cameras_json,
     read_control,
     read_marks,
     read_poses,
     read_tags,
+    read_true_poses,
     write_cameras,
     write_cameras_json,
     write_control,
@@ -29,7 +28,6 @@ from geometry.interchange import (
     write_tags,
 )
 from geometry.records import CameraRule, ControlPoints, FixedCamera, Marks, PoseTable, TagSpecs
-from geometry.tables import Column, read_table
 from tests.support import assert_cameras_equal, assert_poses_close, points, poses, rigid
 
 NAN = np.nan
@@ -77,14 +75,23 @@ def test_quaternions_are_normalised_and_absent_ones_stay_absent(tmp_path: Path) 
     assert len(table) == 2
 
 
-def test_poses_can_be_read_beside_columns_of_ones_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("more", "cells"), [("", ""), (",level,zone,stall,seen_fraction,level_evidence_px", ",P1,,,0.5,0")]
+)
+def test_true_poses_may_say_where_a_photo_is_and_how_hard(tmp_path: Path, more: str, cells: str) -> None:
     path = tmp_path / "queries.csv"
-    path.write_text(POSE_HEADER.strip() + ",level\na.jpg,1,2,3,0,0,0,1,,,P1\n")
-    with pytest.raises(InputError, match="unknown column 'level'"):
-        read_poses(path)
-    table = read_table(path, (*POSE_COLUMNS, Column("level", str)))
-    assert poses_from_table(table).images == ("a.jpg",)
-    assert table.text("level") == ("P1",)
+    path.write_text(f"{POSE_HEADER.strip()}{more}\na.jpg,1,2,3,0,0,0,1,,{cells}\n")
+    poses = read_true_poses(path)
+    assert poses.images == ("a.jpg",)
+    np.testing.assert_array_equal(poses.positions, [[1, 2, 3]])
+
+
+@pytest.mark.parametrize(("column", "cell"), [("seen_fraction", "1.1"), ("level_evidence_px", "-1"), ("levle", "P1")])
+def test_bad_columns_of_truth_are_refused(tmp_path: Path, column: str, cell: str) -> None:
+    path = tmp_path / "queries.csv"
+    path.write_text(f"{POSE_HEADER.strip()},{column}\na.jpg,1,2,3,0,0,0,1,,,{cell}\n")
+    with pytest.raises(InputError, match=f"'{column}'"):
+        read_true_poses(path)
 
 
 @pytest.mark.parametrize(

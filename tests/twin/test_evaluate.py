@@ -71,3 +71,14 @@ def test_all_refused_and_unknown_images(tmp_path: Path) -> None:
     write_localizations(tmp_path / "out.jsonl", [refusal("stranger", "dark")])
     with pytest.raises(InputError, match="stranger"):
         evaluate_localization(tmp_path / "out.jsonl", tmp_path / "truth.csv")
+
+
+def test_truth_of_a_rendered_scene_says_more_and_is_judged_the_same(tmp_path: Path) -> None:
+    (pose,) = write_truth(tmp_path / "truth.csv", ["a"])
+    header, row = (tmp_path / "truth.csv").read_text().splitlines()
+    more = f"{header},level,zone,stall,seen_fraction,level_evidence_px\n{row},P1,P1-zone-A,,0.87,1204\n"
+    (tmp_path / "queries.csv").write_text(more)
+    write_localizations(tmp_path / "out.jsonl", [localized("a", pose, np.diag(SIGMA**2), confidence=1.0, inliers=9)])
+    plain, rich = (evaluate_localization(tmp_path / "out.jsonl", tmp_path / f"{n}.csv") for n in ("truth", "queries"))
+    assert plain == rich
+    assert rich["position_error_m"]["median"] < 1e-9

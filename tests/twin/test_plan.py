@@ -25,11 +25,20 @@ def test_a_pose_gets_its_level_zone_and_stall() -> None:
     stall = next(s for s in GARAGE.stalls if s.level == "P2")
     x, y = stall.polygon.centroid.coords[0]
     answer = with_place(
-        localized("a", looking((x, y, 3.5 + 1.6), 0.0), np.eye(6), confidence=1.0, inliers=9, coarse=COARSE), GARAGE
+        localized("a", looking((x, y, 3.5 + 1.6), 0.0), 1e-4 * np.eye(6), confidence=1.0, inliers=9, coarse=COARSE),
+        GARAGE,
     )
     assert (answer.level, answer.stall) == ("P2", stall.id)
     assert answer.zone in ("P2-zone-A", "P2-zone-B")
     assert [place.level for place in answer.coarse] == ["P2", None]
+
+
+def test_a_pose_that_may_be_in_two_stalls_is_in_none() -> None:
+    stall = next(s for s in GARAGE.stalls if s.level == "P2")
+    x, y = stall.polygon.centroid.coords[0]
+    vague = localized("a", looking((x, y, 5.1), 0.0), np.diag([1e-4] * 3 + [1.0] * 3), confidence=0.1, inliers=9)
+    answer = with_place(vague, GARAGE)
+    assert (answer.level, answer.stall) == ("P2", None)  # two metres to either side are other stalls
 
 
 def test_a_refusal_keeps_its_guesses_with_their_levels() -> None:

@@ -41,13 +41,15 @@ def write_control_files(twin: Twin, folder: Path, rng: np.random.Generator) -> N
         folder / "control.csv",
         ControlPoints(names=names, positions=surveyed, sigma_m=np.full(len(chosen), CONTROL_SIGMA_M)),
     )
-    rows = np.flatnonzero(np.isin(landmarks.landmark, chosen))
-    view = landmarks.view_of_observation()[rows]
+    view = landmarks.view_of_observation()
+    pairs = np.stack([landmarks.landmark, view], axis=1)
+    rows = np.unique(pairs, axis=0, return_index=True)[1]  # a view may have found a landmark twice
+    rows = rows[np.isin(landmarks.landmark[rows], chosen)]
     write_marks(
         folder / "marks.csv",
         Marks(
             names=tuple(f"p{i}" for i in landmarks.landmark[rows]),
-            images=tuple(landmarks.views[v] for v in view),
+            images=tuple(landmarks.views[v] for v in view[rows]),
             pixels=landmarks.pixels[rows].astype(np.float64),
         ),
     )
@@ -80,7 +82,7 @@ def test_marks_of_unknown_points_or_images_are_refused(rendered: Rendered, small
 def test_tags_with_known_poses_tie_the_map_to_site(
     rendered: Rendered, small_twin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The detector is replaced by true projections: it has its own tests, and the court has no tags."""
+    """The detector is replaced by true projections: it has its own tests, and here the tags are many."""
     truth = Twin.open(small_twin)
     positions = truth.landmarks.points[:: len(truth.landmarks) // 12][:12]
     upright = np.tile([0.70710678, 0.0, 0.0, 0.70710678], (len(positions), 1))

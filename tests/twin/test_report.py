@@ -42,11 +42,7 @@ def twin(tmp_path: Path) -> Twin:
     (folder / "map").mkdir(parents=True)
     model, landmarks = _map()
     model.write(folder / "map")
-    nothing = np.zeros(0)
-    left_out = LeftOut(
-        images=(), status=(), errors_m=nothing, errors_deg=nothing, explained_shares=nothing, noise_scales=nothing,
-        differences=np.zeros((0, 6)), covariances=np.zeros((0, 6, 6)), explained_px=1.0,
-    )  # fmt: skip
+    left_out = LeftOut(images=(), explained_px=1.0)
     (folder / "quality.json").write_text(
         json.dumps(quality.report(landmarks, model, left_out, {HOSTILE: "<b>dark</b>"}, None))
     )

@@ -1,10 +1,23 @@
 """The claimed covariance of a map's shape against maps adjusted on noisy pixels, and the noise-wide robust loss."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pycolmap
 import pytest
 
-from geometry import CAUCHY_WIDTH, MappingError, calibration, position_covariance, position_of, transform_points
+from geometry import (
+    CAUCHY_WIDTH,
+    MappingError,
+    PoseTable,
+    calibration,
+    position_covariance,
+    position_of,
+    quat_xyzw_of,
+    transform_points,
+)
+from twin.mapping.capture import Capture
 from twin.mapping.reconstruction import MAX_NOISE_PX, MIN_NOISE_PX, adjust, adjustment_options
 from twin.mapping.shape import pose_covariances
 
@@ -32,9 +45,61 @@ def synthetic(seed: int, noise_px: float) -> tuple[pycolmap.Reconstruction, np.n
     return model, truth
 
 
+def unposed(model: pycolmap.Reconstruction) -> Capture:
+    """Return what the map was made from: images with known lenses and no poses."""
+    names = tuple(model.images[i].name for i in sorted(model.images))
+    return Capture(
+        folder=Path("photos"),
+        names=names,
+        digests=("",) * len(names),
+        camera_of=tuple(model.images[i].camera_id for i in sorted(model.images)),
+        cameras={},
+        given_cameras=frozenset(model.cameras),
+        lenses={},
+    )
+
+
+def posed(model: pycolmap.Reconstruction, sigma_m: float, sigma_deg: float) -> Capture:
+    """Return the same with prior poses."""
+    poses = [model.images[i].cam_from_world() for i in sorted(model.images)]
+    priors = PoseTable(
+        images=unposed(model).names,
+        positions=np.array([position_of(pose) for pose in poses]),
+        quats_xyzw=np.array([quat_xyzw_of(pose) for pose in poses]),
+        sigma_m=np.full(len(poses), sigma_m),
+        sigma_deg=np.full(len(poses), sigma_deg),
+    )
+    return replace(unposed(model), priors=priors)
+
+
+def test_an_image_is_never_less_sure_than_its_prior() -> None:
+    model, _ = synthetic(0, 0.5)
+    free = pose_covariances(model, unposed(model))
+    tight = pose_covariances(model, posed(model, 1e-3, 0.01))
+    loose = pose_covariances(model, posed(model, 100.0, 90.0))
+    for name, covariance in free.items():
+        assert np.trace(tight[name][3:, 3:]) < 3e-6
+        np.testing.assert_allclose(loose[name], covariance, rtol=1e-3, atol=1e-9)
+
+
+def test_a_map_in_two_parts_is_as_sure_as_its_priors() -> None:
+    model, _ = synthetic(0, 0.5)
+    images = sorted(model.reg_image_ids())
+    for number, point_id in enumerate(sorted(model.point3D_ids())):
+        mine = set(images[:4] if number % 2 else images[4:])
+        seen = [(element.image_id, element.point2D_idx) for element in model.points3D[point_id].track.elements]
+        for image_id, point2d in seen:
+            if image_id not in mine and model.exists_point3D(point_id):
+                model.delete_observation(image_id, point2d)
+    with pytest.raises(MappingError, match="covariance"):
+        pose_covariances(model, unposed(model))
+    sigma = [np.sqrt(c[3, 3]) for c in pose_covariances(model, posed(model, 0.3, 2.0)).values()]
+    np.testing.assert_allclose(sigma, 0.3)
+
+
 def shape_errors(model: pycolmap.Reconstruction, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     images = [model.images[i] for i in sorted(model.reg_image_ids())]
-    found = pose_covariances(model, list(model.cameras))
+    found = pose_covariances(model, unposed(model))
     site_from_map = pycolmap.estimate_sim3d(np.array([position_of(i.cam_from_world()) for i in images]), truth)
     errors = [transform_points(site_from_map, i.projection_center()) - t for i, t in zip(images, truth, strict=True)]
     turn, scale = site_from_map.rotation.matrix(), site_from_map.scale
@@ -78,7 +143,7 @@ def test_cameras_on_a_line_are_no_hindrance() -> None:
                 seen = image.cam_from_world() * model.points3D[point.point3D_id].xyz
                 point.xy = image.camera.img_from_cam(seen)
     model.update_point_3d_errors()
-    sigma = [np.sqrt(np.trace(c[3:, 3:])) for c in pose_covariances(model, list(model.cameras)).values()]
+    sigma = [np.sqrt(np.trace(c[3:, 3:])) for c in pose_covariances(model, unposed(model)).values()]
     assert min(sigma) > 0
     assert max(sigma) < 0.02
 
@@ -88,4 +153,4 @@ def test_a_map_without_points_is_refused() -> None:
     for point_id in list(model.point3D_ids()):
         model.delete_point3D(point_id)
     with pytest.raises(MappingError, match="covariance"):
-        pose_covariances(model, list(model.cameras))
+        pose_covariances(model, unposed(model))

@@ -25,8 +25,8 @@ from twin.mapping.workspace import file_digest
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_PRIOR_SIGMA_M = 1.0
-"""Of a position prior whose sigma_m is empty."""
+DEFAULT_PRIOR_SIGMA_M, DEFAULT_PRIOR_SIGMA_DEG = 1.0, 5.0
+"""Of a prior whose sigma_m or sigma_deg is empty."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from geometry import calibration, pose_difference, pose_error
 from perception import Features
 from retrieval import PlaceIndex, Vocabulary
 from twin.landmarks import Landmarks, left_out
-from twin.localizer import Localizer, LocalizerOptions
+from twin.localization import Localization
+from twin.localizer import Candidate, Localizer, LocalizerOptions
 from twin.progress import Progress
 
 Array = NDArray[np.float64]
@@ -25,47 +26,79 @@ MIN_SCALE, MAX_SCALE = 1.0, 25.0
 EXPLAINED_OF_USUAL, MIN_EXPLAINED = 0.2, 0.01
 MAX_EXPLAINED_PX = 4.0
 """A landmark counts as found where it should be if it is as near as nine in ten of the map's own observations are."""
+RIGHT_DEPTHS, RIGHT_DEG, MIN_RIGHT = 0.05, 2.0, 5
+"""An answer is right within this share of the distance to what it sees and this angle; so many tell what is usual."""
 USUAL_NOISE = 2.5
 """A pose fits badly if its residuals are so many times larger than those of nine in ten left-out images."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeftOut:
-    """Localizing map images without their own observations: names, errors (N,) and xi (N, 6) with covariances.
+class LeftOutImage:
+    """A map image localized without its own observations.
 
-    explained_shares: (N,) of the landmarks that the found pose should show, those found within ``explained_px``; of
-        poses that should show many
-    noise_scales: (N,) of residuals, in the sigmas that keypoints and landmarks have
+    reason: of the refusal, None for an answer; what follows is None or zero without one
+    error_m, error_deg: from its pose in the map; difference: the same as xi (6,), with the claimed covariance (6, 6)
+    right: whether that is near, in view of how far away things are
+    noise_scale: of residuals, in the sigmas that keypoints and landmarks have
+    explained_share: found share of the landmarks that the pose should show, None where they are few
     """
 
-    images: tuple[str, ...]
-    status: tuple[str, ...]
-    errors_m: Array
-    errors_deg: Array
-    differences: Array
-    covariances: Array
-    explained_shares: Array
-    noise_scales: Array
+    name: str
+    reason: str | None
+    error_m: float = 0.0
+    error_deg: float = 0.0
+    difference: Array | None = None
+    covariance: Array | None = None
+    right: bool = False
+    noise_scale: float = 0.0
+    explained_share: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """The left-out check: its images, and within which distance landmarks counted as found."""
+
+    images: tuple[LeftOutImage, ...]
     explained_px: float
 
     def bounds(self) -> dict[str, float]:
-        """Return the fields of ``LocalizerOptions`` that this map sets."""
-        found = {"explained_px": self.explained_px, "min_explained": self.min_explained()}
-        if len(self.noise_scales):
-            found["max_noise_scale"] = USUAL_NOISE * max(1.0, float(np.percentile(self.noise_scales, 90)))
+        """Return the fields of ``LocalizerOptions`` that this map sets: what is usual among its right answers.
+
+        min_explained: fits to a look-alike find next to nothing around what it has in common with the place. How much
+        a right pose finds depends on the map: on its sharpness, and on how much of it is hidden or changes its look.
+        Hence a share of what left-out images find, never above what a sharp map has been found to need.
+        max_noise_scale: a right pose fits about as well as the map's own photos.
+        """
+        right = [image for image in self.images if image.reason is None and image.right]
+        shares = [image.explained_share for image in right if image.explained_share is not None]
+        found = {"explained_px": self.explained_px}
+        if len(shares) >= MIN_RIGHT:
+            usual = EXPLAINED_OF_USUAL * float(np.median(shares))
+            found["min_explained"] = float(np.clip(usual, MIN_EXPLAINED, LocalizerOptions.min_explained))
+        if len(right) >= MIN_RIGHT:
+            usual = USUAL_NOISE * max(1.0, float(np.percentile([image.noise_scale for image in right], 90)))
+            found["max_noise_scale"] = min(usual, LocalizerOptions.max_noise_scale)
         return found
 
-    def min_explained(self) -> float:
-        """Return the share of what a pose should show that must be found, for it not to fit a mere look-alike.
+    def refused(self) -> dict[str, str]:
+        """Return the reasons, by name, of the images that a localizer with these ``bounds`` refuses."""
+        bounds = self.bounds()
+        least = bounds.get("min_explained", LocalizerOptions.min_explained)
+        noisiest = bounds.get("max_noise_scale", LocalizerOptions.max_noise_scale)
+        reasons: dict[str, str] = {}
+        for image in self.images:
+            if image.reason is not None:
+                reasons[image.name] = image.reason
+            elif image.noise_scale > noisiest:
+                reasons[image.name] = "fits badly"
+            elif image.explained_share is not None and image.explained_share < least:
+                reasons[image.name] = f"look-alike: shows {image.explained_share:.0%} of what it should"
+        return reasons
 
-        Fits to a look-alike find next to nothing around what it has in common with the place. How much a right pose
-        finds depends on the map: on its sharpness, and on how much of it is hidden or changes its look. Hence a share
-        of what left-out images find, never above what a sharp map has been found to need.
-        """
-        if len(self.explained_shares) == 0:
-            return LocalizerOptions.min_explained
-        usual = EXPLAINED_OF_USUAL * float(np.median(self.explained_shares))
-        return float(np.clip(usual, MIN_EXPLAINED, LocalizerOptions.min_explained))
+    def answered(self) -> list[LeftOutImage]:
+        """Return the images that such a localizer answers."""
+        refused = self.refused()
+        return [image for image in self.images if image.name not in refused]
 
     def covariance_scale(self) -> float:
         """Return by how much to widen claimed covariances so that the left-out errors fit them.
@@ -73,10 +106,13 @@ class LeftOut:
         From the median squared Mahalanobis length of the position, shrunk towards ``PRIOR_SCALE`` as few images tell
         little; never below 1.
         """
-        n = len(self.differences)
+        answered = self.answered()
+        n = len(answered)
         if n == 0:
             return PRIOR_SCALE
-        ratio = calibration(self.differences[:, 3:], self.covariances[:, 3:, 3:]).median_nees
+        differences = np.array([image.difference for image in answered], dtype=np.float64)
+        covariances = np.array([image.covariance for image in answered], dtype=np.float64)
+        ratio = calibration(differences[:, 3:], covariances[:, 3:, 3:]).median_nees
         shrunk = np.exp((n * np.log(max(ratio, 1e-3)) + PRIOR_LEFT_OUT * np.log(PRIOR_SCALE)) / (n + PRIOR_LEFT_OUT))
         return float(np.clip(shrunk, MIN_SCALE, MAX_SCALE))
 
@@ -99,9 +135,10 @@ def leave_out(
     positions = np.array([image.projection_center() for image in images])
     residuals = np.linalg.norm(residuals_px(landmarks, reconstruction), axis=1)
     explained_px = float(np.clip(np.percentile(residuals, 90), LocalizerOptions.explained_px, MAX_EXPLAINED_PX))
+    # The bounds that the map sets are what this check is to find, so that it begins without them.
     options = LocalizerOptions(explained_px=explained_px, min_explained=0.0)
     chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), MAX_LEFT_OUT)).round().astype(int))
-    names, status, errors, differences, covariances, shares, noise = [], [], [], [], [], [], []
+    checked = []
     for done, view in enumerate(chosen.tolist()):
         on_progress("left-out check", done, len(chosen))
         others = np.arange(len(images)) != view
@@ -109,28 +146,28 @@ def leave_out(
         localizer = Localizer(without, vocabulary, PlaceIndex(places[others]), positions[others], options=options)
         name = images[view].name
         answer, support = localizer.localize_with_support(name, features[name], cameras[view])
-        names.append(name)
-        status.append(answer.reason or "ok")
-        if answer.status == "ok":
-            errors.append(pose_error(answer.cam_from_site, poses[view]))
-            differences.append(pose_difference(poses[view], answer.cam_from_site))
-            covariances.append(np.array(answer.covariance))
-            assert support is not None
-            noise.append(support.estimate.noise_scale)
-            if support.expected >= options.min_expected:
-                shares.append(support.explained / support.expected)
+        seen = landmarks.points[landmarks.landmark[landmarks.observations_of(np.array([view]))]]
+        depth = float(np.median(np.linalg.norm(seen - positions[view], axis=1)))
+        checked.append(_judged(answer, support, poses[view], depth))
     on_progress("left-out check", len(chosen), len(chosen))
-    table = np.array(errors).reshape(-1, 2)
-    return LeftOut(
-        images=tuple(names),
-        status=tuple(status),
-        errors_m=table[:, 0],
-        errors_deg=table[:, 1],
-        differences=np.array(differences).reshape(-1, 6),
-        covariances=np.array(covariances).reshape(-1, 6, 6),
-        explained_shares=np.array(shares),
-        noise_scales=np.array(noise),
-        explained_px=explained_px,
+    return LeftOut(images=tuple(checked), explained_px=explained_px)
+
+
+def _judged(answer: Localization, support: Candidate | None, pose: pycolmap.Rigid3d, depth: float) -> LeftOutImage:
+    if answer.status == "refused" or support is None:
+        return LeftOutImage(name=answer.image, reason=answer.reason)
+    metres, degrees = pose_error(answer.cam_from_site, pose)
+    many = support.expected >= LocalizerOptions.min_expected
+    return LeftOutImage(
+        name=answer.image,
+        reason=None,
+        error_m=metres,
+        error_deg=degrees,
+        difference=pose_difference(pose, answer.cam_from_site),
+        covariance=np.array(answer.covariance),
+        right=metres <= RIGHT_DEPTHS * depth and degrees <= RIGHT_DEG,
+        noise_scale=support.estimate.noise_scale,
+        explained_share=support.explained / support.expected if many else None,
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import FloorPlan, MappingError, read_plan, write_atomic, write_plan
+from geometry import FloorPlan, InputError, MappingError, read_plan, write_atomic, write_plan
 from perception import Features, make_extractor, make_matcher
 from retrieval import PlaceIndex, Vocabulary, aggregate, train_vocabulary
 from twin.landmarks import Landmarks, landmarks_from
@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 
+LEFT_OUT_FILE = "left_out.json"
 VOCABULARY_WORDS = 64
 VOCABULARY_SAMPLE = 100_000
 MIN_LANDMARKS = 50
@@ -76,6 +77,12 @@ def map_images(
     require_replaceable(target)
     capture = read_capture(inputs.images, inputs.cameras, inputs.poses)
     plan = None if inputs.plan is None else read_plan(inputs.plan)
+    if plan and not (inputs.poses or inputs.control or inputs.tags):
+        raise InputError(
+            "nothing ties the map to the plan's site",
+            where=str(inputs.plan),
+            remedy="Give --poses, --control with --marks, or --tags.",
+        )
     if options.refine_lens:
         capture = replace(capture, given_cameras=frozenset())
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -107,21 +114,21 @@ def _map(
     pairs = choose_pairs(features, vocabulary)
     matches = match_pairs(capture, features, pairs, recipe, workspace, on_progress)
     on_progress("reconstruction", 0, 1)
-    model = _reconstruct(capture, features, matches, recipe.key, workspace, on_progress)
+    model, left_out = _reconstruct(capture, features, matches, recipe.key, workspace, on_progress)
     on_progress("reconstruction", 1, 1)
-    shape = {} if capture.pose_knowledge is PoseKnowledge.KNOWN else pose_covariances(model, capture.given_cameras)
+    shape = {} if capture.pose_knowledge is PoseKnowledge.KNOWN else pose_covariances(model, capture)
     frame, alignment, map_unit_m = register(inputs, capture, model, shape, rng)
     to_site = np.repeat([1.0, map_unit_m], 3)
     shape = {name: np.outer(to_site, to_site) * covariance for name, covariance in shape.items()}
     by_name = dict(zip(capture.names, features, strict=True))
     landmarks = _landmarks(model, by_name, extractor.kind)
     places = np.stack([aggregate(vocabulary, by_name[name].descriptors) for name in landmarks.views])
-    left_out = leave_out(landmarks, vocabulary, places, model, by_name, on_progress)
+    check = leave_out(landmarks, vocabulary, places, model, by_name, on_progress)
     not_placed = capture.refused | {
-        n: "not enough matches with the rest" for n in capture.names if n not in landmarks.views
+        name: left_out.get(name, rec.NOT_ENOUGH_MATCHES) for name in capture.names if name not in landmarks.views
     }
     view_covariances = np.array([shape[name] for name in landmarks.views]) if shape else None
-    result = quality.report(landmarks, model, left_out, not_placed, view_covariances)
+    result = quality.report(landmarks, model, check, not_placed, view_covariances)
     result["alignment"] = alignment
     manifest = Manifest(
         format=1,
@@ -134,8 +141,8 @@ def _map(
         mapping={
             "poses": str(capture.pose_knowledge),
             "matcher": options.matcher,
-            "covariance_scale": left_out.covariance_scale(),
-            **left_out.bounds(),
+            "covariance_scale": check.covariance_scale(),
+            **check.bounds(),
         },
     )
     on_progress("publish", 0, 1)
@@ -161,8 +168,8 @@ def _reconstruct(
     key: str,
     workspace: Workspace,
     on_progress: Progress,
-) -> pycolmap.Reconstruction:
-    """Return the adjusted reconstruction: in site where poses are given, else in its own frame."""
+) -> tuple[pycolmap.Reconstruction, dict[str, str]]:
+    """Return the adjusted reconstruction, in site where poses are given, else in its own frame; and left-out images."""
     parts: list[object] = [
         key,
         capture.names,
@@ -174,17 +181,20 @@ def _reconstruct(
     parts += [part for pair in sorted(matches.items()) for part in pair]
     if capture.priors is not None and rec.prior_poses(capture):
         # Positions alone serve only to align the result, so that SfM need not be done again for others.
-        parts += [capture.priors.positions, capture.priors.quats_xyzw, capture.priors.sigma_m]
+        parts += [capture.priors.positions, capture.priors.quats_xyzw, capture.priors.sigma_m, capture.priors.sigma_deg]
 
     def make(folder: Path) -> None:
-        _solve(capture, features, matches, folder, on_progress).write(folder)
+        model, left_out = _solve(capture, features, matches, folder, on_progress)
+        model.write(folder)
+        (folder / LEFT_OUT_FILE).write_text(json.dumps(left_out), "utf-8")
 
-    return pycolmap.Reconstruction(workspace.directory("models", digest(*parts), make))
+    folder = workspace.directory("models", digest(*parts), make)
+    return pycolmap.Reconstruction(folder), json.loads((folder / LEFT_OUT_FILE).read_text("utf-8"))
 
 
 def _solve(
     capture: Capture, features: list[Features], matches: PairMatches, folder: Path, on_progress: Progress
-) -> pycolmap.Reconstruction:
+) -> tuple[pycolmap.Reconstruction, dict[str, str]]:
     database, output = folder / "database.db", folder / "stages"
     poses = rec.prior_poses(capture)
     if capture.pose_knowledge is PoseKnowledge.KNOWN:
@@ -193,12 +203,12 @@ def _solve(
         _require_matches(verified, capture)
         rec.write_database(database, capture, features, verified, verified=True)
         start = rec.empty_reconstruction(capture, features, poses)
-        return rec.triangulate(start, database, capture.folder, output)
+        return rec.triangulate(start, database, capture.folder, output), {}
     _require_matches(matches, capture)
     rec.write_database(database, capture, features, matches, verified=False)
     if capture.pose_knowledge is PoseKnowledge.APPROXIMATE and len(poses) == len(capture.names):
         return rec.adjust_at_priors(capture, features, database, output)
-    return rec.structure_from_motion(capture, database, output, on_progress)
+    return rec.structure_from_motion(capture, database, output, on_progress), {}
 
 
 def _require_matches(matches: PairMatches, capture: Capture) -> None:

@@ -27,7 +27,8 @@ def report(
     residuals = residuals_px(landmarks, reconstruction)
     lengths = np.bincount(landmarks.landmark, minlength=len(landmarks))
     sigma = np.sqrt(np.linalg.eigvalsh(landmarks.covariances.astype(np.float64))[:, -1])
-    localized = [s == "ok" for s in check.status]
+    answered = check.answered()
+    shares = [image.explained_share for image in answered if image.explained_share is not None]
     return {
         "images": {
             "placed": len(landmarks.views),
@@ -44,12 +45,12 @@ def report(
         "coverage": _coverage(landmarks, reconstruction),
         "left_out": {
             "images": len(check.images),
-            "localized": int(sum(localized)),
-            "position_error_m": percentiles(check.errors_m),
-            "rotation_error_deg": percentiles(check.errors_deg),
+            "localized": len(answered),
+            "position_error_m": percentiles(np.array([image.error_m for image in answered])),
+            "rotation_error_deg": percentiles(np.array([image.error_deg for image in answered])),
             "covariance_scale": check.covariance_scale(),
-            "explained_share": percentiles(check.explained_shares),
-            "refused": {n: s for n, s in zip(check.images, check.status, strict=True) if s != "ok"},
+            "explained_share": percentiles(np.array(shares)),
+            "refused": check.refused(),
         },
     }
 

@@ -9,9 +9,9 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import CAUCHY_WIDTH, MappingError, pose_from_position
+from geometry import CAUCHY_WIDTH, MappingError, pose_error, pose_from_position
 from perception import Features
-from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_M, Capture
+from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_DEG, DEFAULT_PRIOR_SIGMA_M, Capture
 from twin.mapping.correspondence import PairMatches
 from twin.progress import Progress
 
@@ -28,7 +28,14 @@ MIN_NOISE_PX, MAX_NOISE_PX = 0.1, 0.4
 """Bounds of the noise that the loss is made for; the upper one is a width of 1 px."""
 NOISE_ROUNDS = 2
 MIN_PRIOR_SIGMA_M = 1e-4
+MAX_PRIOR_SIGMAS = 6.0
+MIN_STRAY_SIGMA_M, MIN_STRAY_SIGMA_DEG = 0.05, 1.0
+"""Smaller sigmas of priors are no reason to leave an image out: lenses and clocks err too."""
+MIN_POINTS = 12
+"""An image that sees fewer points of the map is not placed by them, wherever its prior says it is."""
 MIN_MODEL_SIZE = 3
+CONTRADICTS_PRIOR = "its matches contradict its prior pose"
+NOT_ENOUGH_MATCHES = "not enough matches with the rest"
 
 
 def write_database(
@@ -149,13 +156,67 @@ def structure_from_motion(
 
 def adjust_at_priors(
     capture: Capture, features: list[Features], database: Path, output: Path
-) -> pycolmap.Reconstruction:
-    """Start at approximate full poses: triangulate generously, adjust with the position priors, tighten, repeat."""
-    reconstruction = empty_reconstruction(capture, features, prior_poses(capture))
+) -> tuple[pycolmap.Reconstruction, dict[str, str]]:
+    """Start at approximate full poses: triangulate generously, adjust with the position priors, tighten, repeat.
+
+    An image that matches pull far off its prior, as where the same wall stands elsewhere too, starts there again in the
+    next round. Those that still go astray in the end, or hardly see the map, are left out, and the others adjusted
+    without them. Returns the reasons by name too. Raises ``MappingError`` where most images contradict their priors.
+    """
+    priors = prior_poses(capture)
+    reconstruction = empty_reconstruction(capture, features, priors)
     for max_error_px in APPROXIMATE_ROUNDS_PX:
+        for image in strays(reconstruction, capture, priors):
+            image.frame.rig_from_world = priors[image.image_id - 1]
         reconstruction = triangulate(reconstruction, database, capture.folder, output, max_error_px)
         adjust_with_priors(reconstruction, capture)
-    return reconstruction
+    left_out: dict[str, str] = {}
+    while misplaced := _misplaced(reconstruction, capture, priors):
+        left_out |= {image.name: reason for image, reason in misplaced}
+        if 2 * len(left_out) > len(capture.names):
+            raise MappingError(
+                f"{len(left_out)} of {len(capture.names)} images contradict their prior poses or the others",
+                where=misplaced[0][0].name,
+                remedy="Check that poses.csv belongs to these images and that its sigmas are not too small.",
+            )
+        for image, _ in misplaced:
+            reconstruction.deregister_frame(image.frame_id)
+        reconstruction = triangulate(reconstruction, database, capture.folder, output, APPROXIMATE_ROUNDS_PX[-1])
+        adjust_with_priors(reconstruction, capture)
+    return reconstruction, left_out
+
+
+def _misplaced(
+    reconstruction: pycolmap.Reconstruction, capture: Capture, priors: dict[int, pycolmap.Rigid3d]
+) -> list[tuple[pycolmap.Image, str]]:
+    """Return the placed images that can't stay, with the reason."""
+    found = [(image, CONTRADICTS_PRIOR) for image in strays(reconstruction, capture, priors)]
+    astray = {image.image_id for image, _ in found}
+    for image in _placed(reconstruction):
+        if image.num_points3D < MIN_POINTS and image.image_id not in astray:
+            found.append((image, NOT_ENOUGH_MATCHES))
+    return found
+
+
+def strays(
+    reconstruction: pycolmap.Reconstruction, capture: Capture, priors: dict[int, pycolmap.Rigid3d]
+) -> list[pycolmap.Image]:
+    """Return the images that are more than ``MAX_PRIOR_SIGMAS`` off their prior position or orientation."""
+    assert capture.priors is not None
+    found = []
+    for image in _placed(reconstruction):
+        row = image.image_id - 1
+        metres, degrees = pose_error(image.cam_from_world(), priors[row])
+        sigma_m, sigma_deg = capture.priors.sigma_m[row], capture.priors.sigma_deg[row]
+        sigma_m = DEFAULT_PRIOR_SIGMA_M if np.isnan(sigma_m) else max(sigma_m, MIN_STRAY_SIGMA_M)
+        sigma_deg = DEFAULT_PRIOR_SIGMA_DEG if np.isnan(sigma_deg) else max(sigma_deg, MIN_STRAY_SIGMA_DEG)
+        if metres > MAX_PRIOR_SIGMAS * sigma_m or degrees > MAX_PRIOR_SIGMAS * sigma_deg:
+            found.append(image)
+    return found
+
+
+def _placed(reconstruction: pycolmap.Reconstruction) -> list[pycolmap.Image]:
+    return [reconstruction.images[i] for i in sorted(reconstruction.reg_image_ids())]
 
 
 def adjust(reconstruction: pycolmap.Reconstruction, given_cameras: Iterable[int]) -> None:
@@ -172,7 +233,7 @@ def adjust_with_priors(reconstruction: pycolmap.Reconstruction, capture: Capture
     """Bundle-adjust with the capture's position priors, each weighted by its sigma."""
     priors = capture.priors
     assert priors is not None
-    images = [reconstruction.images[i] for i in sorted(reconstruction.reg_image_ids())]
+    images = _placed(reconstruction)
     rows = np.array([image.image_id - 1 for image in images])
     known = np.flatnonzero(np.isfinite(priors.positions[rows]).all(axis=1))
     sigma = priors.sigma_m[rows[known]]

@@ -121,20 +121,26 @@ def add_control(
         ]
         images = [by_name[marks.images[m]] for m in seen]
         try:
-            in_map, covariance = _triangulate(marks.pixels[seen], images, MARK_SIGMA_PX, shape, rng)
+            in_map, covariance = _triangulate(marks.pixels[seen], images, MARK_SIGMA_PX, rng)
         except DegenerateError as error:
             logger.warning("control point %s is not used: %s", name, error)
             continue
+        covariance = covariance + _shape_covariance(images, shape)
         points.add(name, in_map, control.positions[row], float(control.sigma_m[row]), covariance)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TagSightings:
-    """Corners (T, 4, 3) in the map, with covariances, of the tags that were triangulated: ``rows`` of tags.csv."""
+    """The tags that were triangulated: ``rows`` of tags.csv.
+
+    corners: (T, 4, 3) in the map; covariances: (T, 4, 3, 3) of the corners where the images are taken as exact
+    image_covariances: (T, 3, 3) of the images' own places in the map, which a tag's corners share
+    """
 
     rows: list[int]
     corners: Array
     covariances: Array
+    image_covariances: Array
 
 
 def sight_tags(
@@ -152,13 +158,13 @@ def sight_tags(
             found = detect_tags(gray, family)
             for tag_id, corners in zip(found.ids, found.corners, strict=True):
                 seen.setdefault((family, int(tag_id)), []).append((image, np.asarray(corners, dtype=np.float64)))
-    rows, all_corners, all_covariances = [], [], []
+    rows, all_corners, all_covariances, of_images = [], [], [], []
     for row, key in enumerate(zip(tags.families, tags.ids.tolist(), strict=True)):
         views = seen.get(key, [])
+        images = [image for image, _ in views]
         try:
             fits = [
-                _triangulate(np.array([c[k] for _, c in views]), [i for i, _ in views], TAG_CORNER_SIGMA_PX, shape, rng)
-                for k in range(4)
+                _triangulate(np.array([c[k] for _, c in views]), images, TAG_CORNER_SIGMA_PX, rng) for k in range(4)
             ]
         except DegenerateError as error:
             logger.warning("tag %s %d is not used: %s", *key, error)
@@ -166,10 +172,12 @@ def sight_tags(
         rows.append(row)
         all_corners.append(np.array([corner for corner, _ in fits]))
         all_covariances.append(np.array([covariance for _, covariance in fits]))
+        of_images.append(_shape_covariance(images, shape))
     return TagSightings(
         rows=rows,
         corners=np.array(all_corners).reshape(-1, 4, 3),
         covariances=np.array(all_covariances).reshape(-1, 4, 3, 3),
+        image_covariances=np.array(of_images).reshape(-1, 3, 3),
     )
 
 
@@ -179,10 +187,12 @@ def add_tags(points: TiePoints, sightings: TagSightings, tags: TagSpecs) -> None
         if not np.isfinite(tags.positions[row]).all():
             continue
         corners = tag_corners(tags.size_m[[row]], tags.positions[[row]], tags.quats_xyzw[[row]])[0]
+        # Four times what the corners share, so that their mean counts as no better than one of them.
+        covariances = sightings.covariances[k] + 4.0 * sightings.image_covariances[k]
         sigma = DEFAULT_TAG_SIGMA_M if np.isnan(tags.sigma_m[row]) else float(tags.sigma_m[row])
         for corner in range(4):
             name = f"{tags.families[row]} {tags.ids[row]} corner {corner}"
-            points.add(name, sightings.corners[k, corner], corners[corner], sigma, sightings.covariances[k, corner])
+            points.add(name, sightings.corners[k, corner], corners[corner], sigma, covariances[corner])
 
 
 def scale_by_tags(sightings: TagSightings, tags: TagSpecs) -> tuple[float, float]:
@@ -191,15 +201,18 @@ def scale_by_tags(sightings: TagSightings, tags: TagSpecs) -> tuple[float, float
 
 
 def _triangulate(
-    pixels: Array, images: list[pycolmap.Image], sigma_px: float, shape: dict[str, Array], rng: np.random.Generator
+    pixels: Array, images: list[pycolmap.Image], sigma_px: float, rng: np.random.Generator
 ) -> tuple[Array, Array]:
-    """Return a point of the map and its covariance, that of the images' places in the map included."""
     if len(images) < 2:
         raise DegenerateError(f"seen in {len(images)} registered images, two are needed")
     poses, cameras = [image.cam_from_world() for image in images], [image.camera for image in images]
-    point, covariance = triangulate_marks(pixels, poses, cameras, sigma_px, rng=rng)
-    known = [position_covariance(pose, shape[i.name]) for pose, i in zip(poses, images, strict=True) if i.name in shape]
-    return point, covariance + np.mean(known or [np.zeros((3, 3))], axis=0)
+    return triangulate_marks(pixels, poses, cameras, sigma_px, rng=rng)
+
+
+def _shape_covariance(images: list[pycolmap.Image], shape: dict[str, Array]) -> Array:
+    """Return the mean covariance (3, 3) of the images' centres in the map, zero where their poses are exact."""
+    known = [position_covariance(image.cam_from_world(), shape[image.name]) for image in images if image.name in shape]
+    return np.asarray(np.mean(known or [np.zeros((3, 3))], axis=0))
 
 
 def _registered(reconstruction: pycolmap.Reconstruction, capture: Capture) -> dict[int, pycolmap.Image]:

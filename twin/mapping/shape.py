@@ -1,41 +1,82 @@
 """How well a map's shape is determined: the covariance of its camera poses, whatever then ties it to the site."""
 
-from collections.abc import Iterable
+import logging
 
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from geometry import MappingError, covariance_in_fitted_frame, tangent_from_pycolmap
-from twin.mapping.reconstruction import adjustment_options, adjustment_problem
+from geometry import MappingError, covariances_in_fitted_frame, tangent_from_pycolmap
+from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_DEG, DEFAULT_PRIOR_SIGMA_M, Capture
+from twin.mapping.reconstruction import adjustment_options, adjustment_problem, prior_poses
+
+logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 
 
-def pose_covariances(model: pycolmap.Reconstruction, given_cameras: Iterable[int]) -> dict[str, Array]:
-    """Return by image name the covariance (6, 6) of its pose in the frame that fits all camera centres best.
+def pose_covariances(model: pycolmap.Reconstruction, capture: Capture) -> dict[str, Array]:
+    """Return by image name the covariance (6, 6) of its pose in the frame that fits the whole map best.
+
+    Where every image has a prior pose, an image is never less sure than that, and a map that only its priors hold
+    together is as sure as they are. Raises ``MappingError`` where neither images nor priors determine the poses.
+    """
+    ids = sorted(model.reg_image_ids())
+    names = [model.images[i].name for i in ids]
+    priors = _prior_covariances(capture, [i - 1 for i in ids])
+    found = _free_network(model, ids, capture.given_cameras)
+    if found is None and priors is None:
+        raise MappingError(
+            "the covariance of the map's poses can't be computed",
+            remedy="Some images or lenses are not determined by the photos; take more, or give cameras.csv.",
+        )
+    if found is None:
+        logger.warning("the images do not hold together by themselves: their poses are as sure as their priors")
+        found = priors
+    elif priors is not None:
+        found = np.linalg.inv(np.linalg.inv(found) + np.linalg.inv(priors))
+    return dict(zip(names, np.asarray(found), strict=True))
+
+
+def _free_network(model: pycolmap.Reconstruction, ids: list[int], given_cameras: frozenset[int]) -> Array | None:
+    """Return the covariances (N, 6, 6) that the images alone give the poses, None where they do not determine them.
 
     From the whole bundle adjustment's normal equations with all points, and lenses where they were refined,
     marginalized (Triggs et al. 2000, section 6), for a keypoint sigma of 1 px. That is several times the residuals of
-    a map with few images a point: neighbouring keypoints err together, which no residual shows. Raises
-    ``MappingError`` where the equations can't be solved.
+    a map with few images a point: neighbouring keypoints err together, which no residual shows. Three points fix the
+    gauge, so that every pose stays free; they count as exact, which takes two of the map's many freedoms.
     """
-    ids = sorted(model.reg_image_ids())
-    poses = [model.images[i].cam_from_world() for i in ids]
     config = adjustment_problem(model, given_cameras)
-    config.fix_gauge(pycolmap.BundleAdjustmentGauge.THREE_POINTS)  # so that every pose stays free
+    config.fix_gauge(pycolmap.BundleAdjustmentGauge.THREE_POINTS)
     problem = pycolmap.create_default_ceres_bundle_adjuster(adjustment_options(model), config, model)
     options = pycolmap.BACovarianceOptions()
     options.params = pycolmap.BACovarianceOptionsParams.POSES
     found = pycolmap.estimate_ba_covariance(options, model, problem)
     blocks = found and [[found.get_cam_cross_cov_from_world(i, j) for j in ids] for i in ids]
     if blocks is None or any(block is None for row in blocks for block in row):
-        raise MappingError(
-            "the covariance of the map's poses can't be computed",
-            remedy="Some images or lenses are not determined by the photos; take more, or give cameras.csv.",
-        )
+        return None
+    poses = [model.images[i].cam_from_world() for i in ids]
     to_ours = block_diag(*(tangent_from_pycolmap(pose) for pose in poses))
-    joint = to_ours @ np.block(blocks) @ to_ours.T
-    fitted = covariance_in_fitted_frame(joint, poses).reshape(len(ids), 6, len(ids), 6)
-    return {model.images[i].name: fitted[n, :, n] for n, i in enumerate(ids)}
+    return covariances_in_fitted_frame(to_ours @ np.block(blocks) @ to_ours.T, poses, _depths(model, ids))
+
+
+def _depths(model: pycolmap.Reconstruction, ids: list[int]) -> Array:
+    """Return the median depth (N,) of what each image sees."""
+    depths = []
+    for image in (model.images[i] for i in ids):
+        seen = [model.points3D[point.point3D_id].xyz for point in image.get_observation_points2D()]
+        depths.append(np.median((image.cam_from_world() * np.array(seen))[:, 2]))
+    return np.array(depths)
+
+
+def _prior_covariances(capture: Capture, rows: list[int]) -> Array | None:
+    """Return the covariances (N, 6, 6) of the prior poses, None unless every image has one."""
+    priors = capture.priors
+    if priors is None or len(prior_poses(capture)) < len(capture.names):
+        return None
+    sigma_m, sigma_deg = priors.sigma_m[rows], priors.sigma_deg[rows]
+    metres = np.where(np.isnan(sigma_m), DEFAULT_PRIOR_SIGMA_M, np.maximum(sigma_m, 1e-4))
+    radians = np.radians(np.where(np.isnan(sigma_deg), DEFAULT_PRIOR_SIGMA_DEG, np.maximum(sigma_deg, 1e-3)))
+    variances = np.repeat(np.column_stack([radians, metres]) ** 2, 3, axis=1)
+    return np.asarray(variances[:, :, None] * np.eye(6))
