@@ -1,7 +1,7 @@
-"""Photos of another place must be refused: every pair of fountain, castle, a 7-Scenes kitchen and a rendered court.
+"""Photos of another place must be refused: every pair of fountain, castle, a 7-Scenes kitchen and a rendered room.
 
-Each place is mapped from its even-numbered photos at their true poses (the court from its walk). The odd-numbered
-photos (the court's queries) of every place are then localized in every twin, the own one too, as a check that
+Each place is mapped from its even-numbered photos at their true poses (the room from its walk). The odd-numbered
+photos (the room's queries) of every place are then localized in every twin, the own one too, as a check that
 refusing is not all it does.
 
 Fountain and castle are one place: the fountain stands in the castle's court, and the last photos of it show the porch
@@ -12,11 +12,9 @@ one and the true pose in the other; if they are right, all give the same tie. Us
 """
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pycolmap
 
 from benchmarks.known_poses import localize, map_known
@@ -30,29 +28,27 @@ from benchmarks.protocol import (
     run,
     write_results,
 )
-from geometry import camera_from_params, pose_error
-from scenes import View, court, query_views, walk_views, write_capture
+from geometry import pose_error, pose_from_position, read_true_poses
+from scenes import CaptureOptions, render_scene
+from scenes.library import facility
 from twin import Twin
 
-COURT_SEED, WALK, QUERIES = 7, 40, 20
+ROOM_SEED, WALK, QUERIES = 7, 40, 20
 SAME_PLACE = ("castle-P30", "fountain-P11")
 
 
-def render_court(folder: Path) -> tuple[Photos, Photos]:
-    """Render the court and return its walk and its queries, with exact poses."""
-    rng = np.random.default_rng(COURT_SEED)
-    camera = camera_from_params("PINHOLE", 640, 480, [520.0, 520.0, 320.0, 240.0])
-    place = court(seed=0)
-    walk, queries = walk_views(place, camera, rng, count=WALK), query_views(place, camera, rng, count=QUERIES)
-    write_capture(folder, place, walk, queries, rng)
-    return _photos(folder / "walk", walk), _photos(folder / "queries", queries)
+def render_room(folder: Path) -> tuple[Photos, Photos]:
+    """Render the room and return its walk and its queries, with exact poses."""
+    options = CaptureOptions(captures=("walk", "queries"), queries=QUERIES, walk_frames=WALK, seed=ROOM_SEED)
+    render_scene(facility("room"), folder, options)
+    return _photos(folder, "walk", options), _photos(folder, "queries", options)
 
 
 def load_places(data: Path, scratch: Path) -> dict[str, tuple[Photos, Photos]]:
     """Return of every place the photos to map and those to ask about."""
     real = [load_strecha(data / "strecha" / name) for name in ("fountain-P11", "castle-P30")]
     real.append(load_sevenscenes(data / "sevenscenes"))
-    return {photos.place: (photos.half(0), photos.half(1)) for photos in real} | {"court": render_court(scratch)}
+    return {photos.place: (photos.half(0), photos.half(1)) for photos in real} | {"room": render_room(scratch)}
 
 
 def ask(twin: Twin, queries: Photos) -> dict[str, Any]:
@@ -105,7 +101,7 @@ def main() -> None:
 def tie_agreement(
     first: dict[str, pycolmap.Rigid3d], second: dict[str, pycolmap.Rigid3d]
 ) -> dict[str, dict[str, float]]:
-    """Return by photo how far its tie of two places is from that of the first photo, where that photo stood.
+    """Return by photo how far its tie of two places is from that of the first photo, at the second place's origin.
 
     first, second: the ties a_from_b of photos of b asked in a, and b_from_a of photos of a asked in b.
     """
@@ -117,12 +113,15 @@ def tie_agreement(
     return {name: {"metres": metres, "degrees": degrees} for name, (metres, degrees) in differences.items()}
 
 
-def _photos(folder: Path, views: Sequence[View]) -> Photos:
+def _photos(folder: Path, kind: str, options: CaptureOptions) -> Photos:
+    truth = read_true_poses(folder / "truth" / f"{kind}.csv")
     return Photos(
-        place="court",
-        files=tuple(folder / view.image for view in views),
-        camera=views[0].camera,
-        cams_from_site=tuple(view.cam_from_site for view in views),
+        place="room",
+        files=tuple(folder / kind / image for image in truth.images),
+        camera=options.phone,
+        cams_from_site=tuple(
+            pose_from_position(position, quat) for position, quat in zip(truth.positions, truth.quats_xyzw, strict=True)
+        ),
     )
 
 

@@ -39,7 +39,7 @@ Array = NDArray[np.float64]
 
 ROOT = Path(__file__).parents[1]
 THREADS = 2
-LIBRARIES = ("tiepoint", "pycolmap", "opencv-contrib-python", "numpy", "scipy", "faiss-cpu")
+LIBRARIES = ("tiepoint", "pycolmap", "opencv-contrib-python", "numpy", "scipy", "faiss-cpu", "open3d")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,11 +164,13 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
         print("  ".join([line[0].ljust(widths[0]), *rest]))
 
 
-def parse_arguments(description: str | None, name: str) -> argparse.Namespace:
-    """Read --data (the folder of all data sets) and --out (a JSON file), and keep to two cores and threads."""
+def parse_arguments(description: str | None, name: str, flags: Sequence[str] = ()) -> argparse.Namespace:
+    """Read --data (the folder of all data sets), --out (a JSON file) and ``flags``; keep to two cores and threads."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the data sets")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / f"{name}.json")
+    for flag in flags:
+        parser.add_argument(f"--{flag}", action="store_true")
     arguments = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])

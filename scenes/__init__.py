@@ -1,44 +1,40 @@
-"""Places to render: authoring, a CPU renderer, captures with truth, the noise of real cameras."""
+"""Facilities to author, render and record: pictures, detections and their truth, with the noise of real sensors.
 
-from scenes.authoring import Builder, Place
-from scenes.capture import Shot, View, look, query_views, render_capture, walk_views
-from scenes.court import court
-from scenes.formats import DriftOptions, claimed_poses, true_poses, write_capture
-from scenes.lighting import Lamp, Lighting
-from scenes.meshes import Mesh, Surface, box, build_mesh, wall
-from scenes.mipmaps import Texture
+``scenes.library`` holds facilities that come with Tiepoint, ``scenes.facility`` what one is made of. The parts of the
+renderer and of the captures have facades of their own, such as ``scenes.rendering`` and ``scenes.captures``.
+"""
+
+from scenes.captures import CaptureOptions, View, contact_sheet, look, overview, render_scene
+from scenes.captures.boxes import read_boxes
+from scenes.checks import check
+from scenes.description import read_facility, write_facility
+from scenes.detection_noise import DetectionNoise, noisy_detections, true_detections
+from scenes.drafting import Draft
+from scenes.facility import Facility
+from scenes.library import SCENES
 from scenes.noise import CLEAN, NoiseOptions, add_noise, encode_jpeg
-from scenes.renderer import Rendering, Scene, build_scene, cast_depth, render
+from scenes.plan import floor_plan
 
 __all__ = [
     "CLEAN",
-    "Builder",
-    "DriftOptions",
-    "Lamp",
-    "Lighting",
-    "Mesh",
+    "SCENES",
+    "CaptureOptions",
+    "DetectionNoise",
+    "Draft",
+    "Facility",
     "NoiseOptions",
-    "Place",
-    "Rendering",
-    "Scene",
-    "Shot",
-    "Surface",
-    "Texture",
     "View",
     "add_noise",
-    "box",
-    "build_mesh",
-    "build_scene",
-    "cast_depth",
-    "claimed_poses",
-    "court",
+    "check",
+    "contact_sheet",
     "encode_jpeg",
+    "floor_plan",
     "look",
-    "query_views",
-    "render",
-    "render_capture",
-    "true_poses",
-    "walk_views",
-    "wall",
-    "write_capture",
+    "noisy_detections",
+    "overview",
+    "read_boxes",
+    "read_facility",
+    "render_scene",
+    "true_detections",
+    "write_facility",
 ]

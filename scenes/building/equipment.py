@@ -5,7 +5,7 @@ import shapely
 from numpy.typing import NDArray
 
 from scenes.building.slabs import ceiling_area
-from scenes.building.solids import flat, joined, prism, quad, shape_of, sides, tube
+from scenes.building.solids import flat, joined, prism, quad, ring_of, shape_of, sides, tube
 from scenes.building.texturing import WALL, TextureBook
 from scenes.facility import Facility, Gate, Level, Obstacle
 from scenes.materials import pictures
@@ -23,7 +23,7 @@ CLEAR_OF_LAMPS_M = 0.6
 
 def obstacle_shapes(obstacle: Obstacle, level: Level, book: TextureBook) -> list[Shape]:
     """Return a box in the material of its kind; a planter has a hedge in it, a booth windows."""
-    ring = _ring(obstacle_polygon(obstacle))
+    ring = ring_of(obstacle_polygon(obstacle))
     bottom, height = level.elevation, obstacle.size[2]
     density = book.px_per_m(WALL)
     around = float(2 * (obstacle.size[0] + obstacle.size[1]))
@@ -55,7 +55,7 @@ def gate_shapes(gate: Gate, level: Level, book: TextureBook) -> list[Shape]:
         level, ("barrier", gate.line), density, lambda rng: metal((1.4, 1.1), rng, density, colour=(0.85, 0.42, 0.10))
     )
     housing = prism(
-        _ring(turned_box((at[0], at[1]), HOUSING_M[:2], yaw)), level.elevation, level.elevation + HOUSING_M[2]
+        ring_of(turned_box((at[0], at[1]), HOUSING_M[:2], yaw)), level.elevation, level.elevation + HOUSING_M[2]
     )
     room = (level.ceiling or np.inf) - HOUSING_M[2] - 0.15
     foot = np.array([*at, level.elevation + HOUSING_M[2] - 0.12])
@@ -84,7 +84,7 @@ def service_shapes(facility: Facility, level: Level, book: TextureBook) -> list[
             shapes.append(shape_of(f"{level.id}/service {index}-{part}", tube(ends[0], ends[1], radius, 12), texture))
     across = _clear_of(lamps, float(low[1 - axis] + 0.86 * (high - low)[1 - axis]))
     for part, run in enumerate(_runs(area, low, high, axis, across)):
-        tray = _ring(shapely.LineString(run).buffer(0.15, cap_style="flat"))
+        tray = ring_of(shapely.LineString(run).buffer(0.15, cap_style="flat"))
         texture = book.texture(
             level,
             ("tray",),
@@ -138,7 +138,7 @@ def _skin(obstacle: Obstacle, size: tuple[float, float], rng: np.random.Generato
 def _hedge(obstacle: Obstacle, level: Level, book: TextureBook, name: str) -> Shape:
     """Return the plants in a planter, a little smaller than it."""
     size = obstacle.size[0] - 0.16, obstacle.size[1] - 0.16
-    ring = _ring(turned_box(obstacle.at, (max(size[0], 0.05), max(size[1], 0.05)), obstacle.yaw_deg))
+    ring = ring_of(turned_box(obstacle.at, (max(size[0], 0.05), max(size[1], 0.05)), obstacle.yaw_deg))
     foot = level.elevation + obstacle.size[2]
     around = 2 * (size[0] + size[1]), max(0.6, size[1])
     texture = book.texture(level, ("hedge", obstacle.at), around, lambda rng: leaves(around, rng, book.px_per_m(WALL)))
@@ -164,7 +164,3 @@ def _front(obstacle: Obstacle, level: Level, book: TextureBook, name: str) -> Sh
     texture = book.texture(level, ("front", obstacle.at), (obstacle.kind, width, height, density), make)
     corners = [middle + up - half, middle + up + half, middle - up + half, middle - up - half]
     return shape_of(name, quad(corners), texture)
-
-
-def _ring(area: shapely.Polygon) -> Array:
-    return np.array(shapely.orient_polygons(area).exterior.coords)[:-1]

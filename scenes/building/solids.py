@@ -42,6 +42,11 @@ def shape_of(name: str, patch: Patch, texture: Texture, finish: Finish | None = 
     )
 
 
+def ring_of(area: shapely.Polygon) -> Array:
+    """Return the corners (N, 2) of a polygon's outline, counter-clockwise."""
+    return np.array(shapely.orient_polygons(area).exterior.coords)[:-1]
+
+
 def joined(patches: Iterable[Patch]) -> Patch:
     """Return several patches as one."""
     parts = list(patches)

@@ -4,16 +4,13 @@ from itertools import pairwise
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
-from scenes.building.solids import Patch, flat, joined, prism, shape_of, sides
+from scenes.building.solids import Patch, flat, joined, prism, ring_of, shape_of, sides
 from scenes.building.texturing import FLOOR, WALL, TextureBook
 from scenes.facility import Level, Wall
 from scenes.materials.surfaces import brick, concrete, metal, plaster
 from scenes.plan import turned_box, wall_height, wall_polygon
 from scenes.rendering.shapes import Shape, Texture
-
-Array = NDArray[np.float64]
 
 OVERLAP_M = 0.01
 """Walls reach this far into the slab above, so that no light gets through the joint."""
@@ -65,10 +62,10 @@ def cage(wall: Wall, bottom: float, top: float) -> Patch:
     line = shapely.LineString(wall.line)
     count = max(2, round(line.length / BAR_GAP_M) + 1)
     bars = shapely.get_coordinates(line.interpolate(np.linspace(0, line.length, count)))
-    parts = [prism(_ring(turned_box((x, y), (BAR_M, BAR_M), 0.0)), bottom, top) for x, y in bars.tolist()]
+    parts = [prism(ring_of(turned_box((x, y), (BAR_M, BAR_M), 0.0)), bottom, top) for x, y in bars.tolist()]
     rail = shapely.orient_polygons(line.buffer(1.5 * BAR_M, cap_style="flat", join_style="mitre"))
     for z in (bottom + 0.08, (bottom + top) / 2, top - 0.04):
-        parts.append(prism(_ring(rail), z, z + 0.04))
+        parts.append(prism(ring_of(rail), z, z + 0.04))
     return joined(parts)
 
 
@@ -96,7 +93,3 @@ def _top(wall: Wall, level: Level, area: shapely.Polygon, top: float, book: Text
         level, ("wall top", wall.line), (size, density), lambda rng: concrete(size, rng, density, foot=False)
     )
     return shape_of(f"{level.id}/wall {wall.id}/top", flat(area, top, up=True, origin=(west, north)), texture)
-
-
-def _ring(area: shapely.Polygon) -> Array:
-    return np.array(shapely.orient_polygons(area).exterior.coords)[:-1]

@@ -23,6 +23,7 @@ class CaptureOptions:
     """What to capture.
 
     captures: any of walk, queries, fixed; queries: photos; seconds, fps: of the fixed cameras' recording
+    min_seen: queries must show surfaces of which the walk saw at least this share, see ``scenes.captures.seen``
     walk_frames: at most this many, spread evenly, None for one every step; levels: only these, None for all
     width, height: of the phone's pictures, pixels; fixed cameras have their own
     seed: of everything that happens by chance
@@ -30,6 +31,7 @@ class CaptureOptions:
 
     captures: tuple[Capture, ...] = CAPTURES
     queries: int = 60
+    min_seen: float = 0.0
     seconds: float = 20.0
     fps: float = 5.0
     quality: Quality = "full"
@@ -46,8 +48,8 @@ class CaptureOptions:
         if self.quality not in get_args(Quality):
             raise InputError(f"there is no quality '{self.quality}'", remedy="Known: draft, full.")
         bounds = {
-            "queries": (0, 100_000), "seconds": (0, 86_400), "fps": (0.01, 120), "seed": (0, 2**63 - 1),
-            "width": (32, 8192), "height": (32, 8192), "walk_frames": (2, 100_000),
+            "queries": (0, 100_000), "min_seen": (0.0, 0.9), "seconds": (0, 86_400), "fps": (0.01, 120),
+            "seed": (0, 2**63 - 1), "width": (32, 8192), "height": (32, 8192), "walk_frames": (2, 100_000),
         }  # fmt: skip
         for name, (low, high) in bounds.items():
             value = getattr(self, name)

@@ -1,6 +1,6 @@
 """Photos to localize: from anywhere, in any direction, turned, too close, with people in them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,7 @@ class _Scenery:
     camera: pycolmap.Camera
     levels: NDArray[np.int64]
     shares: Array
+    accept: Callable[[pycolmap.Rigid3d], bool]
 
 
 def query_views(
@@ -54,18 +55,21 @@ def query_views(
     seed: Sequence[int],
     count: int,
     levels: Sequence[str] | None = None,
+    accept: Callable[[pycolmap.Rigid3d], bool] = lambda cam_from_site: True,
 ) -> list[View]:
     """Return ``count`` photos taken on ``day``; photo i depends on ``seed`` and i, not on ``count``.
 
-    raycaster: of what stands there that day. Raises ``InputError`` where no spot or no view of a kind is found.
+    raycaster: of what stands there that day; accept: tells whether a photo from a pose will do. Raises ``InputError``
+    where no spot or no view of a kind is found.
     """
     chosen = [i for i, level in enumerate(plan.levels) if levels is None or level.id in levels]
     areas = np.array([day.room[plan.levels[i].id].area for i in chosen])
     if not areas.sum() > 0:
         raise InputError("there is no room to stand with a camera", remedy="Choose other levels, or clear some ground.")
     scenery = _Scenery(
-        plan=plan, day=day, raycaster=raycaster, camera=camera, levels=np.array(chosen), shares=areas / areas.sum()
-    )
+        plan=plan, day=day, raycaster=raycaster, camera=camera, levels=np.array(chosen), shares=areas / areas.sum(),
+        accept=accept,
+    )  # fmt: skip
     poses = [_draw(scenery, np.random.default_rng([*seed, index]), index) for index in range(count)]
     positions = np.array([pose.inverse().translation for pose in poses]).reshape(-1, 3)
     on = [plan.levels[i].id if i >= 0 else "" for i in locate(plan, positions).level]
@@ -81,7 +85,7 @@ def _draw(scenery: _Scenery, rng: np.random.Generator, index: int) -> pycolmap.R
         kind = "roaming"
     for _ in range(MAX_DRAWS):
         pose = _person_pose(scenery, rng) if kind == "person" else _any_pose(scenery, rng, kind)
-        if pose is not None and _is_worth_it(scenery, pose, kind):
+        if pose is not None and _is_worth_it(scenery, pose, kind) and scenery.accept(pose):
             return pose
     raise InputError(f"found no {kind} view for photo {index}", remedy="Choose other levels, or clear some ground.")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pycolmap
 from numpy.typing import NDArray
 
 from geometry.errors import InputError
@@ -131,6 +132,7 @@ class _Job:
         views = query_views(
             self.plan, self.other_day, world.raycaster, options.phone,
             seed=(options.seed, QUERY_STREAM), count=options.queries, levels=options.levels,
+            accept=lambda pose: options.min_seen == 0 or self._seen(pose, world) >= options.min_seen,
         )  # fmt: skip
         phone = Phone(
             seed=(options.seed, QUERY_PHONE), rendering=options.rendering, stops=OTHER_DAY.stops, blur=QUERY_BLUR
@@ -172,6 +174,12 @@ class _Job:
             levels=options.levels, limit=options.walk_frames,
         )  # fmt: skip
 
+    @cached_property
+    def walk_visibility(self) -> WalkVisibility:
+        """What the pictures of the walk see on the day of the survey."""
+        shapes = shapes_of(self.facility, self.building, self.survey_day)
+        return WalkVisibility.of(self.walk, raycaster_of(shapes, self.survey_day.instances))
+
     def _write_pictures(self, kind: str, views: Sequence[View], phone: Phone, world: Callable[[], World]) -> None:
         def render(index: int) -> NDArray[np.uint8]:
             return phone.picture(world(), views, index)
@@ -179,14 +187,15 @@ class _Job:
         write_pictures(self.out / kind, views, render, phone.file, partial(self.on_progress, kind))
 
     def _write_query_truth(self, views: Sequence[View], world: World) -> None:
-        shapes = shapes_of(self.facility, self.building, self.survey_day)
-        walk = WalkVisibility.of(self.walk, raycaster_of(shapes, self.survey_day.instances))
         seen, evidence = [], []
         for done, view in enumerate(views, start=1):
-            seen.append(seen_fraction(view, world.raycaster, walk))
+            seen.append(self._seen(view.cam_from_site, world))
             evidence.append(level_evidence_px(self.facility, view.level, cast(world, view.camera, view.cam_from_site)))
             self.on_progress("truth of queries", done, len(views))
         write_query_truth(self.out / "truth" / "queries.csv", self.plan, views, seen, evidence)
+
+    def _seen(self, cam_from_site: pycolmap.Rigid3d, world: World) -> float:
+        return seen_fraction(self.options.phone, cam_from_site, world.raycaster, self.walk_visibility)
 
     def _world(self, day: Day) -> World:
         self.on_progress("light", 0, 1)

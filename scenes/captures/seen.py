@@ -54,24 +54,26 @@ class WalkVisibility:
         )
 
 
-def seen_fraction(view: View, raycaster: Any, walk: WalkVisibility) -> float:
+def seen_fraction(
+    camera: pycolmap.Camera, cam_from_site: pycolmap.Rigid3d, raycaster: Any, walk: WalkVisibility
+) -> float:
     """Return the share of a photo's pixels whose surface at least two walk images see from nearly there.
 
     That is from a direction within 45 degrees, at a distance that makes the scale differ by no more than a factor of
     2, with nothing in between. Sky, and what was not there during the walk, is not seen. ``raycaster`` is of the day of
     the photo. A grid of ``SAMPLES_PX`` columns is looked up.
     """
-    small = pycolmap.Camera(view.camera.todict())
+    small = pycolmap.Camera(camera.todict())
     small.rescale(SAMPLES_PX, max(2, round(SAMPLES_PX * small.height / small.width)))
     grid = camera_rays(small)
-    rays = rays_in_site(grid.rays, view.cam_from_site).reshape(-1, 3)
-    eye = position_of(view.cam_from_site)
+    rays = rays_in_site(grid.rays, cam_from_site).reshape(-1, 3)
+    eye = position_of(cam_from_site)
     distance = cast_rays(raycaster, eye.astype(np.float32), rays).distance
     hit = np.isfinite(distance) & grid.known.ravel()
     points = eye + distance[hit, None].astype(np.float64) * rays[hit]
     points = points[_was_there(walk.raycaster, points, rays[hit])]
     parts = [points[start : start + CHUNK_POINTS] for start in range(0, len(points), CHUNK_POINTS)]
-    focal = view.camera.mean_focal_length()
+    focal = camera.mean_focal_length()
     return sum(int((images_seeing(part, eye, focal, walk) >= MIN_IMAGES).sum()) for part in parts) / len(rays)
 
 

@@ -10,7 +10,17 @@ import numpy as np
 
 from scenes.drafting import Draft
 from scenes.facility import Facility, Obstacle, Ramp, Sign, Traffic, WalkPath
-from scenes.library.parking_deck import BAY_M, CEILING_M, bays, loop, loop_walk, parking_deck, stall_row, west_side
+from scenes.library.parking_deck import (
+    BAY_M,
+    CEILING_M,
+    TAG_M,
+    bays,
+    loop,
+    loop_walk,
+    parking_deck,
+    stall_row,
+    west_side,
+)
 
 RISE_M = 3.5
 RAMP_M = 26.5
@@ -90,13 +100,13 @@ def _ramp(draft: Draft, width: float) -> None:
 
 
 def _tags(draft: Draft, width: float) -> None:
-    """Fix tags to the aisle side of pillars, at both ends of both aisles."""
+    """Fix tags to the aisle side of every pillar along the island, and one at each end."""
     for level in ("P1", "P2"):
-        for x in (14.0, width - 22.0):
-            draft.tag(level, (x, 4.25), 90.0)
-            draft.tag(level, (x, 31.75), 270.0)
-        draft.tag(level, (4.25, 14.0), 0.0)
-        draft.tag(level, (width - 4.25, 22.0), 180.0)
+        for x in np.arange(14.0, width - 13.0, BAY_M).tolist():
+            draft.tag(level, (x, 4.25), 90.0, size_m=TAG_M)
+            draft.tag(level, (x, 31.75), 270.0, size_m=TAG_M)
+        draft.tag(level, (4.25, 14.0), 0.0, size_m=TAG_M)
+        draft.tag(level, (width - 4.25, 22.0), 180.0, size_m=TAG_M)
 
 
 def _cameras(draft: Draft, width: float) -> None:

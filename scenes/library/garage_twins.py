@@ -9,7 +9,7 @@ import numpy as np
 from scenes.drafting import Draft
 from scenes.facility import Facility, Traffic, Wear
 from scenes.library.garage import LENSES, RISE_M
-from scenes.library.parking_deck import BAY_M, bays, loop, loop_walk, parking_deck, stall_row, west_side
+from scenes.library.parking_deck import BAY_M, TAG_M, bays, loop, loop_walk, parking_deck, stall_row, west_side
 
 OCHRE = (188, 128, 28)
 MARKS = 5
@@ -28,8 +28,8 @@ def garage_twins(size: float = 1.0, seed: int = 0) -> Facility:
         draft.add(stall_row("P1", name, (x, 11.0), 0.0, count=1, kind="disabled"))
     loop_walk(draft, "P1", width, start=(8.0, 18.0))
     for x in (14.0, width - 22.0):
-        draft.tag("P1", (x, 4.25), 90.0)
-        draft.tag("P1", (x, 31.75), 270.0)
+        draft.tag("P1", (x, 4.25), 90.0, size_m=TAG_M)
+        draft.tag("P1", (x, 31.75), 270.0, size_m=TAG_M)
     draft.camera("P1-cam1", "P1", (12.0, 10.7), (24.0, 7.5), height=2.8, **LENSES["pinhole"])
     draft.camera("P1-cam2", "P1", (37.0, 10.7), (25.0, 7.5), height=2.6, **LENSES["pinhole"])
     draft.copy_level("P1", "P2", elevation=RISE_M, name="Level P2")

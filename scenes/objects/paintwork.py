@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw
 
+from scenes.materials.lettering import draw_text
 from scenes.objects.body import BodySize
-from scenes.objects.lettering import draw_text
 from scenes.objects.lofts import Array, Patch
 from scenes.rendering.shapes import Texture
 

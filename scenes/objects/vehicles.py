@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike
 from geometry.errors import InputError, nearest_known
 from scenes.objects.body import BodySize, cabin, lower_body
 from scenes.objects.details import paint_back, paint_firm, paint_flanks, paint_front, paint_top
-from scenes.objects.lettering import PLATE_SIZE_M, plate_texture
 from scenes.objects.lofts import Array, Patch, ellipsoid, merged, patch, plain, shape
 from scenes.objects.motorcycle import AXLES, REFERENCE, WHEEL_RADIUS, motorcycle_patches
 from scenes.objects.paintwork import Atlas, Brush, Rgb
+from scenes.objects.plates import PLATE_SIZE_M, plate_texture
 from scenes.objects.silhouettes import KINDS, SILHOUETTES, VehicleKind
 from scenes.objects.wheels import DESIGNS, wheel, wheel_texture, wheel_uv
 from scenes.rendering.shapes import Finish, Model, Shape, Texture

@@ -24,7 +24,7 @@ from scenes.rendering.illumination import (
 from scenes.rendering.lighting import Emitters, emitters
 from scenes.rendering.lumels import light_at
 from scenes.rendering.raycasting import blocked, cast_rays, subset
-from scenes.rendering.rays import RayGrid, Sphere, rays_in_site, within_cones
+from scenes.rendering.rays import RayGrid, rays_in_site
 from scenes.rendering.render import in_chunks
 from scenes.rendering.shading import SUN_CENTRE, albedo, shading_normals
 from scenes.rendering.shapes import Instance
@@ -200,20 +200,3 @@ def _lost_sun(rows: NDArray[np.int64], static: Receiver, towards: FloatArray, mo
     start = static.points[rows] + np.float32(OFFSET_M) * static.normals[rows]
     hidden = blocked(moving, start, np.broadcast_to(towards, start.shape))
     return hidden[:, None] * static.sun[rows]
-
-
-def shadow_candidates(
-    static: Receiver, spheres: Sequence[Sphere], bearings: FloatArray, eye: NDArray[np.float64], sun: FloatArray | None
-) -> NDArray[np.int64]:
-    """Return the rows of the receiver that may lie in a shadow of things within ``spheres``.
-
-    bearings: (N, 3) unit vectors in site from the ``eye`` (3,) to the receiver's points; sun: (3,) towards the sun
-    """
-    wider = [(centre, radius + LAMP_REACH_M) for centre, radius in spheres]
-    near = within_cones(bearings, eye, wider)
-    if sun is not None:
-        flat = static.points - (static.points @ sun)[:, None] * sun
-        for centre, radius in spheres:
-            offset = flat - (centre - (centre @ sun) * sun).astype(np.float32)
-            near |= np.einsum("nk,nk->n", offset, offset) < radius**2
-    return np.flatnonzero(near)

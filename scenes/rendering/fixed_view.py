@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
 from geometry.frames import position_of
-from scenes.rendering.cast_shadows import receiver, shadow_candidates, shadow_loss
+from scenes.rendering.cast_shadows import LAMP_REACH_M, receiver, shadow_loss
 from scenes.rendering.illumination import sun_direction
+from scenes.rendering.mesh import check_unique
 from scenes.rendering.moving import TextureStore, moving_world
+from scenes.rendering.pixel_blocks import pixel_blocks
 from scenes.rendering.raycasting import Hits, cast_rays, subset
-from scenes.rendering.rays import bounding_sphere, camera_rays, rays_in_site, sample_places, within_cones
+from scenes.rendering.rays import bounding_sphere, camera_rays, rays_in_site, sample_places
 from scenes.rendering.render import (
     FULL,
     NO_OBJECT,
@@ -53,11 +56,16 @@ class FixedView:
         self._rays = [rays_in_site(camera_rays(camera, p).rays, cam_from_site).reshape(-1, 3) for p in self._places]
         self._pitch = camera_rays(camera).pitch.ravel()
         self._centre_rays = rays_in_site(camera_rays(camera).rays, cam_from_site).reshape(-1, 3)
-        self._bearings = self._centre_rays / np.linalg.norm(self._centre_rays, axis=1, keepdims=True)
         self._receiver = receiver(world, camera_rays(camera), cam_from_site)
-        self._receiver_bearings = self._bearings[self._receiver.pixels]
         self._textures = TextureStore()
         self.static = self._static_picture(options)
+        self._blocks = pixel_blocks(
+            position_of(cam_from_site),
+            self._centre_rays / np.linalg.norm(self._centre_rays, axis=1, keepdims=True),
+            self.static.points_in_site.reshape(-1, 3),
+            self.static.depth.ravel(),
+            self.static.depth.shape,
+        )
 
     def _static_picture(self, options: RenderOptions) -> Rendering:
         geometry = cast(self.world, self.camera, self.cam_from_site)
@@ -74,57 +82,77 @@ class FixedView:
         """
         if not instances:
             return self.static
-        moving = moving_world(self.world, instances, self._textures)
-        spheres = [bounding_sphere(placed_triangles(instance)[0]) for instance in instances]
-        pixels = np.flatnonzero(within_cones(self._bearings, self._eye, spheres))
-        centre = self._cast(moving, pixels, self._centre_rays, self.static.depth.ravel())
-        samples = [self._cast(moving, pixels, r, depth) for r, depth in zip(self._rays, self._depths, strict=True)]
-        filled = np.all([ids == centre[1] for _, ids in samples], axis=0) & (centre[1] != NO_OBJECT)
+        names = (*self.world.objects, *(instance.object for instance in instances))
+        check_unique(names)
+        seen, shaded = self._near(instances)
+        involved = np.flatnonzero((seen | shaded).any(axis=1))
+        if not len(involved):
+            return replace(self.static, objects=names)
+        active = [instances[i] for i in involved.tolist()]
+        moving = moving_world(self.world, active, self._textures)
+        first = len(self.world.objects)
+        object_ids = (first + involved).astype(np.int32)[moving.mesh.object_ids - first]
+        pixels = np.flatnonzero(np.logical_or.reduce(seen)[self._blocks.block_of])
+        centre = self._cast(moving, object_ids, pixels, self._centre_rays, self.static.depth.ravel())
+        filled, edges = self._inside_and_edges(pixels, centre[1])
+        samples = [
+            self._cast(moving, object_ids, edges, r, depth) for r, depth in zip(self._rays, self._depths, strict=True)
+        ]
         radiance = self.static.radiance.reshape(-1, 3).copy()
-        shaded = self._cast_shadows(radiance, moving, instances, spheres, pixels[filled])
-        self._fill(radiance, moving, pixels, np.flatnonzero(filled), centre[0])
-        self._blend(radiance, moving, pixels, np.flatnonzero(~filled), samples)
+        lit = np.flatnonzero(np.logical_or.reduce(shaded)[self._blocks.block_of])
+        darker = self._cast_shadows(radiance, moving, active, lit, pixels[filled])
+        self._fill(radiance, moving, pixels, filled, centre[0])
+        self._blend(radiance, moving, edges, samples)
         changed = np.zeros(len(radiance), dtype=bool)
-        changed[pixels] = changed[shaded] = True
+        changed[pixels[filled]] = changed[edges] = changed[darker] = True
         image = self.static.image.reshape(-1, 3).copy()
         image[changed] = develop(radiance[changed], self.static.exposure)
         shape = self.static.radiance.shape
-        truth = self._truth(moving, pixels, *centre)
+        truth = replace(self._truth(pixels, *centre), objects=names)
         return replace(truth, radiance=radiance.reshape(shape), image=image.reshape(shape))
 
+    def _near(self, instances: Sequence[Instance]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Tell (N, B), twice, in which blocks of pixels instances may be seen, and in which their shadows may be."""
+        spheres = [bounding_sphere(placed_triangles(instance)[0]) for instance in instances]
+        shaded = np.array([self._blocks.near(sphere, LAMP_REACH_M) for sphere in spheres])
+        if self.world.lighting.sun:
+            towards = sun_direction(self.world.lighting.sun, SUN_CENTRE)
+            shaded |= np.array([self._blocks.behind(sphere, towards) for sphere in spheres])
+        return np.array([self._blocks.may_show(sphere) for sphere in spheres]), shaded
+
     def _cast(
-        self, moving: World, pixels: Pixels, rays: FloatArray, depth: FloatArray
+        self, moving: World, object_ids: NDArray[np.int32], pixels: Pixels, rays: FloatArray, depth: FloatArray
     ) -> tuple[Hits, NDArray[np.int32]]:
-        """Return hits (P,) of moving things, and the ids of those in front of what is static, else -1."""
+        """Return hits (P,) of moving things, and the ids of those in front of what is static, else -1.
+
+        object_ids: of the moving mesh's triangles.
+        """
         hits = cast_rays(moving.raycaster, self._eye, rays[pixels])
         front = hits.distance < depth[pixels]
         ids = np.full(len(pixels), NO_OBJECT, dtype=np.int32)
-        ids[front] = moving.mesh.object_ids[hits.triangle[front]]
+        ids[front] = object_ids[hits.triangle[front]]
         return hits, ids
 
+    def _inside_and_edges(self, pixels: Pixels, ids: NDArray[np.int32]) -> tuple[Pixels, Pixels]:
+        """Return the rows of ``pixels`` that one moving thing fills, and the flat pixels on its outline.
+
+        A pixel is filled if all eight around it show the same object.
+        """
+        seen = np.full(self.static.depth.shape, NO_OBJECT, dtype=np.float32)
+        seen.ravel()[pixels] = ids
+        edge = (cv2.dilate(seen, np.ones((3, 3))) != cv2.erode(seen, np.ones((3, 3)))).ravel()
+        return np.flatnonzero((ids != NO_OBJECT) & ~edge[pixels]), np.flatnonzero(edge)
+
     def _cast_shadows(
-        self,
-        radiance: FloatArray,
-        moving: World,
-        instances: Sequence[Instance],
-        spheres: Sequence[tuple[NDArray[np.float64], float]],
-        hidden: Pixels,
+        self, radiance: FloatArray, moving: World, instances: Sequence[Instance], lit: Pixels, hidden: Pixels
     ) -> Pixels:
-        """Take light from static pixels that are not ``hidden``, and return the pixels that may have lost some."""
-        sun = self.world.lighting.sun
-        static = self._receiver
-        rows = shadow_candidates(
-            static,
-            spheres,
-            self._receiver_bearings,
-            position_of(self.cam_from_site),
-            sun_direction(sun, SUN_CENTRE) if sun else None,
-        )
-        covered = np.zeros(len(radiance), dtype=bool)
-        covered[hidden] = True
-        rows = rows[~covered[static.pixels[rows]]]
-        pixels = static.pixels[rows]
-        loss = shadow_loss(self.world, static, rows, instances, moving.raycaster)
+        """Take light from those static pixels of ``lit`` that are not ``hidden``, and return them."""
+        wanted = np.zeros(len(radiance), dtype=bool)
+        wanted[lit] = True
+        wanted[hidden] = False
+        rows = np.flatnonzero(wanted[self._receiver.pixels])
+        pixels = self._receiver.pixels[rows]
+        loss = shadow_loss(self.world, self._receiver, rows, instances, moving.raycaster)
         radiance[pixels] = np.maximum(radiance[pixels] - loss, 0)
         return pixels
 
@@ -138,24 +166,21 @@ class FixedView:
         self,
         radiance: FloatArray,
         moving: World,
-        pixels: Pixels,
-        rows: Pixels,
+        edges: Pixels,
         samples: Sequence[tuple[Hits, NDArray[np.int32]]],
     ) -> None:
         """Replace the samples in which a moving thing is in front; the others keep their share of the shadows."""
-        rows = rows[np.any([ids[rows] != NO_OBJECT for _, ids in samples], axis=0)]
-        at = pixels[rows]
-        static = self.static.radiance.reshape(-1, 3)[at]
-        kept = np.divide(radiance[at], static, out=np.ones_like(static), where=static > 0)
+        static = self.static.radiance.reshape(-1, 3)[edges]
+        kept = np.divide(radiance[edges], static, out=np.ones_like(static), where=static > 0)
         total = np.zeros_like(static)
         pitch = self._pitch / np.float32(len(samples) ** 0.5)
         for place, rays, radiances, (hits, ids) in zip(self._places, self._rays, self._samples, samples, strict=True):
-            colour = radiances[at] * kept
-            front = np.flatnonzero(ids[rows] != NO_OBJECT)
-            seen = at[front]
-            colour[front] = self._shade(moving, subset(hits, rows[front]), rays[seen], pitch[seen], place)
+            colour = radiances[edges] * kept
+            front = np.flatnonzero(ids != NO_OBJECT)
+            seen = edges[front]
+            colour[front] = self._shade(moving, subset(hits, front), rays[seen], pitch[seen], place)
             total += colour
-        radiance[at] = total / np.float32(len(samples))
+        radiance[edges] = total / np.float32(len(samples))
 
     def _shade(
         self, moving: World, hits: Hits, rays: FloatArray, pitch: FloatArray, place: tuple[float, float]
@@ -166,7 +191,7 @@ class FixedView:
 
         return in_chunks(of_chunk, len(rays), CHUNK_RAYS)
 
-    def _truth(self, moving: World, pixels: Pixels, hits: Hits, ids: NDArray[np.int32]) -> Rendering:
+    def _truth(self, pixels: Pixels, hits: Hits, ids: NDArray[np.int32]) -> Rendering:
         """Return the static truth with the moving things in it."""
         rows = np.flatnonzero(ids != NO_OBJECT)
         front, distance = pixels[rows], hits.distance[rows]
@@ -179,7 +204,6 @@ class FixedView:
         points.reshape(-1, 3)[front] = self._eye + distance[:, None] * self._centre_rays[front]
         return replace(
             static,
-            objects=(*static.objects, *moving.objects),
             depth=depth,
             instance_id=instance_id,
             normals=normals,

@@ -18,7 +18,7 @@ from scenes.rendering import DRAFT, RenderOptions, World, cast
 from tests.scenes.captures.surveyed_room import COARSE, PHONE, room, survey_day, survey_world
 
 CAMERA = CaptureOptions(width=480, height=360).phone
-PERFECT = Phone(seed=(1,), rendering=RenderOptions(exposure=1.5), stops=0.0, blur=0.0, blur_m=0.0, noise=CLEAN)
+PERFECT = Phone(seed=(1,), rendering=RenderOptions(exposure=3.6), stops=0.0, blur=0.0, blur_m=0.0, noise=CLEAN)
 POSES = look((9.0, 5.0, 1.5), -0.9), look((9.5, 4.7, 1.6), -0.82, 0.02, 0.03)
 VIEWS = [
     View(image=f"{i}.jpg", camera=CAMERA, cam_from_site=pose, time=float(i), level="G") for i, pose in enumerate(POSES)
@@ -51,10 +51,9 @@ def test_depth_and_poses_carry_one_picture_onto_another() -> None:
     difference, shifted = (
         np.abs(other.astype(float) - picture(0))[visible].mean(axis=1) for other in (seen, np.roll(seen, 2, axis=1))
     )
-    assert visible.mean() > 0.65
-    assert np.median(difference) < 3.0
-    assert difference.mean() < 0.4 * shifted.mean()
-    print(visible.mean(), np.median(difference), difference.mean() / shifted.mean())
+    assert visible.mean() > 0.65  # measured 0.71
+    assert np.median(difference) < 1.0  # measured 0.33 levels of 255
+    assert difference.mean() < 0.4 * shifted.mean()  # two pixels off; measured 0.25
 
 
 def test_sift_matches_obey_the_true_epipolar_geometry() -> None:
@@ -68,9 +67,8 @@ def test_sift_matches_obey_the_true_epipolar_geometry() -> None:
     b_from_a = POSES[1] * POSES[0].inverse()
     lines = a @ (skew(b_from_a.translation) @ b_from_a.rotation.matrix()).T
     distance_px = CAMERA.params[0] * np.abs(np.einsum("nk,nk->n", lines, b)) / np.linalg.norm(lines[:, :2], axis=1)
-    print(len(good), np.median(distance_px))
-    assert len(good) > 200
-    assert np.median(distance_px) < 0.15
+    assert len(good) > 300  # measured 494
+    assert np.median(distance_px) < 0.15  # measured 0.08
 
 
 def test_chance_depends_on_the_seed_and_the_index() -> None:
@@ -85,12 +83,10 @@ def test_chance_depends_on_the_seed_and_the_index() -> None:
 
 
 def test_the_hand_blurs_and_a_still_one_does_not() -> None:
-    still = replace(PERFECT, rendering=RenderOptions(exposure=1.5))
-    shaken = replace(still, blur=0.01)
+    shaken = replace(PERFECT, blur=0.03)
     views = [replace(view, camera=PHONE) for view in VIEWS]
     sharp, blurred = (
         np.abs(np.diff(phone.picture(survey_world(), views, 0).astype(float), axis=1)).mean()
-        for phone in (still, shaken)
+        for phone in (PERFECT, shaken)
     )
-    print(blurred / sharp)
-    assert blurred < 0.9 * sharp
+    assert blurred < 0.9 * sharp  # measured 0.84

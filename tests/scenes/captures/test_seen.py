@@ -47,12 +47,20 @@ def test_images_seeing_a_point_agree_with_depth_maps() -> None:
 def test_a_photo_from_the_walk_is_seen_and_one_of_elsewhere_is_not() -> None:
     own = walk()[10]
     around = walk()[8:13]
-    assert seen_fraction(own, survey_world().raycaster, visibility(around)) > 0.6  # measured 0.84
-    assert seen_fraction(own, survey_world().raycaster, visibility([own])) == 0.0  # one image is not two
-    assert seen_fraction(own, survey_world().raycaster, visibility([own, own])) > 0.95  # measured 1.0
+    assert (
+        seen_fraction(own.camera, own.cam_from_site, survey_world().raycaster, visibility(around)) > 0.6
+    )  # measured 0.84
+    assert (
+        seen_fraction(own.camera, own.cam_from_site, survey_world().raycaster, visibility([own])) == 0.0
+    )  # one image is not two
+    assert (
+        seen_fraction(own.camera, own.cam_from_site, survey_world().raycaster, visibility([own, own])) > 0.95
+    )  # measured 1.0
     behind = View(**{**vars(own), "cam_from_site": look(position_of(own.cam_from_site), np.pi)})
     ahead = View(**{**vars(own), "cam_from_site": look(position_of(own.cam_from_site), 0.0)})
-    assert seen_fraction(behind, survey_world().raycaster, visibility([ahead, ahead])) == 0.0
+    assert (
+        seen_fraction(behind.camera, behind.cam_from_site, survey_world().raycaster, visibility([ahead, ahead])) == 0.0
+    )
 
 
 def test_what_was_not_there_during_the_walk_is_not_seen() -> None:
@@ -61,7 +69,7 @@ def test_what_was_not_there_during_the_walk_is_not_seen() -> None:
     there = cast(survey_world(), PHONE, same[0].cam_from_site)
     unchanged = (np.abs(here.depth - there.depth) < 0.02).mean()
     assert unchanged < 0.98  # other vehicles stand there
-    fraction = seen_fraction(same[0], other_world().raycaster, visibility(same))
+    fraction = seen_fraction(same[0].camera, same[0].cam_from_site, other_world().raycaster, visibility(same))
     assert fraction == pytest.approx(unchanged, abs=0.03)
 
 

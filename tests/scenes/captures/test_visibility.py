@@ -4,11 +4,12 @@ import pytest
 
 from geometry.errors import InputError
 from geometry.records import FixedCamera
+from scenes.captures.views import look
 from scenes.captures.visibility import CameraView, building_raycaster
 from scenes.objects import draw_person_spec, draw_vehicle_spec
 from scenes.rendering import DRAFT, DRAFT_LIGHT, FixedView, Instance, build_world
 from scenes.traffic import TrafficObject, site_from_model
-from tests.scenes.rendering.worlds import camera, look, room
+from tests.scenes.rendering.worlds import camera, room
 
 RNG = np.random.default_rng(0)
 CAR = TrafficObject(id="car", spec=draw_vehicle_spec(RNG, "hatchback"))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from geometry.errors import InputError
+from scenes.captures.views import look
 from scenes.rendering import (
     DRAFT,
     FixedView,
@@ -18,7 +19,7 @@ from scenes.rendering import (
     render,
     silhouette,
 )
-from tests.scenes.rendering.worlds import DARK, camera, cart, checks, floor, look, room, standing
+from tests.scenes.rendering.worlds import DARK, camera, cart, checks, floor, room, standing
 
 POSE = look((-3.6, -3.4, 2.5), np.radians(42), -0.45)
 INDOORS = replace(DARK, lamps=tuple(Lamp(id=str(x), position=(x, 0.5 * x, 2.6), flux=4.0) for x in (-2.0, 2.0)))

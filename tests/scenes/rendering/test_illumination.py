@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geometry.errors import InputError
+from scenes.captures.views import look
 from scenes.rendering import DRAFT, DRAFT_LIGHT, Lamp, LightOptions, SunLight, World, build_world, render
 from scenes.rendering.illumination import around, cosine_hemisphere, lamp_light
 from scenes.rendering.lighting import emitters
 from scenes.rendering.raycasting import raycaster
-from tests.scenes.rendering.worlds import DARK, WHITE_SKY, box, camera, floor, look, plain, quad, room
+from tests.scenes.rendering.worlds import DARK, WHITE_SKY, box, camera, floor, plain, quad, room
 
 EMPTY = raycaster(np.zeros((3, 3), dtype=np.float32), np.array([[0, 1, 2]], dtype=np.uint32))
 UP = np.array([[0.0, 0.0, 1.0]], dtype=np.float32)

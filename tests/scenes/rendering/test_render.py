@@ -10,6 +10,7 @@ import pytest
 
 from geometry.errors import InputError
 from geometry.frames import pixels_from_opencv, pixels_to_opencv, transform_points
+from scenes.captures.views import look
 from scenes.rendering import (
     DRAFT,
     NO_OBJECT,
@@ -29,7 +30,6 @@ from tests.scenes.rendering.worlds import (
     cart,
     checks,
     floor,
-    look,
     plain,
     quad,
     room,

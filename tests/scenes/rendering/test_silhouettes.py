@@ -4,9 +4,10 @@ import numpy as np
 import pycolmap
 import pytest
 
+from scenes.captures.views import look
 from scenes.rendering import build_world, cast, silhouette
 from scenes.rendering.silhouettes import Silhouette
-from tests.scenes.rendering.worlds import DARK, camera, cart, look, standing
+from tests.scenes.rendering.worlds import DARK, camera, cart, standing
 
 FISHEYE = pycolmap.Camera(model="OPENCV_FISHEYE", width=160, height=120, params=[60, 60, 80, 60, 0.02, 0, 0, 0])
 

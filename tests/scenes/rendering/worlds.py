@@ -5,9 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pycolmap
-from scipy.spatial.transform import Rotation
 
-from geometry.frames import pose_from_position
 from scenes.rendering import Finish, Instance, Lighting, Model, Shape, Texture
 
 RECTANGLE = np.array([[0, 3, 2], [0, 2, 1]], dtype=np.uint32)
@@ -99,13 +97,6 @@ def standing(name: str, model: Model, x: float, y: float, yaw: float = 0.0) -> I
         model=model,
         site_from_model=pycolmap.Rigid3d(pycolmap.Rotation3d(quat), np.array([x, y, 0.0])),
     )
-
-
-def look(position: Sequence[float], yaw: float, pitch: float = 0.0, roll: float = 0.0) -> pycolmap.Rigid3d:
-    """``cam_from_site`` of a camera with its optical axis at ``yaw`` from +x, ``pitch`` upwards."""
-    level = np.array([[np.sin(yaw), 0, np.cos(yaw)], [-np.cos(yaw), 0, np.sin(yaw)], [0, -1, 0]])
-    site_from_cam = Rotation.from_matrix(level) * Rotation.from_euler("XZ", [pitch, roll])
-    return pose_from_position(position, site_from_cam.as_quat())
 
 
 def camera(width: int = 160, height: int = 120) -> pycolmap.Camera:
