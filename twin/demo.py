@@ -26,6 +26,8 @@ from twin.report import find_examples, write_report
 
 MARK = ".tiepoint-demo.json"
 """Says that a folder is a demo's, and of which options."""
+OTHER_SEED = 1000
+"""Added to the seed for the other place: of the same scene it is a look-alike, with other surfaces."""
 FILES = {
     "scene/": "the rendered garage: its plan, the walk with a phone's poses, the queries, the tags, and the truth",
     "elsewhere/": "another rendered place, whose photos must be refused",
@@ -120,7 +122,8 @@ def _render(out: Path, options: DemoOptions, on_progress: Progress) -> None:
     )
     render_scene(facility(options.scene, seed=options.seed), out / "scene", captures, on_progress)
     others = CaptureOptions(captures=("queries",), queries=options.strangers, seed=options.seed, quality="draft")
-    render_scene(facility(options.elsewhere, seed=options.seed), out / "elsewhere", others, on_progress)
+    elsewhere = facility(options.elsewhere, seed=options.seed + OTHER_SEED)
+    render_scene(elsewhere, out / "elsewhere", others, on_progress)
     (out / "foreign").mkdir(exist_ok=True)
     for path in sorted((out / "elsewhere" / "queries").glob("*.jpg")):
         shutil.copyfile(path, out / "foreign" / f"elsewhere-{path.name}")

@@ -80,12 +80,20 @@ def query_views(
 
 
 def _draw(scenery: _Scenery, rng: np.random.Generator, index: int) -> pycolmap.Rigid3d:
-    kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
-    if kind == "person" and not len(scenery.day.people):
-        kind = "roaming"
+    for _ in range(MAX_DRAWS):
+        kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+        if kind == "person" and not len(scenery.day.people):
+            kind = "roaming"
+        pose = _draw_kind(scenery, rng, index, kind)
+        if scenery.accept(pose):
+            return pose
+    raise InputError(f"found no photo {index} that will do", remedy="Ask for less, or let the walk see more.")
+
+
+def _draw_kind(scenery: _Scenery, rng: np.random.Generator, index: int, kind: str) -> pycolmap.Rigid3d:
     for _ in range(MAX_DRAWS):
         pose = _person_pose(scenery, rng) if kind == "person" else _any_pose(scenery, rng, kind)
-        if pose is not None and _is_worth_it(scenery, pose, kind) and scenery.accept(pose):
+        if pose is not None and _is_worth_it(scenery, pose, kind):
             return pose
     raise InputError(f"found no {kind} view for photo {index}", remedy="Choose other levels, or clear some ground.")
 

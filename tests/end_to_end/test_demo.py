@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
-from geometry import InputError, read_poses
+from geometry import InputError, read_true_poses
 from twin import read_localizations
 from twin.commands.demo import _lines
-from twin.demo import DemoOptions, run_demo
+from twin.demo import MARK, DemoOptions, run_demo
 
-SMALL = DemoOptions(walk=20, queries=6, look_alikes=2, width=320, height=240, px_per_m=64.0)
+SMALL = DemoOptions(scene="room", level=None, walk=40, queries=6, strangers=2, quality="draft")
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], list[str]]:
     """Run over what an earlier, broken demo left behind; return the folder, the figures and the stages reported."""
     out, stages = tmp_path_factory.mktemp("demo"), []
-    for leftover in ("scene/walk", ".scene.partial/walk"):
+    (out / MARK).write_text("{}")
+    for leftover in ("scene/walk", "foreign"):
         (out / leftover).mkdir(parents=True)
         (out / leftover / "old.jpg").write_bytes(b"old")
-    (out / "scene" / "scene.yaml").write_text("scene: court\n")
 
     def listen(stage: str, done: int, total: int) -> None:
         assert 0 <= done <= total
@@ -45,22 +45,27 @@ def test_photos_are_localized_and_everything_foreign_refused(demo: tuple[Path, d
 
 def test_all_files_are_there_and_agree(demo: tuple[Path, dict[str, Any], list[str]]) -> None:
     out, figures, stages = demo
-    assert stages[0] == "render"
+    assert stages[0] == "building"
     assert stages[-1] == "report"
     assert json.loads((out / "evaluation.json").read_text()) == figures
     answers = read_localizations(out / "localizations.jsonl")
-    assert [a.image for a in answers] == list(read_poses(out / "scene" / "truth" / "queries.csv").images)
+    assert [a.image for a in answers] == list(read_true_poses(out / "scene" / "truth" / "queries.csv").images)
     assert all(a.reason for a in read_localizations(out / "foreign.jsonl"))
     assert not (out / "scene" / "walk" / "old.jpg").exists()
+    assert not (out / "foreign" / "old.jpg").exists()
+    assert all(a.level == "G" for a in answers if a.status == "ok")
     assert sorted(p.name for p in out.iterdir()) == sorted(
-        ["scene", "twin", "localizations.jsonl", "foreign.jsonl", "evaluation.json", "report.html"]
-    )
+        [
+            MARK, "scene", "elsewhere", "foreign", "twin",
+            "localizations.jsonl", "foreign.jsonl", "evaluation.json", "report.html",
+        ]
+    )  # fmt: skip
 
 
 def test_the_report_shows_it(demo: tuple[Path, dict[str, Any], list[str]]) -> None:
     page, localized = (demo[0] / "report.html").read_text("utf-8"), demo[1]["localized"]
     assert len(page) < 4_000_000
-    for words in (f"{localized} of 6", "4 of 4", "What the answers rest on", "look-alike-1.jpg", "refused, rightly"):
+    for words in (f"{localized} of 6", "4 of 4", "What the answers rest on", "elsewhere-0000.jpg", "refused, rightly"):
         assert words in page
     assert page.count("<img ") == 10
 
