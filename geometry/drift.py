@@ -35,19 +35,27 @@ def drift_covariance(sigma_m: ArrayLike) -> Array:
 
 
 def with_correlated_errors(
-    alignment: Alignment, points_in_site: ArrayLike, sigma_m: ArrayLike, error_covariance: ArrayLike
+    alignment: Alignment,
+    points_in_site: ArrayLike,
+    sigma_m: ArrayLike,
+    error_covariance: ArrayLike,
+    map_covariances: ArrayLike | None = None,
 ) -> Alignment:
     """Return the alignment with the covariance it has where the errors of its points are correlated.
 
-    ``points_in_site`` (N, 3) and ``sigma_m`` (N,) are what it was made of, ``error_covariance`` (N, N) that of the
-    errors a coordinate, alike for x, y and z. The estimate stays; A = (J^T W J)^-1 J^T W gives A C A^T, with the
-    weights W of independent errors.
+    ``points_in_site`` (N, 3), ``sigma_m`` (N,) and ``map_covariances`` (N, 3, 3), in the map's units, are what it was
+    made of; ``error_covariance`` (N, N) is that of the site positions' errors a coordinate, alike for x, y and z. The
+    estimate stays: A = (J^T W J)^-1 J^T W gives A C A^T, with the weights W of independent errors.
     """
     used = alignment.inliers
+    sigma = np.asarray(sigma_m, dtype=np.float64)[used]
+    linear = alignment.site_from_map.matrix()[:, :3]
+    in_map = np.zeros((len(used), 3, 3)) if map_covariances is None else np.asarray(map_covariances, dtype=np.float64)
+    of_map = linear @ in_map[used] @ linear.T
     jacobian = similarity_jacobian(np.asarray(points_in_site, dtype=np.float64)[used] - alignment.centroid)
-    weights = 1.0 / np.asarray(sigma_m, dtype=np.float64)[used] ** 2
-    weighted = jacobian * weights[:, None, None]
-    gain = np.linalg.solve(np.einsum("nki,nkj->ij", weighted, jacobian), weighted.transpose(2, 0, 1).reshape(7, -1))
-    gain = gain.reshape(7, -1, 3)
+    weighted = np.linalg.solve(sigma[:, None, None] ** 2 * np.eye(3) + of_map, jacobian)
+    normal = np.einsum("nki,nkj->ij", weighted, jacobian)
+    gain = np.linalg.solve(normal, weighted.reshape(-1, 7).T).reshape(7, -1, 3)
     errors = np.asarray(error_covariance, dtype=np.float64)[np.ix_(used, used)]
-    return replace(alignment, covariance=np.einsum("ank,nm,bmk->ab", gain, errors, gain))
+    covariance = np.einsum("ank,nm,bmk->ab", gain, errors, gain, optimize=True)
+    return replace(alignment, covariance=covariance + np.einsum("ank,nkl,bnl->ab", gain, of_map, gain, optimize=True))

@@ -11,6 +11,7 @@ import click
 import pytest
 
 from perception import EXTRACTORS
+from scenes import check, read_facility
 from tests.conftest import Rendered
 from twin.cli import tiepoint
 from twin.commands.bench import ALL, benchmark_names
@@ -80,6 +81,12 @@ def test_python_runs(
     below = re.match(r"```\n+```text\n(.*?)```", page.read_text("utf-8").split(code, 1)[1], re.DOTALL)
     if below:
         assert NUMBER.sub("#", capsys.readouterr().out) == NUMBER.sub("#", below[1])
+
+
+@pytest.mark.parametrize(("page", "line", "code"), [each for each in blocks("yaml") if "levels:" in each.values[2]])
+def test_facilities_in_yaml_pass_their_checks(page: Path, line: int, code: str, tmp_path: Path) -> None:
+    (tmp_path / "facility.yaml").write_text(code, "utf-8")
+    check(read_facility(tmp_path / "facility.yaml"))
 
 
 @pytest.mark.parametrize("words", commands("tiepoint"))

@@ -18,7 +18,7 @@ DEPTH_M = 36.0
 CEILING_M = 3.2
 STALLS_A_BAY = 3
 PILLAR_M = 0.5
-TAG_M = 0.3
+TAG_M = 0.4
 """Seen well from the middle of an aisle, some four metres away."""
 CORNER_M = 11.2
 """Where an aisle's straight part begins, from the outer walls."""

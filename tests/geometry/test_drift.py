@@ -59,3 +59,15 @@ def test_claimed_covariance_holds_for_drifting_priors() -> None:
     honest, naive = calibration(errors, claimed), calibration(errors, boasted)
     assert 0.84 < honest.coverage[0.9] < 0.95
     assert naive.coverage[0.9] < 0.5
+
+
+def test_uncertain_points_of_the_map_count_too() -> None:
+    rng = np.random.default_rng(3)
+    points = rng.uniform(-5, 5, (12, 3))
+    sigma = np.full(12, 0.01)
+    of_map = np.stack([np.diag([0.02, 0.03, 0.05]) ** 2 * (k + 1) for k in range(12)])
+    alignment = align_points(points, points, sigma, rng=rng, map_covariances=of_map)
+    independent = with_correlated_errors(alignment, points, sigma, np.diag(sigma**2), of_map)
+    np.testing.assert_allclose(independent.covariance, alignment.covariance, rtol=1e-6, atol=1e-12)
+    ignorant = with_correlated_errors(alignment, points, sigma, np.diag(sigma**2))
+    assert np.trace(ignorant.covariance) < 0.2 * np.trace(alignment.covariance)

@@ -63,18 +63,19 @@ class TiePoints:
     def align(self, rng: np.random.Generator) -> Alignment:
         """Return the alignment of all points. Raises as ``geometry.align_points``."""
         in_site, sigma_m = np.array(self.in_site).reshape(-1, 3), np.array(self.sigma_m)
+        of_map = np.array(self.map_covariances).reshape(-1, 3, 3)
         alignment = align_points(
             np.array(self.in_map).reshape(-1, 3),
             in_site,
             sigma_m,
             rng=rng,
-            map_covariances=np.array(self.map_covariances).reshape(-1, 3, 3),
+            map_covariances=of_map,
         )
         if not is_drift(sigma_m[self.path]):
             return alignment
         errors = np.diag(sigma_m**2)
         errors[np.ix_(self.path, self.path)] = drift_covariance(sigma_m[self.path])
-        return with_correlated_errors(alignment, in_site, sigma_m, errors)
+        return with_correlated_errors(alignment, in_site, sigma_m, errors, of_map)
 
 
 def add_position_priors(points: TiePoints, reconstruction: pycolmap.Reconstruction, capture: Capture) -> None:
@@ -167,12 +168,14 @@ def sight_tags(
                 _triangulate(np.array([c[k] for _, c in views]), images, TAG_CORNER_SIGMA_PX, rng) for k in range(4)
             ]
         except DegenerateError as error:
-            logger.warning("tag %s %d is not used: %s", *key, error)
+            logger.info("tag %s %d is not used: %s", *key, error)
             continue
         rows.append(row)
         all_corners.append(np.array([corner for corner, _ in fits]))
         all_covariances.append(np.array([covariance for _, covariance in fits]))
         of_images.append(_shape_covariance(images, shape))
+    if len(rows) < len(tags.ids):
+        logger.warning("%d of %d tags are seen well enough to be used", len(rows), len(tags.ids))
     return TagSightings(
         rows=rows,
         corners=np.array(all_corners).reshape(-1, 4, 3),
