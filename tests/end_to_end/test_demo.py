@@ -11,7 +11,7 @@ from twin import read_localizations
 from twin.commands.demo import _lines
 from twin.demo import MARK, DemoOptions, run_demo
 
-SMALL = DemoOptions(scene="room", level=None, walk=40, queries=6, strangers=2, quality="draft")
+SMALL = DemoOptions(scene="room", level=None, elsewhere="lot", walk=40, queries=6, strangers=2, quality="draft")
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +35,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
 def test_photos_are_localized_and_everything_foreign_refused(demo: tuple[Path, dict[str, Any], list[str]]) -> None:
     _, figures, _ = demo
     assert figures["queries"] == 6
-    assert figures["localized"] >= 5  # measured 5: one small photo shows too little of the map
+    assert figures["localized"] >= 5  # measured 6
     assert figures["foreign"] == {"photos": 4, "refused": 4}
     assert figures["wrong_but_confident"] == 0
-    assert 0.0005 < figures["position_error_m"]["median"] < 0.02  # measured 6.4 mm, worst 7.9 mm
-    assert 0.005 < figures["rotation_error_deg"]["median"] < 0.2  # measured 0.081 deg
-    assert figures["covariance"]["position"]["mean_nees"] < 3.0  # measured 0.76
+    # Few tags are seen well in so short a walk, so that the site is known as well as a drifting phone knows it.
+    assert 0.002 < figures["position_error_m"]["median"] < 0.2  # measured 5.4 cm, worst 18 cm
+    assert 0.005 < figures["rotation_error_deg"]["median"] < 4.0  # measured 2.0 deg
+    assert figures["covariance"]["position"]["mean_nees"] < 3.0  # measured 0.27
 
 
 def test_all_files_are_there_and_agree(demo: tuple[Path, dict[str, Any], list[str]]) -> None:
@@ -80,6 +81,6 @@ def test_summary_names_the_figures(demo: tuple[Path, dict[str, Any], list[str]])
 def test_somebody_elses_scene_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "scene").mkdir()
     (tmp_path / "scene" / "mine.txt").write_text("mine")
-    with pytest.raises(InputError, match="Choose another --out"):
+    with pytest.raises(InputError, match="choose another --out"):
         run_demo(tmp_path, SMALL)
     assert (tmp_path / "scene" / "mine.txt").read_text() == "mine"
