@@ -5,7 +5,7 @@ Nothing is tuned, for or against: COLMAP's defaults, the same two threads and th
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -54,14 +54,14 @@ def map_at_poses(photos: Photos, folder: Path) -> PlainMap:
 
 
 def map_from_images(photos: Photos, folder: Path) -> PlainMap:
-    """Match every pair and run incremental SfM with the intrinsics held; the largest model counts."""
+    """Match every pair and run incremental SfM with the intrinsics held; the largest model counts, empty if none is."""
     start = time.perf_counter()
     database = _matched(photos, folder)
     options = pycolmap.IncrementalPipelineOptions(num_threads=THREADS, extract_colors=False)
     options.ba_refine_focal_length = options.ba_refine_extra_params = False
     options.random_seed = 0
     models = pycolmap.incremental_mapping(database, photos.files[0].parent, _made(folder / "model"), options)
-    largest = max(models.values(), key=lambda model: model.num_reg_images())
+    largest = max(models.values(), key=lambda model: model.num_reg_images(), default=pycolmap.Reconstruction())
     return PlainMap(reconstruction=largest, database=database, seconds=time.perf_counter() - start)
 
 
@@ -81,13 +81,24 @@ def localize(
     return poses, np.array([seconds for _, seconds in single]), batch_seconds / len(queries.names)
 
 
+def localize_among(
+    plain: PlainMap, queries: Photos, candidates: Mapping[str, Sequence[str]], folder: Path
+) -> list[pycolmap.Rigid3d | None]:
+    """Localize queries in a ``map_at_poses``, each matched only with the map images named for it, such as retrieved."""
+    scratch = folder / "candidates.db"
+    shutil.copyfile(plain.database, scratch)
+    _match_queries(scratch, queries, candidates)
+    return [_pose(scratch, plain, queries.camera, name) for name in queries.names]
+
+
 def _localize_batch(
     plain: PlainMap, queries: Photos, names: Sequence[str], scratch: Path
 ) -> tuple[list[pycolmap.Rigid3d | None], float]:
     """Return the poses of some queries and the seconds they took, in a fresh copy of the map's database."""
     shutil.copyfile(plain.database, scratch)
     start = time.perf_counter()
-    _match_queries(scratch, plain, queries, names)
+    mapped = [image.name for image in plain.reconstruction.images.values()]
+    _match_queries(scratch, queries, dict.fromkeys(names, mapped))
     poses = [_pose(scratch, plain, queries.camera, name) for name in names]
     return poses, time.perf_counter() - start
 
@@ -118,10 +129,10 @@ def _matching(*, verify: bool = True) -> pycolmap.FeatureMatchingOptions:
     return pycolmap.FeatureMatchingOptions(num_threads=THREADS, use_gpu=False, skip_geometric_verification=not verify)
 
 
-def _match_queries(database: Path, plain: PlainMap, queries: Photos, names: Sequence[str]) -> None:
-    """Add queries to a copy of the map's database and match each with every map image; PnP verifies."""
-    _extract(database, queries, names)
-    pairs = [f"{name} {image.name}" for name in names for image in plain.reconstruction.images.values()]
+def _match_queries(database: Path, queries: Photos, candidates: Mapping[str, Sequence[str]]) -> None:
+    """Add queries to a copy of the map's database and match each with its candidates; PnP verifies."""
+    _extract(database, queries, list(candidates))
+    pairs = [f"{name} {other}" for name, others in candidates.items() for other in others]
     listed = database.with_suffix(".pairs.txt")
     listed.write_text("\n".join(pairs), "utf-8")
     pairing = pycolmap.ImportedPairingOptions(match_list_path=listed)

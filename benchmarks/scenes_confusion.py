@@ -1,0 +1,113 @@
+"""Are the garages hard for the right reason? Plain localization among look-alike levels, and plain SfM of a garage."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+
+from benchmarks.plain import localize_among, map_at_poses, map_from_images
+from benchmarks.protocol import Photos
+from geometry import pose_error, pose_from_position, position_of, read_cameras, read_true_poses
+from geometry.location import locate
+from perception import make_extractor, read_image
+from retrieval import PlaceIndex, aggregate, train_vocabulary
+from scenes import CaptureOptions, floor_plan, render_scene
+from scenes.captures.options import Capture
+from scenes.library import facility
+
+Array = NDArray[np.float64]
+
+WORDS, CANDIDATES = 64, 20
+NEAR_M = 1.0
+SEED = 0
+
+
+def wrong_levels(folder: Path, *, walk: int, queries: int) -> dict[str, Any]:
+    """Return on how many photos of garage-twins retrieval and PnP answer a wrong level; the map has true poses.
+
+    near: right level and within ``NEAR_M``; elsewhere: right level but further off; none: no pose, or on no level
+    """
+    captured = _rendered("garage-twins", folder, ("walk", "queries"), walk, queries)
+    mapped, asked = (_photos(captured, kind) for kind in ("walk", "queries"))
+    plain = map_at_poses(mapped, folder / "twins-map")
+    poses = localize_among(plain, asked, retrieved(mapped, asked), folder / "twins-map")
+    plan = floor_plan(facility("garage-twins"))
+    true = locate(plan, asked.positions).level
+    counts = {"near": 0, "elsewhere": 0, "wrong_level": 0, "none": 0}
+    for pose, level, truth in zip(poses, true.tolist(), asked.cams_from_site, strict=True):
+        answered = -1 if pose is None else int(locate(plan, position_of(pose)[None]).level[0])
+        if pose is None or answered < 0:
+            counts["none"] += 1
+        elif answered != level:
+            counts["wrong_level"] += 1
+        else:
+            counts["near" if pose_error(pose, truth)[0] < NEAR_M else "elsewhere"] += 1
+    share = counts["wrong_level"] / len(asked.files)
+    return {"walk": len(mapped.files), "queries": len(asked.files), **counts, "wrong_share": share}
+
+
+def placed_by_sfm(folder: Path, *, walk: int) -> dict[str, Any]:
+    """Return how many pictures of a walk through garage plain incremental SfM registers, and how many in their place.
+
+    That is within ``NEAR_M`` of the truth after the similarity that most of the largest model's pictures agree with:
+    look-alike places that are folded into one are registered, and not in their place.
+    """
+    photos = _photos(_rendered("garage", folder, ("walk",), walk, 0), "walk")
+    plain = map_from_images(photos, folder / "garage-sfm")
+    registered = {image.name: image.projection_center() for image in plain.reconstruction.images.values()}
+    steps = np.linalg.norm(np.diff(photos.positions, axis=0), axis=1)
+    placed = _in_place(plain.reconstruction, registered, dict(zip(photos.names, photos.positions, strict=True)))
+    return {
+        "walk": len(photos.files),
+        "step_m": float(np.median(steps)),
+        "registered": len(registered),
+        "registered_share": len(registered) / len(photos.files),
+        "placed": placed,
+        "placed_share": placed / len(photos.files),
+        "seconds": plain.seconds,
+    }
+
+
+def _in_place(model: pycolmap.Reconstruction, found: Mapping[str, Array], true: Mapping[str, Array]) -> int:
+    """Return how many images are near their true position after the best robust similarity."""
+    names = list(found)
+    if len(names) < 3:
+        return 0
+    options = pycolmap.RANSACOptions(max_error=NEAR_M, random_seed=SEED)
+    targets = np.array([true[name] for name in names])
+    site_from_model = pycolmap.align_reconstruction_to_locations(model, names, targets, 3, options)
+    if site_from_model is None:
+        return 0
+    centres = np.array([site_from_model * found[name] for name in names])
+    return int((np.linalg.norm(centres - targets, axis=1) < NEAR_M).sum())
+
+
+def retrieved(mapped: Photos, asked: Photos) -> dict[str, list[str]]:
+    """Return for each query the names of the ``CANDIDATES`` map images that look most alike, by VLAD of SIFT."""
+    extractor = make_extractor("sift")
+    local = {name: [extractor.extract(read_image(file).gray).descriptors for file in photos.files]
+             for name, photos in (("map", mapped), ("queries", asked))}  # fmt: skip
+    vocabulary = train_vocabulary(np.concatenate(local["map"]), WORDS, np.random.default_rng(SEED))
+    vectors = {name: np.stack([aggregate(vocabulary, found) for found in each]) for name, each in local.items()}
+    ids, _ = PlaceIndex(vectors["map"]).search(vectors["queries"], min(CANDIDATES, len(mapped.files)))
+    return {query: [mapped.names[i] for i in row.tolist()] for query, row in zip(asked.names, ids, strict=True)}
+
+
+def _rendered(name: str, folder: Path, captures: Sequence[Capture], walk: int, queries: int) -> Path:
+    options = CaptureOptions(captures=tuple(captures), walk_frames=walk, queries=queries)
+    render_scene(facility(name), folder / name, options)
+    return folder / name
+
+
+def _photos(scene: Path, kind: str) -> Photos:
+    truth = read_true_poses(scene / "truth" / f"{kind}.csv")
+    poses = zip(truth.positions, truth.quats_xyzw, strict=True)
+    return Photos(
+        place=scene.name,
+        files=tuple(scene / kind / image for image in truth.images),
+        camera=read_cameras(scene / "cameras.csv")[0].camera,
+        cams_from_site=tuple(pose_from_position(position, quat) for position, quat in poses),
+    )
