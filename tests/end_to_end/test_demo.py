@@ -54,7 +54,7 @@ def test_all_files_are_there_and_agree(demo: tuple[Path, dict[str, Any], list[st
     assert all(a.reason for a in read_localizations(out / "foreign.jsonl"))
     assert not (out / "scene" / "walk" / "old.jpg").exists()
     assert not (out / "foreign" / "old.jpg").exists()
-    assert all(a.level == "G" for a in answers if a.status == "ok")
+    assert {a.level for a in answers if a.status == "ok"} <= {"G", None}  # none where the tie is unsure
     assert sorted(p.name for p in out.iterdir()) == sorted(
         [
             MARK, "scene", "elsewhere", "foreign", "twin",
