@@ -28,8 +28,8 @@ SEED = 0
 def wrong_levels(folder: Path, *, walk: int, queries: int) -> dict[str, Any]:
     """Return what retrieval and PnP answer to photos of garage-twins; the map has true poses.
 
-    Only a pose that is right but for its level is a confusion of look-alike levels: a pose that is off sideways as well is
-    no more than a failure, whatever its level.
+    Only a pose that is right but for its level is a confusion of look-alike levels: a pose that is off sideways as
+    well is no more than a failure, whatever its level.
     """
     captured = _rendered("garage-twins", folder, ("walk", "queries"), walk, queries)
     mapped, asked = (_photos(captured, kind) for kind in ("walk", "queries"))
@@ -51,7 +51,7 @@ def wrong_levels(folder: Path, *, walk: int, queries: int) -> dict[str, Any]:
 
 
 def verdict(plan: FloorPlan, pose: pycolmap.Rigid3d | None, truth: Array) -> str:
-    """Judge a pose against the true position (3,): right, wrong level (the same place on another), elsewhere or none."""
+    """Judge a pose by the true position (3,): right, wrong level (the same place on another), elsewhere or none."""
     if pose is None:
         return "none"
     answered = position_of(pose)
