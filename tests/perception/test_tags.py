@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,12 +12,12 @@ from geometry.errors import DegenerateError, InputError
 from geometry.frames import pose_from_matrix, transform_points
 from perception.quad_corners import refine_corners_px
 from perception.tags import TAG_FAMILIES, detect_tags, tag_corners, tag_poses
+from tests.support import real_data
 
 CAMERA = pycolmap.Camera(
     model="OPENCV", width=640, height=480, params=[520, 515, 322, 238, -0.12, 0.03, 0.001, -0.0005]
 )
 PINHOLE = pycolmap.Camera(model="PINHOLE", width=640, height=480, params=[520, 520, 320, 240])
-PHOTOS = Path(__file__).parents[2].parent / "shared" / "data" / "apriltag"
 SIZE_M = 0.16
 SUPERSAMPLING = 4
 
@@ -166,10 +165,9 @@ def test_refinement_recovers_from_a_pixel_off() -> None:
     assert np.linalg.norm(refined - truth, axis=1).max() < 0.06  # measured 0.03
 
 
-@pytest.mark.skipif(not PHOTOS.is_dir(), reason=f"no photos in {PHOTOS}")
 def test_real_photos() -> None:
     found, expected, errors = 0, 0, []
-    for file in sorted(PHOTOS.glob("*_c.txt")):
+    for file in sorted(real_data("apriltag").glob("*_c.txt")):
         numbers = [re.findall(r"-?\d+\.\d+", line) for line in file.read_text().splitlines() if line.strip()]
         truth = np.array(numbers, dtype=float).reshape(-1, 4, 2)
         corners = detect_tags(cv2.imread(str(file.with_suffix(".jpg")), cv2.IMREAD_GRAYSCALE)).corners[:, [1, 0, 3, 2]]

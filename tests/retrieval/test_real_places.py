@@ -1,20 +1,15 @@
-from pathlib import Path
-
 import numpy as np
-import pytest
 from scipy.spatial.transform import Rotation
 
 from perception.features import make_extractor
 from perception.images import read_image
 from retrieval import PlaceIndex, aggregate, mean_average_precision, recall_at, train_vocabulary
+from tests.support import real_data
 
-FOLDER = Path(__file__).parents[2].parent / "shared" / "data" / "sevenscenes"
 
-
-@pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no frames in {FOLDER}")
 def test_a_kitchen_frame_finds_its_neighbours() -> None:
     """Map: every fourth frame, queries: the ones between; relevant: camera within 0.5 m and 30 degrees."""
-    files = sorted(FOLDER.glob("*.color.jpg"))[::2]
+    files = sorted(real_data("sevenscenes").glob("*.color.jpg"))[::2]
     poses = [np.loadtxt(str(file).replace(".color.jpg", ".pose.txt")) for file in files]
     positions = np.array([pose[:3, 3] for pose in poses])
     orientations = Rotation.from_matrix([pose[:3, :3] for pose in poses])
