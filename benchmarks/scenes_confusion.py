@@ -118,7 +118,7 @@ def retrieved(mapped: Photos, asked: Photos) -> dict[str, list[str]]:
 
 
 def _walked(name: str, line: tuple[Point, ...]) -> Facility:
-    """Return a library scene with one walk a level, one way along ``line``, so that few pictures are near each other."""
+    """Return a library scene with one walk a level, one way along ``line``: few pictures are dense there."""
     site = facility(name)
     walks = [WalkPath(id=f"{level.id}-stretch", level=level.id, line=line, both_ways=False) for level in site.levels]
     return site.model_copy(update={"walks": tuple(walks)})
