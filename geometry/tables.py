@@ -5,7 +5,7 @@ import io
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,20 +83,24 @@ def read_bounded(path: str | os.PathLike[str]) -> bytes:
     return content
 
 
-def write_atomic(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file so that a crash leaves the old content or the new one; ``InputError`` if it can't be written."""
+def write_atomic(path: str | os.PathLike[str], content: bytes | Iterable[bytes]) -> None:
+    """Write a file, whole or in parts as they come, so that a crash leaves the old content or the new one.
+
+    Raises ``InputError`` if it can't be written.
+    """
     target = Path(path)
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         remedy = "Check that the folder exists, its permissions and the free space."
         raise InputError(f"can't write the file: {error.strerror}", where=str(path), remedy=remedy) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_table(path: str | os.PathLike[str], spec: Sequence[Column]) -> Table:

@@ -24,7 +24,7 @@ from geometry.tables import read_bounded, write_atomic, write_table
 from scenes.building import Building
 from scenes.captures.boxes import FRAME_COLUMNS, Box, FrameBoxes, in_frames
 from scenes.captures.clocks import write_clocks
-from scenes.captures.jsonl import read_jsonl, read_lines, write_jsonl, write_lines
+from scenes.captures.jsonl import read_jsonl, read_lines, write_jsonl
 from scenes.captures.recording import FixedOptions, Recording, boxes_of_camera, record
 from scenes.captures.sightings import sighting_row, sightings_of_camera, write_qrels
 from scenes.captures.tracks import occupancy_rows, track_rows
@@ -136,7 +136,7 @@ class _Run:
         write_jsonl(self.truth / "sightings.jsonl", rows)
         write_qrels(self.truth / "qrels.csv", [(s.id, s.box.object) for s in sightings])
         lines = (line for camera in cameras for line in read_lines(self._part(camera)))
-        write_lines(self.truth / "boxes.jsonl", lines)
+        write_atomic(self.truth / "boxes.jsonl", lines)
         for camera in cameras:
             self._part(camera).unlink()
         self.parts.rmdir()

@@ -1,7 +1,6 @@
 """JSON lines: written a line at a time and published whole, read a line at a time and checked."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from geometry.errors import InputError, nearest_known
+from geometry.tables import write_atomic
 
 MAX_LINE_BYTES = 1 << 20
 Row = TypeVar("Row", bound=BaseModel)
@@ -17,23 +17,7 @@ Row = TypeVar("Row", bound=BaseModel)
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Write rows as they come; a crash leaves the old file or the new one. Raises ``InputError`` for a full disk."""
-    write_lines(path, (json.dumps(row, separators=(",", ":"), allow_nan=False).encode() + b"\n" for row in rows))
-
-
-def write_lines(path: Path, lines: Iterable[bytes]) -> None:
-    """Write lines, line breaks included, as they come; a crash leaves the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with open(temporary, "wb") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        remedy = "Check the folder's permissions and the free space; a rerun goes on from here."
-        raise InputError(f"can't write the file: {error.strerror}", where=str(path), remedy=remedy) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomic(path, (json.dumps(row, separators=(",", ":"), allow_nan=False).encode() + b"\n" for row in rows))
 
 
 def read_jsonl(path: Path, row_type: type[Row]) -> Iterator[Row]:

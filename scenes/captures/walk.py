@@ -14,6 +14,7 @@ from geometry.floorplan import FloorPlan, Lane
 from geometry.location import lane_path, locate
 from scenes.captures.views import View, look
 from scenes.facility import Facility, WalkPath
+from scenes.polylines import distances_along, even_distances, points_at
 
 Array = NDArray[np.float64]
 
@@ -88,9 +89,8 @@ def _step_for(ways: Sequence[_Way], limit: int | None) -> float:
 def _way(path: WalkPath, plan: FloorPlan) -> _Way:
     lane = Lane(id=path.id, level=path.level, line=shapely.LineString(path.line))
     points = lane_path(plan, lane, FINE_M)
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points[:, :2], axis=0), axis=1))])
-    even = np.linspace(0.0, along[-1], max(2, round(along[-1] / FINE_M)) + 1)
-    floor = np.column_stack([np.interp(even, along, column) for column in points.T])
+    along = distances_along(points[:, :2])
+    floor = points_at(even_distances(along[-1], FINE_M), along, points)
     floor[:, :2] = gaussian_filter1d(floor[:, :2], CORNER_M / FINE_M, axis=0, mode="nearest")
     ahead = np.gradient(floor[:, :2], axis=0)
     heading = np.unwrap(np.arctan2(ahead[:, 1], ahead[:, 0]))
@@ -107,7 +107,7 @@ def _evenly(id: str, floor: Array, heading: Array) -> _Way:
     turned = TURN_M_PER_RAD * np.abs(np.diff(heading, prepend=heading[:1]))
     taken = np.cumsum(np.maximum(walked, turned))
     even = np.arange(0.0, taken[-1], FINE_M)
-    floor = np.column_stack([np.interp(even, taken, column) for column in floor.T])
+    floor = points_at(even, taken, floor)
     return _Way(id=id, floor=floor, heading=np.interp(even, taken, heading))
 
 

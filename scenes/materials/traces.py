@@ -2,11 +2,12 @@
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from scenes.materials.layers import Layer, shade
 from scenes.materials.patterns import Mask, draw_line, fractal_noise, mask_of, smudges
 from scenes.materials.plots import Plot
+from scenes.polylines import resampled
 
 Array = NDArray[np.float64]
 
@@ -63,7 +64,7 @@ def _into_stalls(stalls: Array, lanes: list[Array]) -> list[Array]:
     """Return a curve, a quadratic Bezier, from the nearest lane into every stall."""
     if not lanes or not len(stalls):
         return []
-    dense = np.vstack([_resampled(lane, 0.5) for lane in lanes])
+    dense = np.vstack([resampled(lane, 0.5) for lane in lanes])
     paths = []
     for polygon in stalls:
         front, back = polygon[:2].mean(0), polygon[2:].mean(0)
@@ -78,7 +79,7 @@ def _into_stalls(stalls: Array, lanes: list[Array]) -> list[Array]:
 
 def _roll(plot: Plot, mask: NDArray[np.float32], path: Array, strength: float) -> None:
     """Add the bands of both wheels along ``path`` (N, 2) to ``mask``."""
-    points = _resampled(path, 0.25)
+    points = resampled(path, 0.25)
     ahead = np.gradient(points, axis=0)
     across = np.column_stack([-ahead[:, 1], ahead[:, 0]]) / np.linalg.norm(ahead, axis=1, keepdims=True).clip(1e-9)
     texels = plot.texels(points)
@@ -91,14 +92,6 @@ def _roll(plot: Plot, mask: NDArray[np.float32], path: Array, strength: float) -
     for side in (-TRACK_M / 2, TRACK_M / 2):
         draw_line(band, plot.texels(points + side * across) - (left, top), max(1, round(TYRE_M * plot.px_per_m)))
     window += band * np.float32(strength / 255)
-
-
-def _resampled(line: ArrayLike, step: float) -> Array:
-    """Return points (N, 2) about ``step`` metres apart along a line."""
-    points = np.asarray(line, dtype=np.float64)
-    run = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-    at = np.linspace(0, run[-1], max(2, int(run[-1] / step) + 1))
-    return np.column_stack([np.interp(at, run, points[:, i]) for i in (0, 1)])
 
 
 def _faded_to_rim(mask: Mask) -> Mask:

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import dijkstra
 from geometry.floorplan import FloorPlan
 from scenes.objects import PersonSpec
 from scenes.objects.people import STRIDE_M
+from scenes.polylines import resampled
 from scenes.traffic.boxes import STOREY_M, Array, footprints, overlaps
 from scenes.traffic.drivers import Vehicle
 from scenes.traffic.parking import Bay, parked_room, standing
@@ -98,9 +99,7 @@ class Walkways:
         if chain[-1] != last:
             return None
         points = np.vstack([start, self.cells[chain], end])
-        along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-        wanted = np.linspace(0, along[-1], max(2, round(along[-1] / STEP_M) + 1))
-        return smoothed(np.column_stack([np.interp(wanted, along, axis) for axis in points.T]), CORNERS_M)
+        return smoothed(resampled(points, STEP_M), CORNERS_M)
 
 
 @dataclass(eq=False)

@@ -8,11 +8,13 @@ from typing import Literal
 import networkx as nx
 import numpy as np
 import shapely
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from geometry.floorplan import FloorPlan, Gate, Lane, Ramp
 from geometry.lane_graph import Drive, lane_graph
+from geometry.location import ramp_height
+from scenes.polylines import distances_along, even_distances, points_at, resampled
 
 Array = NDArray[np.float64]
 
@@ -155,15 +157,14 @@ def lane_path(roads: Roads, route: Sequence[Drive], start: float, end: float) ->
     for index, drive in enumerate(route):
         first = start if index == 0 else 0.0
         last = end if index == len(route) - 1 else roads.lines[drive].length
-        points = _resampled(_cut(roads.lines[drive], first, last))
+        points = resampled(_cut(roads.lines[drive], first, last), STEP_M)
         pieces.append(points)
         limits.append(np.full(len(points), roads.lanes[drive.lane].speed_mps))
         ids.append(np.full(len(points), index))
     rough = np.concatenate(pieces)
-    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(rough, axis=0), axis=1))])
-    count = max(2, round(along[-1] / STEP_M) + 1)
-    wanted = np.linspace(0, along[-1], count)
-    smooth = smoothed(np.column_stack([np.interp(wanted, along, axis) for axis in rough.T]))
+    along = distances_along(rough)
+    wanted = even_distances(along[-1], STEP_M)
+    smooth = smoothed(points_at(wanted, along, rough))
     owner = np.concatenate(ids)[np.searchsorted(along, wanted - 1e-9).clip(max=len(rough) - 1)]
     heading = np.unwrap(np.arctan2(*np.gradient(smooth, axis=0).T[::-1]))
     z = _heights(roads, route, smooth, heading, owner)
@@ -174,17 +175,8 @@ def lane_path(roads: Roads, route: Sequence[Drive], start: float, end: float) ->
         heading=heading,
         pitch=np.arctan2(z[:, 1] - z[:, 0], AXLES_M),
         limit=np.minimum(limit, np.sqrt(1.6 / np.maximum(curvature, 1e-3))),
-        gear=np.ones(count),
+        gear=np.ones(len(wanted)),
     )
-
-
-def ramp_height(ramp: Ramp, points: ArrayLike) -> Array:
-    """Return the height (N,), site metres, of a ramp's surface under ``points`` (N, 2), level beyond its ends."""
-    corners = np.array(ramp.polygon.exterior.coords)[:4]
-    foot, head = corners[:2].mean(axis=0), corners[2:].mean(axis=0)
-    up = (head - foot) / np.linalg.norm(head - foot)
-    s, z = np.array(ramp.profile).T
-    return np.interp((np.asarray(points)[:, :2] - foot) @ up, s, z)
 
 
 def smoothed(points: Array, sigma_m: float = SMOOTHING_M, step: float = STEP_M) -> Array:
@@ -200,7 +192,7 @@ def smoothed(points: Array, sigma_m: float = SMOOTHING_M, step: float = STEP_M) 
 def _cut(line: shapely.LineString, first: float, last: float) -> Array:
     """Return the points of ``line`` from ``first`` to ``last`` metres, continued straight beyond its ends."""
     points = np.array(line.coords)
-    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    along = distances_along(points)
     ahead, behind = _unit(points[-1] - points[-2]), _unit(points[0] - points[1])
     inner = points[(along > first + 1e-6) & (along < last - 1e-6)]
 
@@ -209,12 +201,6 @@ def _cut(line: shapely.LineString, first: float, last: float) -> Array:
         return inside + max(0.0, s - along[-1]) * ahead + max(0.0, -s) * behind
 
     return np.vstack([at(first), inner, at(last)])
-
-
-def _resampled(points: Array) -> Array:
-    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-    wanted = np.linspace(0, along[-1], max(2, int(along[-1] / STEP_M) + 1))
-    return np.column_stack([np.interp(wanted, along, axis) for axis in points.T])
 
 
 def _heights(roads: Roads, route: Sequence[Drive], points: Array, heading: Array, owner: NDArray[np.int64]) -> Array:

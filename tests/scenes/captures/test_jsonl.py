@@ -26,7 +26,7 @@ def test_a_full_disk_is_named_with_what_to_do(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("scenes.captures.jsonl.os.fsync", full)
+    monkeypatch.setattr("geometry.tables.os.fsync", full)
     with pytest.raises(InputError, match=r"rows.jsonl: can't write the file: No space left.*free space"):
         write_jsonl(tmp_path / "rows.jsonl", [{"a": 1}])
     assert os.listdir(tmp_path) == []

@@ -5,13 +5,13 @@ import pytest
 import shapely
 
 from geometry.errors import InputError
+from geometry.location import ramp_height
 from scenes.facility import Traffic
 from scenes.library.garage import garage
 from scenes.library.room import room
 from scenes.plan import floor_plan
 from scenes.traffic import Episode, TrafficOptions, instances_at, occupancy_at, simulate, states_at
 from scenes.traffic.boxes import footprints, overlaps
-from scenes.traffic.routes import ramp_height
 
 FACILITY = garage().model_copy(update={"traffic": Traffic(vehicles=16, people=10, parked=0.45, look_alikes=4)})
 PLAN = floor_plan(FACILITY)
@@ -67,7 +67,7 @@ def test_everything_is_on_a_floor_or_on_the_ramp(episode):
     points = states.position[states.present]
     floors = np.array([level.elevation for level in PLAN.levels])
     off_floor = np.abs(points[:, 2:] - floors).min(axis=1)
-    off_ramp = np.abs(points[:, 2] - ramp_height(ramp, points))
+    off_ramp = np.abs(points[:, 2] - ramp_height(ramp, points[:, :2]))
     near_ramp = shapely.contains_xy(ramp.polygon.buffer(2.0), *points[:, :2].T)
     assert np.where(near_ramp, np.minimum(off_floor, off_ramp), off_floor).max() < 0.06  # axles, not the middle, touch
 
