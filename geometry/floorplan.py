@@ -23,6 +23,7 @@ from pydantic_core import from_json
 from geometry.errors import InputError, nearest_known
 from geometry.geojson import MAX_COORDINATE_M, GeoJson
 from geometry.tables import read_bounded, write_atomic
+from geometry.validation import first_problem
 
 EDGE_TOLERANCE_M = 0.05
 """A stall may stick out of its level's outline by this much."""
@@ -206,10 +207,7 @@ def _lines(value: Any) -> str:
 
 
 def _file_error(error: ValidationError, content: bytes, path: str | PathLike[str]) -> InputError:
-    """Report the first problem; a misspelt key goes before the missing one that it causes."""
-    problems = error.errors(include_url=False, include_input=False)
-    unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
-    problem = (unknown or problems)[0]
+    problem, unknown = first_problem(error)
     location = problem["loc"]
     by_itself = unknown or problem["type"] == "missing"
     where = ": ".join([str(path), *_place(content, location[:-1] if by_itself else location)])

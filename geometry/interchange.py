@@ -28,6 +28,7 @@ from geometry.records import (
     known_keys,
 )
 from geometry.tables import Column, Table, Where, read_bounded, read_table, write_atomic, write_table
+from geometry.validation import first_problem
 
 Array = NDArray[np.float64]
 FilePath = str | PathLike[str]
@@ -242,10 +243,7 @@ def _camera(model: str, size: Sequence[int], params: str, where: str) -> pycolma
 
 
 def _json_error(error: ValidationError, path: FilePath) -> InputError:
-    """Report the first problem; a misspelt key goes before the missing one that it causes."""
-    problems = error.errors(include_url=False, include_input=False)
-    unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
-    problem = (unknown or problems)[0]
+    problem, unknown = first_problem(error)
     location = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
     where = f"{path} at {location}" if location else str(path)
     if not unknown:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from geometry.errors import InputError, nearest_known
 from geometry.tables import read_bounded, write_atomic
+from geometry.validation import first_problem
 from scenes.facility import Facility
 
 MAX_BYTES = 8 * 2**20
@@ -122,10 +123,7 @@ def _yaml_error(error: yaml.YAMLError, path: str | PathLike[str]) -> InputError:
 
 
 def _description_error(error: ValidationError, described: dict[str, Any], path: str | PathLike[str]) -> InputError:
-    """Report the first problem; a misspelt key goes before the missing one that it causes."""
-    problems = error.errors(include_url=False, include_input=False)
-    unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
-    problem = (unknown or problems)[0]
+    problem, unknown = first_problem(error)
     location = problem["loc"]
     element, key = _element(described, location), location[-1]
     where = ": ".join([str(path), *element])

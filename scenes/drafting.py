@@ -18,6 +18,7 @@ import shapely
 from pydantic import ValidationError
 
 from geometry.errors import InputError, nearest_known
+from geometry.validation import first_problem
 from scenes.checks import check
 from scenes.facility import Element, Facility, FixedCamera, Lane, Level, Light, Point, Sun, Tag, Traffic, Wall
 
@@ -56,10 +57,10 @@ class Draft:
         try:
             self.add(kind.model_validate(fields))
         except ValidationError as error:
-            problem = error.errors(include_url=False, include_input=False)[0]
+            problem, unknown = first_problem(error)
             field = ".".join(map(str, problem["loc"]))
             where = f"{kind.__name__} '{fields.get('id')}'"
-            remedy = nearest_known(field, kind.model_fields) if problem["type"] == "extra_forbidden" else None
+            remedy = nearest_known(field, kind.model_fields) if unknown else None
             raise InputError(f"{field}: {problem['msg']}", where=where, remedy=remedy) from error
 
     def facility(self, *, sun: Sun | None = None, traffic: Traffic | None = None) -> Facility:

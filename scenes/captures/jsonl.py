@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from geometry.errors import InputError, nearest_known
 from geometry.tables import write_atomic
+from geometry.validation import first_problem
 
 MAX_LINE_BYTES = 1 << 20
 Row = TypeVar("Row", bound=BaseModel)
@@ -45,9 +46,7 @@ def read_lines(path: Path) -> Iterator[bytes]:
 
 
 def _line_error(error: ValidationError, where: str, row_type: type[BaseModel]) -> InputError:
-    problems = error.errors(include_url=False, include_input=False)
-    unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
-    problem = (unknown or problems)[0]
+    problem, unknown = first_problem(error)
     name = ".".join(str(part) for part in problem["loc"])
     if unknown:
         keys = [field.alias or key for key, field in row_type.model_fields.items()]
