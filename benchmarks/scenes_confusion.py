@@ -1,5 +1,6 @@
 """Are the garages hard for the right reason? Plain localization among look-alike levels, and plain SfM of a garage."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -130,11 +131,15 @@ def _rendered(site: Facility, folder: Path, options: CaptureOptions) -> Path:
 
 
 def _photos(scene: Path, kind: str) -> Photos:
+    """Return the photos of a capture, copied so that those of two captures have different names."""
     truth = read_true_poses(scene / "truth" / f"{kind}.csv")
     poses = zip(truth.positions, truth.quats_xyzw, strict=True)
+    named = scene / f"named-{kind}"
+    named.mkdir(exist_ok=True)
+    files = [Path(shutil.copyfile(scene / kind / image, named / f"{kind}-{image}")) for image in truth.images]
     return Photos(
         place=scene.name,
-        files=tuple(scene / kind / image for image in truth.images),
+        files=tuple(files),
         camera=read_cameras(scene / "cameras.csv")[0].camera,
         cams_from_site=tuple(pose_from_position(position, quat) for position, quat in poses),
     )
