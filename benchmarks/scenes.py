@@ -77,10 +77,8 @@ def table(figures: Figures) -> list[Row]:
     most("SIFT points of a picture, median", figures["statistics"]["sift_points"]["median"], 1500)
     most("garage-twins: unlisted difference, share of surface", figures["levels"]["unlisted"], 0)
     most("garage-twins: listed wear, share of surface", figures["levels"]["wear"], 0.05)
-    if "wrong_levels" in figures:
-        least("garage-twins: wrong level, share of queries", figures["wrong_levels"]["wrong_share"], 0.3)
-    if "sfm" in figures:
-        most("garage: put in its place by plain SfM, share", figures["sfm"]["placed_share"], 0.8)
+    least("garage-twins: wrong level, share of queries", figures["wrong_levels"]["wrong_share"], 0.3)
+    most("garage: put in its place by plain SfM, share", figures["sfm"]["placed_share"], 0.8)
     return rows
 
 

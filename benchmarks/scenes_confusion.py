@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 
 WORDS, CANDIDATES = 64, 20
 NEAR_M = 1.0
+VERDICTS = ("right", "twin place", "wrong level", "off", "none")
+"""Near on its level; near but for the level; on a wrong level elsewhere; off on its own level or on none; refused."""
 STRETCH: tuple[Point, ...] = ((12.0, 8.0), (46.0, 8.0))
 """An aisle of garage-twins."""
 LOOP: tuple[Point, ...] = ((8.0, 18.0), (8.0, 28.0), (52.0, 28.0), (52.0, 8.0), (8.0, 8.0), (8.0, 17.0))
@@ -35,8 +37,8 @@ SEED = 0
 def wrong_levels(folder: Path, *, walk: int, queries: int) -> dict[str, Any]:
     """Return what retrieval and PnP answer to photos of garage-twins; the map has true poses.
 
-    Only a pose that is right but for its level is a confusion of look-alike levels: a pose that is off sideways as
-    well is no more than a failure, whatever its level.
+    ``wrong_share`` counts every answer on a wrong level, ``twin_share`` those of them that are right but for it, within
+    ``NEAR_M`` as seen from above: the surest sign of levels that look alike.
     """
     site = _walked("garage-twins", STRETCH)
     options = CaptureOptions(captures=("walk", "queries"), walk_frames=walk, queries=queries, min_seen=MIN_SEEN)
@@ -46,7 +48,7 @@ def wrong_levels(folder: Path, *, walk: int, queries: int) -> dict[str, Any]:
     poses = localize_among(plain, asked, retrieved(mapped, asked), folder / "twins-map")
     plan = floor_plan(site)
     verdicts = [verdict(plan, pose, truth) for pose, truth in zip(poses, asked.positions, strict=True)]
-    counts = {kind: verdicts.count(kind) for kind in ("right", "wrong level", "elsewhere", "none")}
+    counts = {kind: verdicts.count(kind) for kind in VERDICTS}
     steps = np.linalg.norm(np.diff(mapped.positions, axis=0), axis=1)
     return {
         "walk": len(mapped.files),
@@ -54,20 +56,24 @@ def wrong_levels(folder: Path, *, walk: int, queries: int) -> dict[str, Any]:
         "landmarks": plain.reconstruction.num_points3D(),
         "queries": len(asked.files),
         **counts,
-        "wrong_share": counts["wrong level"] / len(asked.files),
+        "wrong_share": (counts["twin place"] + counts["wrong level"]) / len(asked.files),
+        "twin_share": counts["twin place"] / len(asked.files),
         "per_query": dict(zip(asked.names, verdicts, strict=True)),
     }
 
 
 def verdict(plan: FloorPlan, pose: pycolmap.Rigid3d | None, truth: Array) -> str:
-    """Judge a pose by the true position (3,): right, wrong level (the same place on another), elsewhere or none."""
+    """Judge a pose by the true position (3,): one of ``VERDICTS``; a pose outside every level is off."""
     if pose is None:
         return "none"
     answered = position_of(pose)
-    if np.linalg.norm(answered[:2] - truth[:2]) > NEAR_M:
-        return "elsewhere"
-    levels = locate(plan, np.stack([answered, truth])).level
-    return "right" if levels[0] == levels[1] else "wrong level"
+    found, true = locate(plan, np.stack([answered, truth])).level
+    near = np.linalg.norm(answered[:2] - truth[:2]) <= NEAR_M
+    if found == true:
+        return "right" if near else "off"
+    if near and found >= 0:
+        return "twin place"
+    return "wrong level" if found >= 0 else "off"
 
 
 def placed_by_sfm(folder: Path, *, walk: int) -> dict[str, Any]:
