@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geometry.errors import InputError
 from geometry.interchange import read_cameras_json
+from geometry.jsonl import read_jsonl
 from geometry.tables import Column, read_table
 from scenes.captures.clocks import read_clocks
-from scenes.captures.jsonl import read_jsonl
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Bbox = tuple[float, float, float, float]

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from geometry.errors import InputError
 from geometry.floorplan import FloorPlan
 from geometry.interchange import write_cameras_json
+from geometry.jsonl import read_jsonl, read_lines, write_jsonl
 from geometry.records import FixedCamera
 from geometry.tables import read_bounded, write_atomic, write_table
 from scenes.building import Building
 from scenes.captures.boxes import FRAME_COLUMNS, Box, FrameBoxes, in_frames
 from scenes.captures.clocks import write_clocks
-from scenes.captures.jsonl import read_jsonl, read_lines, write_jsonl
 from scenes.captures.recording import FixedOptions, Recording, boxes_of_camera, record
 from scenes.captures.sightings import sighting_row, sightings_of_camera, write_qrels
 from scenes.captures.tracks import occupancy_rows, track_rows

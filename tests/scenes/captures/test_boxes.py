@@ -3,8 +3,8 @@ import json
 import pytest
 
 from geometry.errors import InputError
+from geometry.jsonl import read_jsonl, write_jsonl
 from scenes.captures.boxes import Box, FrameBoxes, in_frames
-from scenes.captures.jsonl import read_jsonl, write_jsonl
 
 
 def box(camera="cam1", time=10.0, thing="v001", **fields):

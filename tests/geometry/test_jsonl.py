@@ -4,7 +4,7 @@ import os
 import pytest
 
 from geometry.errors import InputError
-from scenes.captures.jsonl import MAX_LINE_BYTES, read_lines, write_jsonl
+from geometry.jsonl import MAX_LINE_BYTES, read_lines, write_jsonl
 
 
 def test_rows_are_written_a_line_each(tmp_path):
