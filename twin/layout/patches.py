@@ -1,0 +1,57 @@
+"""Many rectified patches of one tile of floor reduced to one: what the views agree on, nearer ones weighing more."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+AGREES = 12.0
+"""Grey levels: views within this of the agreed value are averaged. Noise and JPEG are below, cars mostly beyond."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """The views of one tile.
+
+    pixels: (V, S, S, 4) uint8, RGB and whether the photo shows it; gains: (V, 3) factors that balance the photos
+    footprints: (V, S, S) metres a photo's pixel covers
+    """
+
+    pixels: NDArray[np.uint8]
+    gains: Array
+    footprints: Array
+
+
+def reduce_patches(view: View) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+    """Return pixels (S, S, 3), how many views agree (S, S), and the spread (S, S) in grey levels, NaN where unseen.
+
+    The weighted median of brightness is the value agreed on; colours within ``AGREES`` of it are averaged by weight.
+    Weights fall with the square of the footprint, as the information of a blurred view does. Views that fade in at
+    the border of a picture would leave seams in a plain mean; the median and the many views leave none to see.
+    """
+    seen = view.pixels[..., 3] > 0
+    colours = view.pixels[..., :3].astype(np.float32) * view.gains[:, None, None].astype(np.float32)
+    brightness = colours @ LUMA
+    weights = np.where(seen, 1.0 / np.maximum(view.footprints, 0.01) ** 2, 0.0).astype(np.float32)
+    agreed = weighted_median(brightness, weights)
+    deviation = np.abs(brightness - agreed)
+    near = np.where(deviation <= AGREES, weights, 0.0)
+    total = np.maximum(near.sum(axis=0), 1e-12)
+    mean = np.einsum("vij,vijc->ijc", near, colours) / total[..., None]
+    any_seen = seen.any(axis=0)
+    spread = np.where(any_seen, weighted_median(deviation, weights), np.nan).astype(np.float32)
+    pixels = np.where(any_seen[..., None], np.clip(mean + 0.5, 0, 255), 0).astype(np.uint8)
+    count = np.minimum(np.count_nonzero(near > 0, axis=0), 255).astype(np.uint8)
+    return pixels, count, spread
+
+
+def weighted_median(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the lower weighted median along the first axis; where all weights are zero, any of the values."""
+    order = np.argsort(values, axis=0, kind="stable")
+    running = np.cumsum(np.take_along_axis(weights, order, axis=0), axis=0, dtype=np.float64)
+    rank = np.argmax(running >= 0.5 * running[-1], axis=0)
+    index = np.take_along_axis(order, rank[None], axis=0)
+    return np.take_along_axis(values, index, axis=0)[0]
