@@ -27,7 +27,10 @@ from geometry.errors import (
     TwinFormatError,
     nearest_known,
 )
+from geometry.floor_plans import HeightCheck, height_disagreements, match_levels, plan_levels, with_plan
+from geometry.floor_surfaces import Floors, LevelSurface, RampSurface, level_probability, with_datum
 from geometry.floorplan import FloorPlan, read_plan, write_plan
+from geometry.floors import FloorOptions, find_floors, rename_levels
 from geometry.frames import (
     covariance_from_pycolmap,
     perturb,
@@ -78,6 +81,7 @@ from geometry.uncertainty import (
     probability_within,
     squared_mahalanobis,
 )
+from geometry.upright import up_from_cameras, upright_from_map
 
 __all__ = [
     "CAUCHY_WIDTH",
@@ -89,11 +93,15 @@ __all__ = [
     "DegenerateError",
     "Drive",
     "FixedCamera",
+    "FloorOptions",
     "FloorPlan",
+    "Floors",
     "Georeference",
+    "HeightCheck",
     "ImageError",
     "InputError",
     "LanePosition",
+    "LevelSurface",
     "Located",
     "MappingError",
     "Marks",
@@ -101,6 +109,7 @@ __all__ = [
     "Observations",
     "PoseEstimate",
     "PoseTable",
+    "RampSurface",
     "Structure",
     "TagSpecs",
     "TiepointError",
@@ -118,20 +127,25 @@ __all__ = [
     "covariance_from_pycolmap",
     "covariances_in_fitted_frame",
     "drift_covariance",
+    "find_floors",
     "floor_height",
+    "height_disagreements",
     "inside_ellipsoid",
     "is_drift",
     "lane_graph",
     "lane_path",
     "largest_sigma",
+    "level_probability",
     "locate",
     "log10_false_alarms",
+    "match_levels",
     "nearest_known",
     "opencv_from_camera",
     "perturb",
     "pieces",
     "pixels_from_opencv",
     "pixels_to_opencv",
+    "plan_levels",
     "pose_covariance_of_frame",
     "pose_difference",
     "pose_error",
@@ -157,6 +171,7 @@ __all__ = [
     "read_true_poses",
     "refine_points",
     "refine_pose",
+    "rename_levels",
     "scale_from_tags",
     "scaled",
     "skew",
@@ -167,7 +182,11 @@ __all__ = [
     "travel_time",
     "triangulate_marks",
     "unproject",
+    "up_from_cameras",
+    "upright_from_map",
     "with_correlated_errors",
+    "with_datum",
+    "with_plan",
     "write_atomic",
     "write_cameras",
     "write_cameras_json",
