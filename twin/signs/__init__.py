@@ -1,0 +1,15 @@
+"""Text that is fixed in the site, read in many photos and placed in 3D; start reading at find_signs.py."""
+
+from twin.signs.find_signs import PhotoReading, SignOptions, find_signs, place_signs, read_photos
+from twin.signs.landmark import SignLandmark
+from twin.signs.place_likelihood import place_likelihood
+
+__all__ = [
+    "PhotoReading",
+    "SignLandmark",
+    "SignOptions",
+    "find_signs",
+    "place_likelihood",
+    "place_signs",
+    "read_photos",
+]

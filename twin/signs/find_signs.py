@@ -1,0 +1,238 @@
+"""Signs of a site from photos with known poses: read, gather what is one text, fit rectangles, fuse the strings."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry.cameras import unproject
+from geometry.errors import DegenerateError
+from geometry.floorplan import FloorPlan
+from geometry.frames import position_of
+from perception.images import read_image
+from perception.reading import TextReader, TextReading, board_outline
+from twin.mapping.photos import MapPhoto
+from twin.progress import Progress
+from twin.signs.association import AssociationOptions, Sightings, associate, nearest_point
+from twin.signs.kinds import kind_of, level_of
+from twin.signs.landmark import SignLandmark
+from twin.signs.rectangle import Rectangle, fit_rectangle
+from twin.signs.text_fusion import FusedText, fuse_texts, usual_spelling
+
+Array = NDArray[np.float64]
+
+MIN_UP = 0.2
+"""Where the site's up is nearer to the optical axis (sine of the angle), no direction in the picture is up."""
+MIN_OUTLINED = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignOptions:
+    """How signs are placed.
+
+    min_confidence: of a reading to be placed at all, the probability of its text
+    min_probability: of a landmark's text; less likely ones are not reported
+    text_sigma, board_sigma: of a corner's coordinate, in heights of the text and of the board, least_sigma_px at least
+    outlined_share: of the views that must show a board's outline for it to count
+    position_floor: metres, a sigma added for what rectangles don't model: the depth of boards, text beside the middle
+    vocabulary: words that texts may be, weighed along with what was read
+    """
+
+    min_confidence: float = 0.05
+    min_probability: float = 0.2
+    text_sigma: float = 0.1
+    board_sigma: float = 0.05
+    least_sigma_px: float = 1.0
+    outlined_share: float = 0.3
+    position_floor: float = 0.02
+    vocabulary: tuple[str, ...] = ()
+    association: AssociationOptions = field(default_factory=AssociationOptions)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PhotoReading:
+    """A reading of a map photo: ``photo`` is its index, ``board`` (4, 2) px the outline around the text, if any."""
+
+    photo: int
+    reading: TextReading
+    board: Array | None
+
+
+def find_signs(
+    photos: Sequence[MapPhoto],
+    reader: TextReader,
+    plan: FloorPlan | None = None,
+    options: SignOptions | None = None,
+    on_progress: Progress | None = None,
+) -> list[SignLandmark]:
+    """Return the texts that stand in the site, vehicles' among them (``permanent`` tells), most viewed first.
+
+    The photos' poses are in site and count as exact. With a plan, levels are named and vehicles told by stalls and
+    lanes; without, number plates only, by their pattern and size. A text needs two photos from different places.
+    """
+    return place_signs(photos, read_photos(photos, reader, on_progress), plan, options)
+
+
+def read_photos(
+    photos: Sequence[MapPhoto], reader: TextReader, on_progress: Progress | None = None
+) -> list[PhotoReading]:
+    """Read all photos, each upright as its pose says."""
+    found = []
+    for number, photo in enumerate(photos):
+        pixels = read_image(photo.path, name=photo.name).pixels
+        for reading in reader.read(pixels, up=_up_in_picture(photo)):
+            found.append(PhotoReading(photo=number, reading=reading, board=board_outline(pixels, reading.quad)))
+        if on_progress is not None:
+            on_progress(number + 1, len(photos))
+    return found
+
+
+def place_signs(
+    photos: Sequence[MapPhoto],
+    readings: Sequence[PhotoReading],
+    plan: FloorPlan | None = None,
+    options: SignOptions | None = None,
+) -> list[SignLandmark]:
+    """Return the texts of readings of ``photos`` as landmarks in site; see ``find_signs``."""
+    options = options or SignOptions()
+    kept = [r for r in readings if r.reading.confidence >= options.min_confidence]
+    groups = associate(_sightings(photos, kept), options.association)
+    placed = [_place(photos, [kept[i] for i in group.tolist()], options) for group in groups]
+    distinct = _without_fragments(one for one in placed if one is not None)
+    certain = [one for one in distinct if one.fused.probability >= options.min_probability]
+    return [_landmark(photos, one, plan, options, number) for number, one in enumerate(certain, start=1)]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Placed:
+    """A text placed: its views, its string, its rectangle and that of the board around it."""
+
+    views: list[PhotoReading]
+    fused: FusedText
+    text: Rectangle
+    board: Rectangle | None
+
+
+def _place(photos: Sequence[MapPhoto], views: list[PhotoReading], options: SignOptions) -> _Placed | None:
+    """Fit the rectangles of one text and fuse its readings; None where its place stays undetermined."""
+    fused = fuse_texts([v.reading.log_frames for v in views], [v.reading.text for v in views], options.vocabulary)
+    whole = [v for v in views if v.reading.folded == fused.text]
+    fitted = whole if len(whole) >= 2 else views
+    start = _start(photos, fitted)
+    try:
+        text = _fit(photos, [(v.photo, v.reading.quad) for v in fitted], start, options.text_sigma, options)
+    except DegenerateError:
+        return None
+    outlined = [(v.photo, v.board) for v in views if v.board is not None]
+    board = None
+    if len(outlined) >= max(MIN_OUTLINED, options.outlined_share * len(views)):
+        board = _board(photos, outlined, text, options)
+    return _Placed(views=views, fused=fused, text=text, board=board)
+
+
+def _board(
+    photos: Sequence[MapPhoto], outlined: list[tuple[int, Array]], text: Rectangle, options: SignOptions
+) -> Rectangle | None:
+    """Fit the board around a text; None where that isn't a rectangle that contains the text."""
+    try:
+        board = _fit(photos, outlined, text.centre, options.board_sigma, options)
+    except DegenerateError:
+        return None
+    aside = np.abs(board.axes.T @ (text.centre - board.centre))
+    return board if (aside < [board.width / 2, board.height / 2, text.height]).all() else None
+
+
+def _fit(
+    photos: Sequence[MapPhoto], quads: list[tuple[int, Array]], start: Array, sigma: float, options: SignOptions
+) -> Rectangle:
+    corners, poses, sigmas = [], [], []
+    for number, quad in quads:
+        photo = photos[number]
+        height = float(np.linalg.norm(quad[[0, 1]] - quad[[3, 2]], axis=1).mean())
+        corners.append(np.asarray(photo.camera.cam_from_img(quad)))
+        poses.append(photo.cam_from_site.matrix())
+        sigmas.append(max(options.least_sigma_px, sigma * height) / photo.camera.mean_focal_length())
+    return fit_rectangle(corners, poses, sigmas, start)
+
+
+def _without_fragments(placed: Iterable[_Placed]) -> list[_Placed]:
+    """Leave out texts whose middle lies on another one that more views read, such as STAIRS of STAIRS P1."""
+    kept: list[_Placed] = []
+    for one in placed:
+        if not any(_lies_on(one.text, other.text) for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _lies_on(text: Rectangle, other: Rectangle) -> bool:
+    aside = np.abs(other.axes.T @ (text.centre - other.centre))
+    on = (aside < [other.width / 2, other.height / 2, max(other.height, other.width / 2)]).all()
+    return bool(on and text.normal @ other.normal > 0)
+
+
+def _landmark(
+    photos: Sequence[MapPhoto], one: _Placed, plan: FloorPlan | None, options: SignOptions, number: int
+) -> SignLandmark:
+    shape = one.board or one.text
+    eyes = [position_of(photos[view.photo].cam_from_site)[2] for view in one.views]
+    kind = kind_of(
+        plan,
+        shape.centre,
+        shape.normal,
+        text=one.fused.text,
+        letter_height=one.text.height,
+        lowest_eye=min(eyes),
+        outlined=one.board is not None,
+    )
+    covariance = shape.covariance[:3, :3] + options.position_floor**2 * np.eye(3)
+    return SignLandmark(
+        id=f"sign {number}",
+        level=level_of(plan, shape.centre + 0.3 * shape.normal),
+        position=_triple(shape.centre),
+        normal=_triple(shape.normal),
+        text=usual_spelling([view.reading.text for view in one.views], one.fused.text),
+        width=shape.width,
+        height=shape.height,
+        letter_height=one.text.height,
+        probability=one.fused.probability,
+        alternatives=one.fused.alternatives,
+        covariance=(_triple(covariance[0]), _triple(covariance[1]), _triple(covariance[2])),
+        views=len(one.views),
+        kind=kind,
+    )
+
+
+def _sightings(photos: Sequence[MapPhoto], readings: Sequence[PhotoReading]) -> Sightings:
+    origins, directions, angles = [], [], []
+    for one in readings:
+        photo, quad = photos[one.photo], one.reading.quad
+        pixels = np.vstack([quad.mean(axis=0), quad[[0, 1]].mean(axis=0), quad[[3, 2]].mean(axis=0)])
+        rays = unproject(photo.camera, pixels)
+        origins.append(position_of(photo.cam_from_site))
+        directions.append(rays[0] @ photo.cam_from_site.rotation.matrix())
+        angles.append(float(np.linalg.norm(rays[1] - rays[2])))
+    return Sightings(
+        photos=np.array([one.photo for one in readings], dtype=np.int64),
+        origins=np.reshape(origins, (-1, 3)),
+        directions=np.reshape(directions, (-1, 3)),
+        angles=np.array(angles),
+        texts=[one.reading.folded for one in readings],
+    )
+
+
+def _start(photos: Sequence[MapPhoto], views: Sequence[PhotoReading]) -> Array:
+    sightings = _sightings(photos, views)
+    return nearest_point(sightings.origins, sightings.directions, sightings.angles**2)
+
+
+def _up_in_picture(photo: MapPhoto) -> Array | None:
+    """Return where the site's up is in the picture (2,), None for a camera that looks straight up or down."""
+    up = photo.cam_from_site.rotation.matrix()[:2, 2]
+    length = float(np.linalg.norm(up))
+    return up / length if length > MIN_UP else None
+
+
+def _triple(values: Array) -> tuple[float, float, float]:
+    x, y, z = values.tolist()
+    return x, y, z
