@@ -65,7 +65,7 @@ from geometry.interchange import (
     write_tags,
 )
 from geometry.lane_graph import Drive, LanePosition, lane_graph, pieces, travel_time
-from geometry.location import Located, floor_height, lane_path, locate, ramp_height
+from geometry.location import Located, Locator, floor_height, lane_path, locate, ramp_height
 from geometry.records import CameraRule, ControlPoints, FixedCamera, Marks, PoseTable, TagSpecs
 from geometry.robust import CAUCHY_WIDTH
 from geometry.similarity import covariances_in_fitted_frame, pose_covariance_of_frame, pose_jacobian_of_frame
@@ -103,6 +103,7 @@ __all__ = [
     "LanePosition",
     "LevelSurface",
     "Located",
+    "Locator",
     "MappingError",
     "Marks",
     "MissingExtraError",

@@ -1,7 +1,8 @@
 """Where positions are in a floor plan: level, zone, stall, lane, and the height of the floor under them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from geometry.errors import InputError
 from geometry.floorplan import FloorPlan, Lane, Ramp
+from geometry.plan_raster import UNSURE, PlanRaster
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
+Cost = Callable[[NDArray[Any], Indices], Array]
 
 BELOW_FLOOR_M = 0.5
 """A position this far under a floor still is on it, as positions have errors; storeys are further apart."""
+MANY_POSITIONS = 20_000
+"""From here on rasters are worth their making."""
+CHUNK = 2**17
+"""Positions that are located at once, which bounds the memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,20 +42,55 @@ def locate(plan: FloorPlan, positions_in_site: ArrayLike) -> Located:
     The floor of a position is the highest one that is at or below it (``BELOW_FLOOR_M`` of tolerance) with the
     ceiling above it. A ramp's floor follows its profile, and there the ramp's upper level has no floor. Of several
     zones or stalls the smallest counts, of several lanes the one with the nearest middle. A NaN is nowhere.
+
+    Where positions come again and again, keep a ``Locator``, which prepares the plan once.
     """
-    positions = np.asarray(positions_in_site, dtype=np.float64)
-    if positions.ndim != 2 or positions.shape[1] != 3:
-        raise InputError(f"positions are (N, 3), got {positions.shape}")
-    points = shapely.points(positions[:, :2])
-    level, ramp = _find_floors(plan, positions, points)
-    ground = _Ground(plan, points, level, ramp)
-    return Located(
-        level=level,
-        ramp=ramp,
-        zone=ground.smallest(plan.zones),
-        stall=ground.smallest(plan.stalls),
-        lane=ground.nearest(plan.lanes),
-    )
+    return Locator(plan).locate(positions_in_site)
+
+
+class Locator:
+    """A plan prepared for ``locate``; the answers are the same.
+
+    Many positions are looked up in rasters first, and only those near an edge are tested against polygons.
+    """
+
+    def __init__(self, plan: FloorPlan) -> None:
+        self.plan = plan
+        index = {level.id: number for number, level in enumerate(plan.levels)}
+
+        def levels(elements: Sequence[Any], key: str = "level") -> Indices:
+            return np.array([index[getattr(element, key)] for element in elements], dtype=np.int64)
+
+        ends = np.column_stack([levels(plan.ramps, "from_level"), levels(plan.ramps, "to_level")])
+        self._floors = _Floors(plan, ends)
+        # A position on a ramp may be in what stands on the level at either end.
+        on_floor = np.concatenate([np.repeat(np.arange(len(index))[:, None], 2, axis=1), ends])
+        self._zones = _smallest(plan.zones, levels(plan.zones), on_floor)
+        self._stalls = _smallest(plan.stalls, levels(plan.stalls), on_floor)
+        self._lanes = _nearest(plan.lanes, levels(plan.lanes), on_floor)
+
+    def locate(self, positions_in_site: ArrayLike) -> Located:
+        """Find level, ramp, zone, stall and lane of positions (N, 3), as the function ``locate`` does."""
+        positions = np.asarray(positions_in_site, dtype=np.float64)
+        if positions.ndim != 2 or positions.shape[1] != 3:
+            raise InputError(f"positions are (N, 3), got {positions.shape}")
+        many = len(positions) >= MANY_POSITIONS
+        found = np.full((5, len(positions)), -1, dtype=np.int64)
+        for first in range(0, len(positions), CHUNK):
+            part = slice(first, first + CHUNK)
+            found[:, part] = self._locate(positions[part], many)
+        level, ramp, zone, stall, lane = found
+        return Located(level=level, ramp=ramp, zone=zone, stall=stall, lane=lane)
+
+    def _locate(self, positions: Array, many: bool) -> Indices:
+        level, ramp = self._floors.find(positions, many)
+        found = np.full((5, len(positions)), -1, dtype=np.int64)
+        found[:2] = level, ramp
+        on = np.flatnonzero(level >= 0)
+        floor = np.where(ramp >= 0, len(self.plan.levels) + ramp, level)[on]
+        for row, elements in enumerate((self._zones, self._stalls, self._lanes), start=2):
+            found[row, on] = elements.find(positions[on, :2], floor, many)
+        return found
 
 
 def floor_height(plan: FloorPlan, points_in_site: ArrayLike, level: int | ArrayLike) -> Array:
@@ -95,71 +137,123 @@ def lane_path(plan: FloorPlan, lane: Lane, spacing: float = 0.5) -> Array:
     return np.column_stack([xy, heights])
 
 
-class _Ground:
-    """Located points, to look for the elements of a plan under them."""
+class _Elements:
+    """Shapes of the elements of one kind, of which the one of least cost is over a point."""
 
-    def __init__(self, plan: FloorPlan, points: NDArray[Any], level: Indices, ramp: Indices) -> None:
-        self.points, self.level = points, level
-        self.level_index = {floor.id: index for index, floor in enumerate(plan.levels)}
-        ends = [(self.level_index[ramp.from_level], self.level_index[ramp.to_level]) for ramp in plan.ramps]
-        self.ends = np.array([*ends, (-1, -1)], dtype=np.int64)[ramp]
+    def __init__(
+        self,
+        shapes: NDArray[Any],
+        level: Indices,
+        levels_of_floor: Indices,
+        cost: Cost,
+        *,
+        dearest_first: Indices | None,
+    ) -> None:
+        """Take shapes (S,), their level (S,), the two levels (F, 2) whose elements are on a floor, the cost of pairs.
 
-    def smallest(self, elements: Sequence[Any]) -> Indices:
-        """Return the smallest polygon under each point."""
-        shapes = np.array([element.polygon for element in elements], dtype=object)
-        point, element = self._pairs(shapes, elements)
-        return _cheapest(len(self.points), point, shapely.area(shapes)[element], element)
+        dearest_first: the order of the shapes (S,), None where costs differ from point to point
+        """
+        self.shapes, self.level, self.levels_of_floor, self.cost = shapes, level, levels_of_floor, cost
+        self.dearest_first = dearest_first
+        self.tree = shapely.STRtree(shapes)
 
-    def nearest(self, lanes: Sequence[Lane]) -> Indices:
-        """Return the lane under each point that has the nearest middle."""
-        lines = np.array([lane.line for lane in lanes], dtype=object)
-        shapes = shapely.buffer(lines, np.array([lane.width / 2 for lane in lanes]), cap_style="flat")
-        point, lane = self._pairs(shapes, lanes)
-        return _cheapest(len(self.points), point, shapely.distance(lines[lane], self.points[point]), lane)
+    @cached_property
+    def raster(self) -> PlanRaster:
+        order = np.arange(len(self.shapes)) if self.dearest_first is None else self.dearest_first
+        layers = [order[np.isin(self.level[order], levels)] for levels in self.levels_of_floor]
+        return PlanRaster(self.shapes, layers, alone=self.dearest_first is None)
 
-    def _pairs(self, shapes: NDArray[Any], elements: Sequence[Any]) -> tuple[Indices, Indices]:
-        """Return (point, element) for each point inside a shape of its level, or of either end of its ramp."""
-        point, element = shapely.STRtree(shapes).query(self.points, predicate="intersects")
-        level = np.array([self.level_index[element.level] for element in elements], dtype=np.int64)[element]
-        same = (self.level[point] == level) | (self.ends[point] == level[:, None]).any(axis=1)
-        return point[same], element[same]
-
-
-def _find_floors(plan: FloorPlan, positions: Array, points: NDArray[Any]) -> tuple[Indices, Indices]:
-    """Return the level and the ramp, (N,) indices, on whose floor each position is."""
-    elevations = np.array([level.elevation for level in plan.levels])
-    tops = elevations + np.array([level.ceiling or np.inf for level in plan.levels])
-    index = {level.id: number for number, level in enumerate(plan.levels)}
-    ends = [sorted((index[r.from_level], index[r.to_level]), key=elevations.__getitem__) for r in plan.ramps]
-    lower, upper = np.array(ends, dtype=np.int64).reshape(-1, 2).T
-    ramp_point, ramp = _query([ramp.polygon for ramp in plan.ramps], points)
-    level_point, level = _query([level.outline for level in plan.levels], points)
-    opening = np.isin(level_point * len(elevations) + level, ramp_point * len(elevations) + upper[ramp])
-    level_point, level = level_point[~opening], level[~opening]
-    slope = np.zeros(len(ramp))
-    for number, element in enumerate(plan.ramps):
-        slope[ramp == number] = ramp_height(element, positions[ramp_point[ramp == number], :2])
-    nearer = np.where(2 * slope > elevations[lower[ramp]] + elevations[upper[ramp]], upper[ramp], lower[ramp])
-    point = np.concatenate([ramp_point, level_point])
-    height = np.concatenate([slope, elevations[level]])
-    top = np.concatenate([tops[upper[ramp]], tops[level]])
-    z = positions[point, 2]
-    fits = (height <= z + BELOW_FLOOR_M) & (z <= top + BELOW_FLOOR_M)
-    floors = np.concatenate([nearer, level]), np.concatenate([ramp, np.full(len(level), -1)])
-    found = [_cheapest(len(positions), point[fits], -height[fits], floor[fits]) for floor in floors]
-    return found[0], found[1]
+    def find(self, xy: Array, floor: Indices, many: bool) -> Indices:
+        """Return the shape, or -1, over each point (N, 2) of a floor (N,)."""
+        found = self.raster.look_up(xy, floor) if many else np.full(len(xy), UNSURE)
+        unsure = np.flatnonzero(found == UNSURE)
+        points = shapely.points(xy[unsure])
+        point, shape = self.tree.query(points, predicate="intersects")
+        same = (self.levels_of_floor[floor[unsure][point]] == self.level[shape, None]).any(axis=1)
+        point, shape = point[same], shape[same]
+        found[unsure] = _cheapest(len(unsure), point, self.cost(points[point], shape), shape)
+        return found
 
 
-def _query(shapes: Sequence[Any], points: NDArray[Any]) -> tuple[Indices, Indices]:
-    point, shape = shapely.STRtree(shapes).query(points, predicate="intersects")
-    return point, shape
+def _smallest(elements: Sequence[Any], level: Indices, levels_of_floor: Indices) -> _Elements:
+    """Return elements of which the smallest counts."""
+    shapes = np.array([element.polygon for element in elements], dtype=object)
+    areas = shapely.area(shapes)
+    dearest_first = np.lexsort((-np.arange(len(shapes)), -areas))
+    return _Elements(shapes, level, levels_of_floor, lambda _, shape: areas[shape], dearest_first=dearest_first)
+
+
+def _nearest(lanes: Sequence[Lane], level: Indices, levels_of_floor: Indices) -> _Elements:
+    """Return lanes, of which the one with the nearest middle counts."""
+    lines = np.array([lane.line for lane in lanes], dtype=object)
+    shapes = shapely.buffer(lines, np.array([lane.width / 2 for lane in lanes]), cap_style="flat")
+
+    def distance(points: NDArray[Any], lane: Indices) -> Array:
+        return np.asarray(shapely.distance(lines[lane], points))
+
+    return _Elements(shapes, level, levels_of_floor, distance, dearest_first=None)
+
+
+class _Floors:
+    """The floors of a plan: its ramps, then its levels, which have none where a ramp arrives."""
+
+    def __init__(self, plan: FloorPlan, ends: Indices) -> None:
+        self.ramps = plan.ramps
+        self.elevations = np.array([level.elevation for level in plan.levels])
+        self.tops = self.elevations + np.array([level.ceiling or np.inf for level in plan.levels])
+        swapped = self.elevations[ends[:, 0]] > self.elevations[ends[:, 1]]
+        self.lower, self.upper = np.where(swapped[:, None], ends[:, ::-1], ends).T
+        shapes = [*(ramp.polygon for ramp in plan.ramps), *(level.outline for level in plan.levels)]
+        self.shapes = np.array(shapes, dtype=object)
+        shapely.prepare(self.shapes)
+
+    @cached_property
+    def raster(self) -> PlanRaster:
+        return PlanRaster(self.shapes, list(np.arange(len(self.shapes))[:, None]))
+
+    def find(self, positions: Array, many: bool) -> tuple[Indices, Indices]:
+        """Return the level and the ramp, (N,) indices, on whose floor each position is, of several the highest."""
+        level = np.full(len(positions), -1, dtype=np.int64)
+        ramp = level.copy()
+        highest = np.full(len(positions), -np.inf)
+        openings = {int(high): np.zeros(len(positions), dtype=bool) for high in self.upper}
+        for number, element in enumerate(self.ramps):
+            low, high = int(self.lower[number]), int(self.upper[number])
+            on = np.flatnonzero(self._over(number, positions, many))
+            openings[high][on] = True
+            height = ramp_height(element, positions[on, :2])
+            nearer = np.where(2 * height > self.elevations[low] + self.elevations[high], high, low)
+            fits = _fits(height, positions[on, 2], self.tops[high]) & (height > highest[on])
+            chosen = on[fits]
+            level[chosen], ramp[chosen], highest[chosen] = nearer[fits], number, height[fits]
+        for number, elevation in enumerate(self.elevations.tolist()):
+            fits = _fits(elevation, positions[:, 2], self.tops[number]) & (elevation > highest)
+            chosen = np.flatnonzero(fits & ~openings[number] if number in openings else fits)
+            chosen = chosen[self._over(len(self.ramps) + number, positions[chosen], many)]
+            level[chosen], ramp[chosen], highest[chosen] = number, -1, elevation
+        return level, ramp
+
+    def _over(self, floor: int, positions: Array, many: bool) -> NDArray[np.bool_]:
+        """Tell which positions (N, 3) are over a floor's polygon."""
+        if not many:
+            return np.asarray(shapely.intersects_xy(self.shapes[floor], positions[:, :2]))
+        found = self.raster.look_up(positions[:, :2], np.full(len(positions), floor))
+        over = found == floor
+        unsure = np.flatnonzero(found == UNSURE)
+        over[unsure] = shapely.intersects_xy(self.shapes[floor], positions[unsure, :2])
+        return over
+
+
+def _fits(height: float | Array, z: Array, top: float) -> NDArray[np.bool_]:
+    """Tell whether positions at ``z`` are on a floor at ``height`` under a ceiling at ``top``."""
+    return np.asarray((height <= z + BELOW_FLOOR_M) & (z <= top + BELOW_FLOOR_M))
 
 
 def _cheapest(count: int, point: Indices, cost: Array, value: Indices) -> Indices:
     """Return for each of ``count`` points the value of least cost, the first one of equals, and -1 for none."""
     found = np.full(count, -1, dtype=np.int64)
-    dearest_first = np.argsort(-cost[::-1], kind="stable")
-    found[point[::-1][dearest_first]] = value[::-1][dearest_first]
+    dearest_first = np.lexsort((value, cost))[::-1]
+    found[point[dearest_first]] = value[dearest_first]
     return found
 
 
