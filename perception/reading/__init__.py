@@ -1,7 +1,7 @@
 """Reading text in photos; start reading at text_reader.py."""
 
-from perception.reading.board_outline import board_outline
-from perception.reading.ctc import fold_text, text_log_likelihoods
+from perception.reading.boards import board_outline
+from perception.reading.ctc import fold_text, likely_texts, text_log_likelihoods
 from perception.reading.text_reader import ReaderOptions, TextReader, TextReading, text_log_likelihood
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "TextReading",
     "board_outline",
     "fold_text",
+    "likely_texts",
     "text_log_likelihood",
     "text_log_likelihoods",
 ]

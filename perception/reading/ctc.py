@@ -58,6 +58,29 @@ def best_path(log_frames: ArrayLike) -> str:
     return "".join(LETTERS[number - 1] for number in kept.tolist() if number not in (BLANK, OTHER))
 
 
+def likely_texts(log_frames: ArrayLike, least: float = 0.02) -> list[str]:
+    """Return the string of the likeliest path of frames (T, CLASSES) and those with one letter read otherwise.
+
+    The letter is replaced by its runner-up at the frame where it is likeliest, left out where that is blank, if the
+    runner-up has at least the probability ``least``.
+    """
+    frames = np.asarray(log_frames, dtype=np.float64)
+    if not len(frames):
+        return [""]
+    best = frames.argmax(axis=1)
+    runs = np.split(np.arange(len(best)), np.flatnonzero(np.diff(best)) + 1)
+    peaks = [run[frames[run, best[run[0]]].argmax()] for run in runs if best[run[0]] not in (BLANK, OTHER)]
+    letters = [LETTERS[best[peak] - 1] for peak in peaks]
+    texts = ["".join(letters)]
+    for number, peak in enumerate(peaks):
+        order = np.argsort(-frames[peak])
+        other = int(order[1] if order[0] == best[peak] else order[0])
+        if frames[peak, other] > np.log(least) and other != OTHER:
+            replaced = LETTERS[other - 1] if other != BLANK else ""
+            texts.append("".join([*letters[:number], replaced, *letters[number + 1 :]]))
+    return texts
+
+
 def text_log_likelihoods(frames: Sequence[ArrayLike], candidates: Sequence[str]) -> Array:
     """Return log P(string | line) (R, K) of R lines, frames (T, CLASSES) each, and K candidates, folded here.
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geometry.errors import ImageError, InputError, MissingExtraError
 from geometry.frames import pixels_to_opencv
-from perception.reading.ctc import class_of, fold_frames, fold_text, text_log_likelihoods
+from perception.reading.ctc import BLANK, CLASSES, class_of, fold_frames, fold_text, text_log_likelihoods
 from perception.reading.text_boxes import text_boxes
 
 Array = NDArray[np.float64]
@@ -30,6 +31,10 @@ LINE_HEIGHT_PX = 48
 WIDTH_STEP_PX = 160
 """Lines are padded to multiples of this width: the recogniser is surer of two letters with some room beside them (P1 at
 0.53 to 0.99 as it is, 0.87 to 0.96 so), and a reading doesn't depend on what else is in the photo."""
+MIN_SPACE, MIN_WORD_PX = 0.07, 16
+"""A line is cut where a space is this likely. In the company of letters a 1 is read as I: of eight signs that say
+STAIRS P1, three were read right as a line, and the words alone of six of them."""
+LEAST_LOG = -30.0
 STRIDE_PX = 32
 SURE = 0.9
 """A photo whose best reading is surer is upright; otherwise it is also read turned."""
@@ -131,16 +136,55 @@ class TextReader:
         return boxes[kept][order], scores[kept][order]
 
     def _recognise(self, pixels: Pixels, quads: Array, scores: Array) -> list[TextReading]:
+        """Read lines, then each word of a line alone: what a letter looks like counts, not what usually follows."""
         lines = [self._line(pixels, quad) for quad in quads]
+        whole = self._frames(lines)
+        cuts = [self._gaps(frames, line.shape[1]) for frames, line in zip(whole, lines, strict=True)]
+        words = [line[:, left:right] for line, cut in zip(lines, cuts, strict=True) for left, right in pairwise(cut)]
+        of_words = iter(self._frames(words))
+        found: list[TextReading] = []
+        for line, quad, score, cut in zip(lines, quads, scores.tolist(), cuts, strict=True):
+            parts = [self._decoded(next(of_words)) for _ in pairwise(cut)]
+            if len(parts) > 1 and len({fold_text(text) for text, _ in parts}) == 1:  # two faces of a pillar
+                shares = np.array(cut) / line.shape[1]
+                sides = [_part(quad, left, right) for left, right in pairwise(shares.tolist())]
+                found += [_reading(side, [part], score) for side, part in zip(sides, parts, strict=True)]
+            else:
+                found.append(_reading(quad, parts, score))
+        return [reading for reading in found if reading.folded]
+
+    def _frames(self, lines: Sequence[Pixels]) -> list[NDArray[np.float32]]:
+        """Return the recogniser's distributions (T, S) for each line, padded on the right to a usual width."""
         widths = np.ceil([line.shape[1] / WIDTH_STEP_PX for line in lines]).astype(np.int64) * WIDTH_STEP_PX
-        found: dict[int, TextReading] = {}
+        found: dict[int, NDArray[np.float32]] = {}
         for width in np.unique(widths).tolist():
             alike = np.flatnonzero(widths == width).tolist()
             for start in range(0, len(alike), self.options.batch):
                 chosen = alike[start : start + self.options.batch]
-                for number, frames in zip(chosen, self._frames([lines[n] for n in chosen], width), strict=True):
-                    found[number] = self._reading(quads[number], float(scores[number]), frames)
-        return [found[number] for number in range(len(lines)) if found[number].folded]
+                batch = np.zeros((len(chosen), 3, LINE_HEIGHT_PX, width), dtype=np.float32)
+                for row, number in zip(batch, chosen, strict=True):
+                    row[:, :, : lines[number].shape[1]] = _normalised(lines[number])
+                output = self._recogniser.run(None, {self._recogniser.get_inputs()[0].name: batch})[0]
+                found.update(zip(chosen, output, strict=True))
+        return [found[number] for number in range(len(lines))]
+
+    def _gaps(self, frames: NDArray[np.float32], width: int) -> list[int]:
+        """Return the columns of a line at which its words begin and end: its own ends, and where a space is likely."""
+        space = frames[:, -1]
+        padded = np.pad(space, 1)
+        peaks = np.flatnonzero((space >= MIN_SPACE) & (space >= padded[:-2]) & (space > padded[2:]))
+        padded_width = -(-width // WIDTH_STEP_PX) * WIDTH_STEP_PX
+        cuts = [0]
+        for cut in ((peaks + 0.5) * padded_width / len(frames)).astype(int).tolist():
+            if min(cut - cuts[-1], width - cut) >= MIN_WORD_PX:
+                cuts.append(cut)
+        return [*cuts, width]
+
+    def _decoded(self, frames: NDArray[np.float32]) -> tuple[str, Array]:
+        """Return the text of the likeliest path and the folded log probabilities (T, 38)."""
+        best = frames.argmax(axis=1)
+        text = "".join(self._symbols[symbol] for symbol in best[np.diff(best, prepend=-1) != 0].tolist()).strip()
+        return text, fold_frames(frames, self._classes)
 
     def _line(self, pixels: Pixels, quad: Array) -> Pixels:
         """Cut a line out, upright and ``LINE_HEIGHT_PX`` high."""
@@ -152,19 +196,22 @@ class TextReader:
         line = cv2.warpPerspective(pixels, warp, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(line, dtype=np.uint8)
 
-    def _frames(self, lines: Sequence[Pixels], width: int) -> NDArray[np.float32]:
-        """Return the recogniser's distributions (N, T, S); lines are padded on the right to ``width`` px."""
-        batch = np.zeros((len(lines), 3, LINE_HEIGHT_PX, width), dtype=np.float32)
-        for row, line in zip(batch, lines, strict=True):
-            row[:, :, : line.shape[1]] = _normalised(line)
-        return np.asarray(self._recogniser.run(None, {self._recogniser.get_inputs()[0].name: batch})[0])
 
-    def _reading(self, quad: Array, score: float, frames: NDArray[np.float32]) -> TextReading:
-        best = frames.argmax(axis=1)
-        text = "".join(self._symbols[symbol] for symbol in best[np.diff(best, prepend=-1) != 0].tolist()).strip()
-        log_frames = fold_frames(frames, self._classes).astype(np.float32)
-        confidence = float(np.exp(text_log_likelihoods([log_frames], [text])[0, 0]))
-        return TextReading(quad=quad, text=text, confidence=confidence, detection=score, log_frames=log_frames)
+def _reading(quad: Array, words: Sequence[tuple[str, Array]], score: float) -> TextReading:
+    """Join words, with a frame that is surely blank between them."""
+    between = np.full((1, CLASSES), -np.inf)
+    between[0, BLANK] = 0.0
+    pieces = [piece for _, frames in words for piece in (between, frames)]
+    log_frames = np.maximum(np.concatenate(pieces[1:]), LEAST_LOG).astype(np.float32)
+    text = " ".join(text for text, _ in words if text)
+    confidence = float(np.exp(text_log_likelihoods([log_frames], [text])[0, 0]))
+    return TextReading(quad=quad, text=text, confidence=confidence, detection=score, log_frames=log_frames)
+
+
+def _part(quad: Array, left: float, right: float) -> Array:
+    """Return the part of a quad (4, 2) between two shares of its length."""
+    top, bottom = quad[1] - quad[0], quad[2] - quad[3]
+    return np.array([quad[0] + left * top, quad[0] + right * top, quad[3] + right * bottom, quad[3] + left * bottom])
 
 
 def text_log_likelihood(reading: TextReading, candidates: Sequence[str]) -> Array:

@@ -1,6 +1,6 @@
-"""Text that is fixed in the site, read in many photos and placed in 3D; start reading at find_signs.py."""
+"""Text that is fixed in the site, read in many photos and placed in 3D; start reading at finding.py."""
 
-from twin.signs.find_signs import PhotoReading, SignOptions, find_signs, place_signs, read_photos
+from twin.signs.finding import PhotoReading, SignOptions, find_signs, place_signs, read_photos
 from twin.signs.landmark import SignLandmark
 from twin.signs.place_likelihood import place_likelihood
 

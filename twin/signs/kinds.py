@@ -17,7 +17,7 @@ VEHICLE_M = 2.1
 PLATE_LETTER_M = 0.13
 """Plates have letters of 5 to 9 cm; measured from afar they come out larger."""
 PLATE = re.compile(r"(?=(?:[A-Z]*\d){2})(?=.*[A-Z])[A-Z0-9]{5,9}")
-PILLAR_M = 0.2
+PILLAR_M = 0.25
 EDGE_M = 0.1
 """Stalls are shrunk by this, as walls and pillars stand at their edges."""
 BELOW_EYES_M = 0.4
@@ -47,10 +47,10 @@ def kind_of(
     low = point[2] < lowest_eye - BELOW_EYES_M if above is None else above < VEHICLE_M
     if low and letter_height < PLATE_LETTER_M and PLATE.fullmatch(text):
         return "vehicle"
-    if plan is not None and low and _where_vehicles_are(plan, point):
-        return "vehicle"
     if plan is not None and _on_pillar(plan, point):
         return "lettering"
+    if plan is not None and low and _where_vehicles_are(plan, point):
+        return "vehicle"
     return "board" if outlined else "lettering"
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from perception.reading import fold_text, text_log_likelihoods
+from perception.reading import fold_text, likely_texts, text_log_likelihoods
 
 Array = NDArray[np.float64]
 
@@ -22,6 +22,8 @@ ANY_STRING = 1e-3
 """What a failed look gives to any one string."""
 VIEW_EXPONENT = 0.5
 """n views weigh as n to this power."""
+PAIR_TRUST = 0.85
+"""Probability that two like readings whose rays meet, with letters of one size there, are of one text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +35,18 @@ class FusedText:
     alternatives: tuple[tuple[str, float], ...]
 
 
-def fuse_texts(frames: Sequence[ArrayLike], texts: Sequence[str], vocabulary: Sequence[str] = ()) -> FusedText:
-    """Weigh the texts that views read, and the words of ``vocabulary``, by all views' frames (T, 38) log probabilities.
+def fuse_texts(frames: Sequence[ArrayLike], vocabulary: Sequence[str] = ()) -> FusedText:
+    """Weigh the texts that views may show, and the words of ``vocabulary``, by all frames (T, 38) log probabilities.
 
     What none of the candidates explains goes to "another text", so that no probability is made up by having few
-    candidates.
+    candidates. Two views that agree may still be of two texts whose rays meet by chance: only a third settles it.
     """
-    candidates = list(dict.fromkeys([*map(fold_text, texts), *map(fold_text, vocabulary)]))
+    read = [text for line in frames for text in likely_texts(line)]
+    candidates = [text for text in dict.fromkeys([*read, *map(fold_text, vocabulary)]) if text]
+    if not candidates:
+        return FusedText(text="", probability=0.0, alternatives=())
     probabilities = fused_probabilities(text_log_likelihoods(frames, candidates))[:-1]
+    probabilities *= PAIR_TRUST if len(frames) < 3 else 1.0
     order = np.argsort(-probabilities, kind="stable").tolist()
     ranked = [(candidates[k], round(float(probabilities[k]), 6)) for k in order]
     others = tuple((text, probability) for text, probability in ranked[1:4] if probability > 1e-4)

@@ -39,7 +39,7 @@ class SignOptions:
     vocabulary: words that texts may be, weighed along with what was read
     """
 
-    min_confidence: float = 0.05
+    min_confidence: float = 0.02
     min_probability: float = 0.2
     text_sigma: float = 0.1
     board_sigma: float = 0.05
@@ -116,7 +116,7 @@ class _Placed:
 
 def _place(photos: Sequence[MapPhoto], views: list[PhotoReading], options: SignOptions) -> _Placed | None:
     """Fit the rectangles of one text and fuse its readings; None where its place stays undetermined."""
-    fused = fuse_texts([v.reading.log_frames for v in views], [v.reading.text for v in views], options.vocabulary)
+    fused = fuse_texts([view.reading.log_frames for view in views], options.vocabulary)
     whole = [v for v in views if v.reading.folded == fused.text]
     fitted = whole if len(whole) >= 2 else views
     start = _start(photos, fitted)

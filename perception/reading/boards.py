@@ -16,14 +16,19 @@ Pixels = NDArray[np.uint8]
 REACH_HEIGHTS = 2.5
 """How far around the text a board is looked for, in heights of the text beside and half of that above and below it."""
 MAX_REACH_SHARE = 1.6
-TOLERANCE = 14.0
-"""How far a ground's colour may be from its median, in CIE Lab units of 8-bit pictures."""
-BRIDGE_HEIGHTS = 0.22
-"""Letters and border lines up to this share of the text's height don't part a ground."""
-MIN_FILLED = 0.88
-MIN_COVER = 0.9
+TOLERANCE, NEARER = 20.0, 0.45
+"""How far a ground's colour may be from its mean, in CIE Lab units of 8-bit pictures, and as a share of the way to the
+letters' colour."""
+INNER = 0.85
+"""Share of a text's quad in which ground and letters are looked at: its rim may be on the wall already."""
+BRIDGE_HEIGHTS, SPUR_HEIGHTS = 0.12, 0.25
+"""In heights of the text: border lines up to this don't part a ground, and what is thinner than this isn't one."""
+MIN_FILLED = 0.8
+MIN_COVER, MIN_SIZE = 0.75, 0.7
+"""A text's quad has some room around the letters, and may be larger than the ground inside a board's border line."""
 MAX_BOARD_HEIGHTS = 6.0
-MARGIN_PX = 2
+MARGIN_HEIGHTS = 0.25
+"""A board this near to the end of what is seen may go on beyond it."""
 
 
 def board_outline(pixels: Pixels, quad: ArrayLike) -> Array | None:
@@ -39,7 +44,8 @@ def board_outline(pixels: Pixels, quad: ArrayLike) -> Array | None:
     corners = None if mask is None else _quadrilateral(mask, text - offset)
     if corners is None:
         return None
-    reaches_end = (corners < MARGIN_PX) | (corners > np.array(mask.shape[::-1]) - 1 - MARGIN_PX)  # type: ignore[union-attr]
+    margin = MARGIN_HEIGHTS * height
+    reaches_end = (corners < margin) | (corners > np.array(window.shape[1::-1]) - 1 - margin)
     sides = np.linalg.norm(corners[[3, 2]] - corners[[0, 1]], axis=1).mean()
     if reaches_end.any() or sides > MAX_BOARD_HEIGHTS * height:
         return None
@@ -61,29 +67,54 @@ def _window(pixels: Pixels, text: Array, height: float) -> tuple[Pixels, Array]:
 
 
 def _ground(window: Pixels, text: Array, height: float) -> NDArray[np.uint8] | None:
-    """Return the mask of what has the colour that most of the text's rim has and is connected with it."""
+    """Return the mask of what has the ground's colour and is connected around the text, letters filled in."""
     if min(window.shape[:2]) < 4:
         return None
     lab = cv2.cvtColor(np.ascontiguousarray(window), cv2.COLOR_RGB2LAB).astype(np.float32)
     inside = np.zeros(window.shape[:2], dtype=np.uint8)
-    cv2.polylines(inside, [np.round(text).astype(np.int32)], isClosed=True, color=1, thickness=1)
-    rim = lab[inside > 0]
-    if len(rim) < 8:
+    middle = text.mean(axis=0)
+    cv2.fillConvexPoly(inside, np.round(middle + INNER * (text - middle)).astype(np.int32), 1)
+    colours = _two_colours(lab[inside > 0])
+    if colours is None:
         return None
-    colour = np.median(rim, axis=0)
-    alike = (np.linalg.norm(lab - colour, axis=2) < TOLERANCE + 2 * np.abs(rim - colour).mean()).astype(np.uint8)
-    bridge = 2 * max(1, round(BRIDGE_HEIGHTS * height / 2)) + 1
-    closed = cv2.morphologyEx(alike, cv2.MORPH_CLOSE, np.ones((bridge, bridge), np.uint8))
-    _, labels = cv2.connectedComponents(closed, connectivity=4)
-    touched = np.bincount(labels[(inside > 0) & (closed > 0)].ravel(), minlength=1)
-    if len(touched) < 2:
+    ground, letters = colours
+    tolerance = min(TOLERANCE, NEARER * float(np.linalg.norm(letters - ground)))
+    alike = (np.linalg.norm(lab - ground, axis=2) < tolerance).astype(np.uint8)
+    alike = cv2.morphologyEx(alike, cv2.MORPH_CLOSE, _square(BRIDGE_HEIGHTS * height))
+    _, labels = cv2.connectedComponents(alike, connectivity=4)
+    around = np.bincount(labels[(inside > 0) & (alike > 0)].ravel(), minlength=2)
+    if not around[1:].any():
         return None
-    return (labels == 1 + touched[1:].argmax()).astype(np.uint8)
+    contours, _ = cv2.findContours(
+        (labels == 1 + around[1:].argmax()).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    filled = np.zeros(window.shape[:2], dtype=np.uint8)
+    cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
+    return np.asarray(cv2.morphologyEx(filled, cv2.MORPH_OPEN, _square(SPUR_HEIGHTS * height)))
+
+
+def _two_colours(lab: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Return the colours (3,) of ground and letters among pixels (P, 3) of a text: of two, the ground has more."""
+    if len(lab) < 8:
+        return None
+    stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 20, 0.5)
+    light = (lab[:, 0] > np.median(lab[:, 0])).astype(np.int32)[:, None]
+    _, labels, centres = cv2.kmeans(lab, 2, light, stop, 1, cv2.KMEANS_USE_INITIAL_LABELS)
+    more = int(2 * np.count_nonzero(labels) > len(labels))
+    return centres[more], centres[1 - more]
+
+
+def _square(side: float) -> Pixels:
+    """Return a structuring element of an odd side, three pixels at least."""
+    odd = 2 * max(1, round(side / 2)) + 1
+    return np.ones((odd, odd), dtype=np.uint8)
 
 
 def _quadrilateral(mask: NDArray[np.uint8], text: Array) -> Array | None:
     """Return the quadrilateral that a region fills, in the order of the text's corners."""
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not contours:
+        return None
     contour = max(contours, key=cv2.contourArea)
     hull = cv2.convexHull(contour)
     if len(hull) < 4:
@@ -94,7 +125,7 @@ def _quadrilateral(mask: NDArray[np.uint8], text: Array) -> Array | None:
         return None
     shared, _ = cv2.intersectConvexConvex(corners, text.astype(np.float32))
     size = float(cv2.contourArea(text.astype(np.float32)))
-    if shared < MIN_COVER * size or area < 1.02 * size:
+    if shared < MIN_COVER * size or area < MIN_SIZE * size:
         return None
     ordered = corners if np.cross(corners[1] - corners[0], corners[2] - corners[1]) > 0 else corners[::-1]
     turns = np.stack([np.roll(ordered, -turn, axis=0) for turn in range(4)])
