@@ -214,8 +214,8 @@ def _fill(
         )
         points = np.column_stack([xy, height(xy)])
         in_cam = transform_points(photo.cam_from_site, points)
-        pixels, valid = project(photo.camera, in_cam)
-        maps = np.where(valid[:, None], pixels, -1e4).reshape(len(mine), count, count, 2)
+        pixels, _ = project(photo.camera, in_cam)
+        maps = pixels.reshape(len(mine), count, count, 2)
         finest = photo.camera.mean_focal_length() / np.maximum(in_cam[:, 2], 0.05) * options.m_per_px
         shrink = np.median(finest.reshape(len(mine), -1), axis=1)
         for view, grid, ratio in zip(mine.tolist(), maps, shrink.tolist(), strict=True):
@@ -240,7 +240,8 @@ def _patch(pyramid: list[Pixels], grid: Array, ratio: float, side: int) -> tuple
     part = (where - low)[:, None]
     rows = grid[low] * (1 - part[..., None]) + grid[low + 1] * part[..., None]
     full = rows[:, low] * (1 - part) + rows[:, low + 1] * part
-    found = pixels_to_opencv(full * scale).astype(np.float32)
+    # Where a lattice point has no pixel, its neighbours have none either.
+    found = np.nan_to_num(pixels_to_opencv(full * scale), nan=-1.0).astype(np.float32)
     picture = cv2.remap(source, found[..., 0], found[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     inside = (full > 0.5).all(axis=2) & (full < np.array(pyramid[0].shape[1::-1]) - 0.5).all(axis=2)
     return np.asarray(picture, dtype=np.uint8), inside

@@ -1,0 +1,320 @@
+"""Parking stalls from the stripes between them: rows, how they repeat, and what is hidden under parked cars.
+
+Stripes that separate the stalls of a row are parallel, their lane-side ends lie on one line, and they repeat. Where one
+is hidden or worn away, the row's rhythm says where it is; where cars hide their inner ends, the other separators of
+the row say how deep it is. The rows may be oblique.
+
+All positions are metres in a plane whose x points right and y up, as in site.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import shapely
+from numpy.typing import ArrayLike, NDArray
+
+from geometry.errors import InputError
+from perception.stall_rows import Row, RowOptions, find_rows
+
+Array = NDArray[np.float64]
+LineEvidence = Callable[[Array], tuple[Array, Array]]
+"""For lines (N, 2, 2): the shares of them that are seen, and of what is seen that is painted."""
+AreaEvidence = Callable[[Array], Array]
+"""For points (N, 2): whether free floor is seen there, in [0, 1]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StallSize:
+    """The sizes that a kind of stall may have: metres across and deep (at right angles to the row)."""
+
+    kind: str
+    width: tuple[float, float]
+    depth: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StallOptions:
+    """How stalls are proposed.
+
+    sizes: of stalls, by kind; the first fitting one counts
+    max_missing: so many separators in a row may be inferred side by side
+    apron: so many metres of free floor are wanted in front of a stall
+    """
+
+    sizes: tuple[StallSize, ...] = (
+        StallSize(kind="standard", width=(2.2, 3.7), depth=(4.0, 6.0)),
+        StallSize(kind="motorcycle", width=(0.8, 1.2), depth=(1.9, 2.7)),
+    )
+    max_missing: int = 3
+    apron: float = 2.5
+    rows: RowOptions = field(default_factory=RowOptions)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StallProposals:
+    """Stalls, each with the lane-side edge first and its ring going on counter-clockwise.
+
+    corners: (N, 4, 2) metres; probability: (N,) that all corners are within 0.15 m; row: (N,) index of its row
+    kind: N words of ``StallOptions.sizes``; inferred: (N,) how many of its two separators were not seen
+    """
+
+    corners: Array
+    probability: Array
+    row: NDArray[np.int64]
+    kind: tuple[str, ...]
+    inferred: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return the number of stalls."""
+        return len(self.corners)
+
+
+def propose_stalls(
+    ends: ArrayLike,
+    open_ends: NDArray[np.bool_],
+    lines: LineEvidence,
+    free: AreaEvidence,
+    options: StallOptions | None = None,
+) -> StallProposals:
+    """Propose the stalls between stripes ``ends`` (S, 2, 2), of which ``open_ends`` (S, 2) are real ends of paint.
+
+    Of two proposals that overlap, the likelier one stays. Nothing is proposed where the floor in front isn't free, or
+    where a separator should be seen and isn't. Raises ``InputError`` for shapes that don't fit and numbers that
+    aren't finite.
+    """
+    options = options or StallOptions()
+    stripes = np.asarray(ends, dtype=np.float64).reshape(-1, 2, 2)
+    if not np.isfinite(stripes).all() or np.shape(open_ends) != stripes.shape[:2]:
+        raise InputError("stripes must be finite (S, 2, 2) with (S, 2) marks of open ends")
+    rows = [_aligned(row, stripes) for row in find_rows(stripes, options.rows)]
+    depths = [_depths(row, stripes, open_ends, options) for row in rows]
+    usual = [_mode(np.concatenate([np.empty(0), *(d[kind] for d in depths)])) for kind in range(len(options.sizes))]
+    found: list[_Stall] = []
+    for number, (row, depth) in enumerate(zip(rows, depths, strict=True)):
+        for kind in range(len(options.sizes)):
+            found += _stalls_of(row, number, kind, depth[kind], usual[kind], lines, free, options)
+    return _collected(_without_overlap(found), options)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Stall:
+    corners: Array
+    probability: float
+    score: float
+    row: int
+    kind: int
+    inferred: int
+
+
+SEEN, CONFIRMED, INFERRED = 0, 1, 2
+SEPARATOR_PROBABILITY = (0.99, 0.92, 0.8)
+"""That a separator is within 0.15 m of its place: found as a stripe, confirmed by weaker paint, inferred unseen."""
+DEPTH_PROBABILITY = (0.6, 0.8, 0.93, 0.98)
+"""That a row's depth is: taken from other rows, from one, two, or more separators of its own."""
+TRUSTED = 3
+"""So many separators tell a row's depth better than the other rows do."""
+AMBIGUOUS_PROBABILITY = 0.5
+SAME_M = 0.2
+"""Separators nearer than this are one."""
+USUAL_M = 0.25
+"""A width that differs from the row's usual one by more may hide a separator."""
+
+
+def _aligned(row: Row, stripes: Array) -> Row:
+    """Turn the row's frame into the direction of its own longest stripes, which aim better than the whole group."""
+    span = stripes[row.stripes, 1] - stripes[row.stripes, 0]
+    span = span * np.sign(span @ row.inward)[:, None]
+    total = (span * np.linalg.norm(span, axis=1)[:, None] ** 2).sum(axis=0)
+    inward = total / np.linalg.norm(total)
+    right = np.array([inward[1], -inward[0]])
+    a = np.sort(stripes[row.stripes] @ inward, axis=1)
+    c = (stripes[row.stripes] @ right).mean(axis=1)
+    slope, offset = row.front[1], 0.0
+    near = a[:, 0]
+    if np.ptp(c) > 0.5:
+        keep = np.abs(near - np.poly1d(np.polyfit(c, near, 1))(c)) <= 0.1
+        slope = float(np.polyfit(c[keep], near[keep], 1)[0]) if keep.sum() > 2 else slope
+    offset = float(np.median(near - slope * c))
+    order = np.argsort(c, kind="stable")
+    return Row(inward=inward, front=(offset, slope), stripes=row.stripes[order], c=c[order], far=a[order, 1])
+
+
+def _depths(row: Row, stripes: Array, open_ends: NDArray[np.bool_], options: StallOptions) -> list[Array]:
+    """Return for each kind the depths that the inner ends of separators tell; long ones separate two rows."""
+    c = stripes @ row.right
+    a = stripes @ row.inward
+    far = a.argmax(axis=1)
+    each = np.arange(len(stripes))
+    parallel = np.abs(c[:, 1] - c[:, 0]) < np.sin(np.radians(options.rows.angle_deg)) * np.ptp(a, axis=1) + 0.02
+    on_row = np.abs(c.mean(axis=1)[:, None] - row.c).min(axis=1) < SAME_M
+    deep = (a[each, far] - row.front_at(c[each, far])) / row.obliqueness
+    known = deep[parallel & on_row & open_ends[each, far] & (a.max(axis=1) > row.front_at(c.mean(axis=1)))]
+    depths = []
+    for number, size in enumerate(options.sizes):
+        low, high = size.depth
+        halves = known[(known >= 2 * low) & (known <= 2 * high)] / 2 if number == 0 else known[:0]
+        depths.append(np.concatenate([known[(known >= low) & (known <= high)], halves]))
+    return depths
+
+
+def _mode(values: Array, window: float = 0.12) -> tuple[float, int]:
+    """Return the median of the values within ``window`` of the densest place, and how many they are."""
+    if not len(values):
+        return np.nan, 0
+    near = np.abs(values[:, None] - values) <= window
+    members = values[near[near.sum(axis=1).argmax()]]
+    return float(np.median(members)), len(members)
+
+
+def _stalls_of(
+    row: Row,
+    number: int,
+    kind: int,
+    depths: Array,
+    usual: tuple[float, int],
+    lines: LineEvidence,
+    free: AreaEvidence,
+    options: StallOptions,
+) -> list[_Stall]:
+    size = options.sizes[kind]
+    depth, support = _mode(depths)
+    if support < TRUSTED <= usual[1]:
+        depth, support = usual[0], int(abs(depth - usual[0]) < 0.12)
+    c = _merged(row.c)
+    gaps = np.diff(c)
+    fitting = gaps[(gaps >= size.width[0]) & (gaps <= size.width[1])]
+    if not np.isfinite(depth) or not len(fitting):
+        return []
+    width = _mode(fitting, 0.1)[0]
+    c, state = _confirmed(row, c, width, depth, lines, options)
+    c, state, ambiguous = _completed(row, c, state, width, depth, size, lines, options)
+    left = np.arange(len(c) - 1)
+    gap = np.diff(c)
+    left = left[(gap >= size.width[0]) & (gap <= size.width[1]) & (np.maximum(state[:-1], state[1:]) >= 0)]
+    if kind > 0:
+        left = left[_short(row, c, depth, lines)[left] & _short(row, c, depth, lines)[left + 1]]
+    stalls = []
+    depth_p = DEPTH_PROBABILITY[min(support, len(DEPTH_PROBABILITY) - 1)]
+    for i in left.tolist():
+        corners = _corners(row, c[i], c[i + 1], depth)
+        apron = float(free(_apron(row, c[i], c[i + 1], options.apron)).mean())
+        p = depth_p * SEPARATOR_PROBABILITY[state[i]] * SEPARATOR_PROBABILITY[state[i + 1]]
+        if ambiguous[i]:
+            p *= AMBIGUOUS_PROBABILITY
+        if apron >= 0.5:
+            hidden = int(state[i] == INFERRED) + int(state[i + 1] == INFERRED)
+            stalls.append(
+                _Stall(corners=corners, probability=p, score=p * apron, row=number, kind=kind, inferred=hidden)
+            )
+    return stalls if support or len(stalls) >= options.rows.min_stripes else []
+
+
+def _merged(c: Array) -> Array:
+    """Return the means of what is nearer together than ``SAME_M``."""
+    order = np.sort(c)
+    part = np.concatenate([[0], np.cumsum(np.diff(order) > SAME_M)])
+    return np.asarray(np.bincount(part, order) / np.bincount(part))
+
+
+def _separators(row: Row, c: Array, start: float, end: float) -> Array:
+    """Return lines (N, 2, 2) along separators at ``c``, from ``start`` to ``end`` metres of a row's depth."""
+    front = row.front_at(c)
+    return np.stack([row.points(c, front + d * row.obliqueness) for d in (start, end)], axis=1)
+
+
+def _confirmed(
+    row: Row, c: Array, width: float, depth: float, lines: LineEvidence, options: StallOptions
+) -> tuple[Array, NDArray[np.int64]]:
+    """Add separators a usual width away from known ones where some paint is seen, though too little for a stripe."""
+    state = np.full(len(c), SEEN)
+    for _ in range(options.max_missing + 1):
+        guesses = np.concatenate([c - width, c + width])
+        guesses = _merged(guesses[np.abs(guesses[:, None] - c).min(axis=1) > SAME_M])
+        if not len(guesses):
+            break
+        shifts = np.array([-0.08, -0.04, 0.0, 0.04, 0.08])
+        trial = (guesses[:, None] + shifts).ravel()
+        seen, painted = lines(_separators(row, trial, 0.05, 0.95 * depth))
+        strength = np.where(seen * depth > 0.5, seen * painted, 0.0).reshape(-1, len(shifts))
+        share = painted.reshape(strength.shape)
+        best = strength.argmax(axis=1)
+        good = np.take_along_axis(share, best[:, None], 1)[:, 0] * (strength.max(axis=1) > 0) > 0.5
+        if not good.any():
+            break
+        c = np.concatenate([c, (guesses + shifts[best])[good]])
+        state = np.concatenate([state, np.full(good.sum(), CONFIRMED)])
+        order = np.argsort(c, kind="stable")
+        c, state = c[order], state[order]
+    return c, state
+
+
+def _completed(
+    row: Row,
+    c: Array,
+    state: NDArray[np.int64],
+    width: float,
+    depth: float,
+    size: StallSize,
+    lines: LineEvidence,
+    options: StallOptions,
+) -> tuple[Array, NDArray[np.int64], NDArray[np.bool_]]:
+    """Infer hidden separators in gaps of several usual widths; tell which gaps may hide one (N - 1,)."""
+    new = [np.empty(0)]
+    for low, gap in zip(c[:-1].tolist(), np.diff(c).tolist(), strict=True):
+        count = round(gap / width)
+        if 2 <= count <= options.max_missing + 1 and abs(gap - count * width) < 0.08 * count + 0.04:
+            inner = low + gap / count * np.arange(1, count)
+            seen, painted = lines(_separators(row, inner, 0.05, 1.2))
+            if not ((seen > 0.6) & (painted < 0.3)).any():
+                new.append(inner)
+    extra = np.concatenate(new)
+    c, state = np.concatenate([c, extra]), np.concatenate([state, np.full(len(extra), INFERRED)])
+    order = np.argsort(c, kind="stable")
+    c, state = c[order], state[order]
+    gap = np.diff(c)
+    odd = (np.abs(gap - width) > USUAL_M) & (gap > width)
+    seen = np.stack([lines(_separators(row, c[:-1] + width, 0.05, 1.2))[0], lines(_separators(row, c[1:] - width, 0.05, 1.2))[0]])
+    return c, state, odd & (seen.min(axis=0) < 0.6)
+
+
+def _short(row: Row, c: Array, depth: float, lines: LineEvidence) -> NDArray[np.bool_]:
+    """Tell which separators don't go on beyond ``depth``, as those of deeper stalls would."""
+    seen, painted = lines(_separators(row, c, depth + 0.25, depth + 1.2))
+    return (seen < 0.3) | (painted < 0.4)
+
+
+def _corners(row: Row, low: float, high: float, depth: float) -> Array:
+    c = np.array([low, high, high, low])
+    return row.points(c, row.front_at(c) + np.array([0, 0, 1, 1]) * depth * row.obliqueness)
+
+
+def _apron(row: Row, low: float, high: float, reach: float) -> Array:
+    """Return points (N, 2) on the floor in front of a stall."""
+    c, d = np.meshgrid(np.linspace(low, high, 7)[1:-1], np.linspace(0.3, reach, 6))
+    return row.points(c.ravel(), row.front_at(c.ravel()) - d.ravel() * row.obliqueness)
+
+
+def _without_overlap(stalls: list[_Stall], share: float = 0.1) -> list[_Stall]:
+    """Keep the best of what overlaps by more than ``share`` of the smaller one; rows of many stalls come first."""
+    size = {row: sum(s.score for s in stalls if s.row == row) for row in {s.row for s in stalls}}
+    order = sorted(range(len(stalls)), key=lambda i: (-stalls[i].score * size[stalls[i].row], i))
+    shapes = shapely.polygons([stall.corners for stall in stalls]) if stalls else np.empty(0, dtype=object)
+    area = shapely.area(shapes)
+    kept: list[int] = []
+    for i in order:
+        shared = shapely.area(shapely.intersection(shapes[kept], shapes[i]))
+        if not (shared > share * np.minimum(area[kept], area[i])).any():
+            kept.append(i)
+    return [stalls[i] for i in sorted(kept)]
+
+
+def _collected(stalls: list[_Stall], options: StallOptions) -> StallProposals:
+    rows = {row: index for index, row in enumerate(dict.fromkeys(stall.row for stall in stalls))}
+    return StallProposals(
+        corners=np.array([stall.corners for stall in stalls]).reshape(-1, 4, 2),
+        probability=np.array([stall.probability for stall in stalls]),
+        row=np.array([rows[stall.row] for stall in stalls], dtype=np.int64),
+        kind=tuple(options.sizes[stall.kind].kind for stall in stalls),
+        inferred=np.array([stall.inferred for stall in stalls], dtype=np.int64),
+    )
