@@ -39,8 +39,8 @@ def measure(folder: Path, *, quick: bool, only: Sequence[str] | None = None) -> 
         "differing_pixels": lambda: differing_pixels(site, cameras=2 if quick else len(site.cameras)),
         "bytes": lambda: same_bytes(folder / "bytes", quick=quick),
         "levels": level_differences,
-        "wrong_levels": lambda: wrong_levels(folder, walk=12 if quick else 120, queries=4 if quick else 60),
-        "sfm": lambda: placed_by_sfm(folder, walk=8 if quick else 110),
+        "wrong_levels": lambda: wrong_levels(folder, walk=12 if quick else 240, queries=4 if quick else 60),
+        "sfm": lambda: placed_by_sfm(folder, walk=8 if quick else 240),
     }
     figures = {}
     for name, part in parts.items():

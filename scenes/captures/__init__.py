@@ -1,7 +1,7 @@
 """Captures of a facility with their truth: a surveyor's walk, query photos, fixed cameras with traffic."""
 
 from scenes.captures.claims import DriftOptions, claimed_poses
-from scenes.captures.contact_sheet import contact_sheet, overview
+from scenes.captures.contact_sheet import contact_sheet, moved_sheet, overview
 from scenes.captures.day import OTHER_DAY, SURVEY_DAY, Day, DayOptions, draw_day, world_of
 from scenes.captures.fixed import render_fixed
 from scenes.captures.options import CAPTURES, CaptureOptions
@@ -31,6 +31,7 @@ __all__ = [
     "draw_day",
     "level_evidence_px",
     "look",
+    "moved_sheet",
     "overview",
     "plan_picture",
     "query_views",

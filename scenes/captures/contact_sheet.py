@@ -1,6 +1,6 @@
 """A few draft pictures of a facility on one sheet: as it is walked, as queries see it, as its cameras see it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pycolmap
@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from geometry.cameras import scaled
+from geometry.errors import InputError
 from geometry.floorplan import FloorPlan
+from geometry.records import FixedCamera
 from scenes.building import build_facility
 from scenes.captures.day import OTHER_DAY, SURVEY_DAY, draw_day, world_of
 from scenes.captures.mounting import mounted_cameras
@@ -69,6 +71,29 @@ def contact_sheet(
     return _sheet(tiles)
 
 
+def moved_sheet(facility: Facility, seed: int = 0, options: CaptureOptions | None = None) -> Picture:
+    """Return what the first three cameras that hang otherwise than installed see: above as installed, below as now.
+
+    (H, W, 3) uint8 sRGB; ``options`` as in ``contact_sheet``. Raises ``InputError`` where no camera has moved.
+    """
+    options = options or CaptureOptions(quality="draft")
+    installed, true = mounted_cameras(facility)
+    moved = [
+        i for i, camera in enumerate(true) if camera.pose().matrix().tolist() != installed[i].pose().matrix().tolist()
+    ]
+    if not moved:
+        raise InputError("no camera has moved since it was installed", where=facility.name)
+    building, plan = build_facility(facility), floor_plan(facility)
+    day = draw_day(facility, plan, building, np.random.default_rng([seed, 0]), SURVEY_DAY)
+    world, phone = world_of(facility, building, day, options.light), Phone(seed=(seed,), rendering=options.rendering)
+    states = {"as installed": installed, "as it hangs now": true}
+    return _sheet([
+        _captioned(phone.picture(world, [view], 0), f"{view.sequence} {state}")
+        for state, cameras in states.items()
+        for view in _views_of(cameras[i] for i in moved[:COLUMNS])
+    ])  # fmt: skip
+
+
 def _walk_views(facility: Facility, plan: FloorPlan, camera: pycolmap.Camera, seed: int) -> list[View]:
     """Return some pictures of the walk, none where there is none."""
     if not facility.walks:
@@ -78,9 +103,13 @@ def _walk_views(facility: Facility, plan: FloorPlan, camera: pycolmap.Camera, se
 
 
 def _fixed_views(facility: Facility) -> list[View]:
-    """Return some of the fixed cameras, from the first to the last, with pictures as wide as a tile."""
+    """Return some of the fixed cameras, from the first to the last."""
     cameras = mounted_cameras(facility).true
-    chosen = [cameras[i] for i in np.linspace(0, len(cameras) - 1, min(FIXED, len(cameras))).astype(int)]
+    return _views_of(cameras[i] for i in np.linspace(0, len(cameras) - 1, min(FIXED, len(cameras))).astype(int))
+
+
+def _views_of(cameras: Iterable[FixedCamera]) -> list[View]:
+    """Return what cameras see, with pictures as wide as a tile."""
     return [
         View(
             image=f"{camera.id}.jpg",
@@ -90,7 +119,7 @@ def _fixed_views(facility: Facility) -> list[View]:
             level=camera.level,
             sequence=camera.id,
         )
-        for camera in chosen
+        for camera in cameras
     ]
 
 

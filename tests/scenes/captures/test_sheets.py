@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from geometry.errors import InputError
-from scenes.captures.contact_sheet import CAPTION_PX, GAP_PX, TILE_PX, contact_sheet
+from scenes.captures.contact_sheet import CAPTION_PX, GAP_PX, TILE_PX, contact_sheet, moved_sheet
 from scenes.captures.mounting import mounted_cameras
 from scenes.captures.options import CaptureOptions
 from scenes.captures.plan_picture import CAMERA, INK, SIGN, plan_picture
@@ -41,3 +41,8 @@ def test_a_contact_sheet_has_nine_pictures(monkeypatch: pytest.MonkeyPatch) -> N
     middles = sheet[height // 2 :: height, width // 2 :: width]
     assert middles.shape[:2] == (3, 3)
     assert np.ptp(sheet.reshape(3, height, 3, width, 3), axis=(1, 3)).min() > 100
+
+
+def test_a_sheet_of_moved_cameras_is_refused_where_none_has_moved() -> None:
+    with pytest.raises(InputError, match="no camera has moved"):
+        moved_sheet(room())
