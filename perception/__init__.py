@@ -1,9 +1,12 @@
 """What can be seen in images: reading them, local features, matches and tags."""
 
+from perception.arrows import ArrowOptions, Arrows, find_arrows
 from perception.containers import Features, Matches
 from perception.features import EXTRACTORS, Extractor, make_extractor
+from perception.floor_marks import StripeOptions, Stripes, dominant_directions, find_stripes, stripe_support
 from perception.images import ImageQuality, Picture, image_quality, list_images, read_image
 from perception.matching import MATCHERS, AdalamMatcher, Matcher, MutualRatioMatcher, make_matcher
+from perception.stalls import StallOptions, StallProposals, StallSize, propose_stalls
 from perception.tags import TAG_FAMILIES, TagDetections, TagPose, detect_tags, tag_corners, tag_poses
 
 __all__ = [
@@ -11,6 +14,8 @@ __all__ = [
     "MATCHERS",
     "TAG_FAMILIES",
     "AdalamMatcher",
+    "ArrowOptions",
+    "Arrows",
     "Extractor",
     "Features",
     "ImageQuality",
@@ -18,14 +23,24 @@ __all__ = [
     "Matches",
     "MutualRatioMatcher",
     "Picture",
+    "StallOptions",
+    "StallProposals",
+    "StallSize",
+    "StripeOptions",
+    "Stripes",
     "TagDetections",
     "TagPose",
     "detect_tags",
+    "dominant_directions",
+    "find_arrows",
+    "find_stripes",
     "image_quality",
     "list_images",
     "make_extractor",
     "make_matcher",
+    "propose_stalls",
     "read_image",
+    "stripe_support",
     "tag_corners",
     "tag_poses",
 ]

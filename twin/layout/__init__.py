@@ -1,1 +1,19 @@
 """What is marked on a floor: seen from above, and proposed as a plan where there is none."""
+
+from twin.layout.marks import FloorMarks, MarkOptions, read_marks
+from twin.layout.ortho import Ortho, OrthoOptions, rectify_floor
+from twin.layout.ortho_file import read_ortho, write_ortho
+from twin.layout.proposal import MarkedFloor, propose_plan
+
+__all__ = [
+    "FloorMarks",
+    "MarkOptions",
+    "MarkedFloor",
+    "Ortho",
+    "OrthoOptions",
+    "propose_plan",
+    "read_marks",
+    "read_ortho",
+    "rectify_floor",
+    "write_ortho",
+]

@@ -1,0 +1,157 @@
+"""How well stalls and lanes are proposed from what is painted on floors, against plans and annotated slots."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geometry import FloorPlan, read_plan
+from geometry.floorplan import Level
+from twin.layout import MarkedFloor, Ortho, OrthoOptions, propose_plan, read_marks, rectify_floor
+from twin.mapping.photos import MapPhoto
+
+Array = NDArray[np.float64]
+
+CORNER_M = 0.15
+LANE_M = 1.0
+PROBABILITY_STEPS = (0.0, 0.5, 0.8, 0.9, 1.0)
+
+
+def measure_stalls(scene_folder: Path, photos: Sequence[MapPhoto], pictures: Path | None = None) -> dict[str, Any]:
+    """Propose a plan from ``photos`` and the levels' outlines and elevations alone, and judge it by the scene's plan.
+
+    A stall is right if all its corners are within ``CORNER_M`` of a true stall's, whichever comes first; ``oriented``
+    asks for the same lane-side edge. With ``pictures``, each level's orthophoto and proposal are written there.
+    """
+    truth = read_plan(scene_folder / "plan.json")
+    floors = [marked_floor(level, photos) for level in truth.levels]
+    proposed = propose_plan(floors)
+    if pictures is not None:
+        for floor in floors:
+            write_picture(pictures / f"{scene_folder.name}-{floor.level.id}.jpg", floor, truth)
+    return judge_stalls(proposed, truth) | {"lanes": judge_lanes(proposed, truth), "photos": len(photos)}
+
+
+def marked_floor(level: Level, photos: Sequence[MapPhoto]) -> MarkedFloor:
+    """Rectify a level's floor at its elevation and read its marks."""
+    options = OrthoOptions(max_height=level.ceiling or 10.0)
+    ortho = rectify_floor(photos, lambda points: np.full(len(points), level.elevation), level.outline, options)
+    return MarkedFloor(level=level, ortho=ortho, marks=read_marks(ortho))
+
+
+def judge_stalls(proposed: FloorPlan, truth: FloorPlan) -> dict[str, Any]:
+    """Return recall and precision, recall by kind, errors of matched corners, and how far probabilities hold."""
+    apart, oriented = _corner_distances(proposed, truth)
+    right, found = apart.min(axis=1, initial=np.inf) < CORNER_M, apart.min(axis=0, initial=np.inf) < CORNER_M
+    kinds = np.array([stall.kind for stall in truth.stalls])
+    chances = proposed.meta["proposed"]["stalls"]
+    p = np.array([chances[stall.id]["probability"] for stall in proposed.stalls])
+    error = apart.min(axis=1, initial=np.inf)[right]
+    return {
+        "stalls": len(found),
+        "proposed": len(right),
+        "recall": _share(found),
+        "precision": _share(right),
+        "oriented": _share(oriented.min(axis=1, initial=np.inf) < CORNER_M),
+        "recall_by_kind": {str(kind): f"{found[kinds == kind].sum()} of {(kinds == kind).sum()}" for kind in np.unique(kinds)},
+        "largest_corner_error_median_m": round(float(np.median(error)), 4) if len(error) else None,
+        "largest_corner_error_p90_m": round(float(np.percentile(error, 90)), 4) if len(error) else None,
+        "calibration": _calibration(p, right),
+        "missed": [stall.id for stall, hit in zip(truth.stalls, found, strict=True) if not hit],
+        "wrong": [stall.id for stall, hit in zip(proposed.stalls, right, strict=True) if not hit],
+    }
+
+
+def _corner_distances(proposed: FloorPlan, truth: FloorPlan) -> tuple[Array, Array]:
+    """Return the largest corner distance (P, T), in the best turn of the ring and in the given one; inf between levels."""
+    rings = [
+        np.array([np.array(stall.polygon.exterior.coords)[:4] for stall in plan.stalls]).reshape(-1, 4, 2)
+        for plan in (proposed, truth)
+    ]
+    levels = [np.array([stall.level for stall in plan.stalls], dtype=object) for plan in (proposed, truth)]
+    turned = [
+        np.linalg.norm(np.roll(rings[0], turn, axis=1)[:, None] - rings[1], axis=3).max(axis=2) for turn in range(4)
+    ]
+    other = levels[0][:, None] != levels[1]
+    return np.where(other, np.inf, np.min(turned, axis=0)), np.where(other, np.inf, turned[0])
+
+
+def _share(hits: NDArray[np.bool_]) -> float:
+    return round(float(hits.mean()), 4) if len(hits) else 0.0
+
+
+def _calibration(p: Array, right: NDArray[np.bool_]) -> list[dict[str, float]]:
+    """Return the mean probability and the share that is right in steps of probability."""
+    step = np.digitize(p, PROBABILITY_STEPS[1:-1])
+    return [
+        {"claimed": round(float(p[step == s].mean()), 3), "right": _share(right[step == s]), "stalls": int((step == s).sum())}
+        for s in np.unique(step).tolist()
+    ]
+
+
+def judge_lanes(proposed: FloorPlan, truth: FloorPlan) -> dict[str, float]:
+    """Return shares of straight lanes' length: true ones proposed, proposed ones true, and directions that agree.
+
+    A point of a lane is matched within ``LANE_M`` of a lane of the other plan; turns (more than two points) and lanes
+    that touch a ramp are left out of the truth's recall.
+    """
+    ramps = shapely.union_all([ramp.polygon for ramp in truth.ramps])
+    straight = [
+        lane for lane in truth.lanes if len(lane.line.coords) == 2 and lane.line.length > 6 and not lane.line.intersects(ramps)
+    ]
+    samples, hits, agree = 0, 0, []
+    for lane in straight:
+        points = shapely.get_coordinates(shapely.segmentize(lane.line, 0.5))
+        near = [other for other in proposed.lanes if other.level == lane.level]
+        distance = np.array([shapely.distance(other.line, shapely.points(points)) for other in near]).reshape(-1, len(points))
+        samples, hits = samples + len(points), hits + int((distance.min(axis=0, initial=np.inf) < LANE_M).sum())
+        if len(near) and (distance.min(axis=1) < LANE_M).any():
+            closest = near[int((distance < LANE_M).sum(axis=1).argmax())]
+            if closest.oneway and lane.oneway:
+                agree.append(float(_way(closest.line) @ _way(lane.line)) > 0)
+    all_true = {level.id: shapely.union_all([x.line for x in truth.lanes if x.level == level.id]) for level in truth.levels}
+    wanted, total = 0, 0
+    for lane in proposed.lanes:
+        points = shapely.points(shapely.get_coordinates(shapely.segmentize(lane.line, 0.5)))
+        wanted, total = wanted + int((shapely.distance(all_true[lane.level], points) < LANE_M).sum()), total + len(points)
+    return {
+        "recall": round(hits / max(samples, 1), 4),
+        "precision": round(wanted / max(total, 1), 4),
+        "directed": len(agree),
+        "directions_right": _share(np.array(agree, dtype=bool)),
+    }
+
+
+def _way(line: shapely.LineString) -> Array:
+    coordinates = np.array(line.coords)
+    return np.asarray((coordinates[-1] - coordinates[0]) / line.length)
+
+
+def write_picture(path: Path, floor: MarkedFloor, truth: FloorPlan | None = None, scale: float = 0.5) -> None:
+    """Draw the proposal on the orthophoto: right stalls green, wrong ones red, missed ones yellow, lanes blue."""
+    plan = propose_plan([floor])
+    canvas = np.ascontiguousarray(floor.ortho.pixels[..., ::-1] * 0.7).astype(np.uint8)
+    right = np.ones(len(plan.stalls), dtype=bool)
+    if truth is not None:
+        mine = truth.model_copy(update={"stalls": tuple(s for s in truth.stalls if s.level == floor.level.id)})
+        apart, _ = _corner_distances(plan, mine)
+        right = apart.min(axis=1, initial=np.inf) < CORNER_M
+        for index in np.flatnonzero(apart.min(axis=0, initial=np.inf) >= CORNER_M).tolist():
+            _draw(canvas, floor.ortho, mine.stalls[index].polygon.exterior, (0, 220, 255), 2)
+    for stall, good in zip(plan.stalls, right.tolist(), strict=True):
+        _draw(canvas, floor.ortho, stall.polygon.exterior, (60, 200, 0) if good else (40, 40, 255), 4)
+    for lane in plan.lanes:
+        tail, tip = (np.round(p).astype(int).tolist() for p in floor.ortho.pixels_from_site(np.array(lane.line.coords)))
+        cv2.arrowedLine(canvas, tail, tip, (255, 140, 0), 4, tipLength=0.02 if lane.oneway else 0.0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    small = cv2.resize(canvas, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(path), small, [cv2.IMWRITE_JPEG_QUALITY, 80])
+
+
+def _draw(canvas: NDArray[np.uint8], ortho: Ortho, ring: Any, colour: tuple[int, int, int], width: int) -> None:
+    points = np.round(ortho.pixels_from_site(np.array(ring.coords))).astype(np.int32)
+    cv2.polylines(canvas, [points], False, colour, width)

@@ -1,0 +1,85 @@
+"""A plan proposed where there is none: what is marked on each floor, for a person to correct."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+
+from geometry import FloorPlan
+from geometry.errors import InputError
+from geometry.floorplan import Lane, Level, Stall
+from twin.layout.lanes import LaneProposal, propose_lanes
+from twin.layout.marks import FloorMarks, floor_mask, free_floor
+from twin.layout.ortho import Ortho
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MarkedFloor:
+    """A level, its orthophoto and the marks read from it."""
+
+    level: Level
+    ortho: Ortho
+    marks: FloorMarks
+
+
+def propose_plan(floors: Sequence[MarkedFloor]) -> FloorPlan:
+    """Return a plan with the stalls and lanes that are marked on each floor.
+
+    Ids are ``LEVEL-R1-01`` for the first stall of the first row and ``LEVEL-lane 1``. ``meta["proposed"]`` holds for
+    each id its probability or confidence, and for a stall how many of its separators were not seen but inferred.
+    Levels grow to hold their stalls. Raises ``InputError`` where two floors are of one level.
+    """
+    names = [floor.level.id for floor in floors]
+    if len(set(names)) != len(names):
+        raise InputError("a level has two floors", remedy="Give one orthophoto a level.")
+    stalls: list[Stall] = []
+    lanes: list[Lane] = []
+    levels: list[Level] = []
+    proposed: dict[str, Any] = {"stalls": {}, "lanes": {}}
+    for floor in floors:
+        mine = _stalls(floor, proposed["stalls"])
+        stalls += mine
+        lanes += _lanes(floor, proposed["lanes"])
+        levels.append(floor.level.model_copy(update={"outline": _around(floor.level.outline, mine)}))
+    return FloorPlan(levels=tuple(levels), stalls=tuple(stalls), lanes=tuple(lanes), meta={"proposed": proposed})
+
+
+def lanes_of(floor: MarkedFloor) -> list[LaneProposal]:
+    """Return the lanes of one floor."""
+    mask = floor_mask(floor.ortho)
+    return propose_lanes(floor.marks.stalls, floor.marks.arrows, lambda points: free_floor(floor.ortho, mask, points))
+
+
+def _stalls(floor: MarkedFloor, proposed: dict[str, Any]) -> list[Stall]:
+    found = floor.marks.stalls
+    stalls: list[Stall] = []
+    count = np.zeros(len(found) + 1, dtype=int)
+    for index in range(len(found)):
+        row = int(found.row[index])
+        count[row] += 1
+        id = f"{floor.level.id}-R{row + 1}-{count[row]:02d}"
+        polygon = shapely.Polygon(found.corners[index].round(3))
+        stalls.append(Stall(id=id, level=floor.level.id, polygon=polygon, kind=found.kind[index]))
+        proposed[id] = {
+            "probability": round(float(found.probability[index]), 3),
+            "inferred_separators": int(found.inferred[index]),
+        }
+    return stalls
+
+
+def _lanes(floor: MarkedFloor, proposed: dict[str, Any]) -> list[Lane]:
+    lanes: list[Lane] = []
+    for number, lane in enumerate(lanes_of(floor), start=1):
+        id = f"{floor.level.id}-lane {number}"
+        line = shapely.LineString(lane.line.round(3))
+        lanes.append(Lane(id=id, level=floor.level.id, line=line, width=round(lane.width, 2), oneway=lane.oneway))
+        proposed[id] = {"confidence": round(lane.confidence, 3)}
+    return lanes
+
+
+def _around(outline: shapely.Polygon, stalls: Sequence[Stall]) -> shapely.Polygon:
+    """Return the outline with what sticks out of it, hulled where that would fall apart."""
+    whole = shapely.union_all([outline, *(shapely.buffer(stall.polygon, 0.01) for stall in stalls)])
+    return whole if isinstance(whole, shapely.Polygon) else whole.convex_hull
