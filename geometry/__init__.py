@@ -64,7 +64,7 @@ from geometry.interchange import (
     write_poses,
     write_tags,
 )
-from geometry.lane_graph import Drive, LanePosition, lane_graph, pieces, travel_time
+from geometry.lane_graph import Drive, LanePosition, gate_drives, lane_graph, pieces, travel_time
 from geometry.location import Located, Locator, floor_height, lane_path, locate, ramp_height
 from geometry.records import CameraRule, ControlPoints, FixedCamera, Marks, PoseTable, TagSpecs
 from geometry.robust import CAUCHY_WIDTH
@@ -72,6 +72,7 @@ from geometry.similarity import covariances_in_fitted_frame, pose_covariance_of_
 from geometry.structure import Observations, Structure, refine_points
 from geometry.tables import read_bounded, write_atomic
 from geometry.tag_alignment import align_tags, scale_from_tags, tag_corners
+from geometry.travel_times import TravelTimes
 from geometry.triangulation import triangulate_marks
 from geometry.uncertainty import (
     Calibration,
@@ -114,6 +115,7 @@ __all__ = [
     "Structure",
     "TagSpecs",
     "TiepointError",
+    "TravelTimes",
     "TwinDamagedError",
     "TwinError",
     "TwinFormatError",
@@ -131,6 +133,7 @@ __all__ = [
     "find_floors",
     "floor_height",
     "height_disagreements",
+    "gate_drives",
     "inside_ellipsoid",
     "is_drift",
     "lane_graph",

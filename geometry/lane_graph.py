@@ -6,10 +6,18 @@ from typing import NamedTuple
 
 import networkx as nx
 import numpy as np
+import shapely
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from geometry.errors import InputError, nearest_known
-from geometry.floorplan import FloorPlan
+from geometry.floorplan import FloorPlan, Gate
 from geometry.location import Array, lane_path
+
+MAX_DRIVES = 4000
+"""Their table of times takes 128 MB."""
+GATE_REACH_M = 1.0
+"""How far a gate may be from the middle of a lane that it stands on."""
 
 
 class Drive(NamedTuple):
@@ -55,6 +63,46 @@ def travel_time(graph: nx.DiGraph, start: LanePosition, end: LanePosition) -> fl
     """
     times = [_time(graph, a, start.s, b, end.s) for a, b in product(_drives(graph, start), _drives(graph, end))]
     return min(times)
+
+
+def times_between_drives(graph: nx.DiGraph) -> Array:
+    """Return the least times (D, D) in seconds from the end of a drive to the beginning of another, in node order.
+
+    Infinite where there is no way; from a drive to itself it is the way round. Raises ``InputError`` above
+    ``MAX_DRIVES``.
+    """
+    if len(graph) > MAX_DRIVES:
+        remedy = "Split the plan by parts that no lane connects, or draw fewer, longer lanes."
+        raise InputError(f"{len(graph)} directions of lanes, of which {MAX_DRIVES} can be tabulated", remedy=remedy)
+    index = {drive: number for number, drive in enumerate(graph)}
+    edges = [(index[a], index[b], weight) for a, b, weight in graph.edges(data="weight")]
+    leave, enter, weights = np.array(edges).reshape(-1, 3).T
+    leave, enter = leave.astype(np.int64), enter.astype(np.int64)
+    durations = np.array([duration for _, duration in graph.nodes(data="travel_time")])
+    shape = len(graph), len(graph)
+    times = np.full(shape, np.inf)
+    if len(edges):
+        from_beginnings = csgraph.dijkstra(sparse.csr_array((weights, (leave, enter)), shape=shape))
+        np.minimum.at(times, leave, (weights - durations[leave])[:, None] + from_beginnings[enter])
+    return times
+
+
+def gate_drives(plan: FloorPlan, gate: Gate, graph: nx.DiGraph) -> tuple[list[Drive], list[Drive]]:
+    """Return the drives that come in and those that go out by a gate: along lanes no further than ``GATE_REACH_M``.
+
+    Where the gate lets both through, a drive comes in if the gate is nearer to its beginning than to its end.
+    """
+    coming: list[Drive] = []
+    going: list[Drive] = []
+    for lane in plan.lanes:
+        if lane.level != gate.level or lane.line.distance(gate.line) > GATE_REACH_M:
+            continue
+        at_start = lane.line.project(shapely.centroid(gate.line), normalized=True) < 0.5
+        for drive in (Drive(lane.id, True), Drive(lane.id, False)):
+            comes_in = gate.direction == "in" if lane.oneway and gate.direction != "both" else drive.forward == at_start
+            if drive in graph and gate.direction in ("both", "in" if comes_in else "out"):
+                (coming if comes_in else going).append(drive)
+    return coming, going
 
 
 def pieces(graph: nx.DiGraph) -> list[set[str]]:
