@@ -1,0 +1,191 @@
+"""Panels against the map: landmarks on a panel support it; rays to landmarks that go through it contradict it.
+
+A wall that the plan shows and the map looks through is not there, or has an opening. What a few wrong landmarks say
+does not count: an opening takes several landmarks, seen from several places, and more of them than support the panel.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from scenes.rendering.raycasting import raycaster
+from twin.surface.panels import Panel, mesh_of
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+CELL_M = 0.25
+SUPPORT_M = 0.08
+"""A landmark this near to a panel's plane lies on it, if its own sigma does not say less."""
+BEYOND_M = 0.4
+"""A ray goes through a panel if its landmark is this far behind, and by three sigmas of the landmark."""
+SIGMAS = 3.0
+MIN_LANDMARKS, MIN_VIEWS = 4, 3
+"""As many must be seen through a neighbourhood of three by three cells before it counts as open."""
+REMOVED_SHARE = 0.6
+"""A panel that is open over this share of what the map tells of it is removed as a whole."""
+CHUNK_RAYS = 1 << 17
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rays:
+    """What the map saw: a ray from a camera to a landmark each.
+
+    centres: (O, 3) camera centres; points: (O, 3) landmarks, site metres; sigmas: (O,) largest sigma of the landmark
+    landmark, view: (O,) indices
+    """
+
+    centres: Array
+    points: Array
+    sigmas: Array
+    landmark: Indices
+    view: Indices
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the map says of one element of the plan.
+
+    support: landmarks that lie on it; contradicted: landmarks seen through it
+    status: "confirmed", "unseen", "opened" or "removed"; removed_m2: area taken away
+    """
+
+    element: str
+    support: int
+    contradicted: int
+    status: str
+    removed_m2: float
+
+
+def cut_by_evidence(panels: Sequence[Panel], rays: Rays) -> tuple[list[Panel], list[Evidence]]:
+    """Return the panels less what the rays contradict, and what they say of every element, in order."""
+    if not len(panels):
+        return [], []
+    support = supported_cells(panels, rays)
+    through = crossed_cells(panels, rays)
+    kept: list[Panel] = []
+    tally: dict[str, list[tuple[int, int, float, bool]]] = {}
+    for index, panel in enumerate(panels):
+        on, behind = support.of_panel(index), through.of_panel(index)
+        hole, whole = _hole(panel, on, behind)
+        rest = None if whole else panel.without(hole) if hole is not None else panel
+        if rest is not None:
+            kept.append(rest)
+        lost = panel.area.area - (rest.area.area if rest else 0.0)
+        counts = len(np.unique(on.landmark)), len(np.unique(behind.landmark)), lost, rest is None
+        tally.setdefault(panel.element, []).append(counts)
+    return kept, [_evidence(element, rows) for element, rows in tally.items()]
+
+
+def _evidence(element: str, rows: list[tuple[int, int, float, bool]]) -> Evidence:
+    support, contradicted = sum(row[0] for row in rows), sum(row[1] for row in rows)
+    lost = sum(row[2] for row in rows)
+    status = "confirmed" if support >= MIN_LANDMARKS else "unseen"
+    if lost > 0:
+        status = "removed" if all(row[3] for row in rows) else "opened"
+    return Evidence(element=element, support=support, contradicted=contradicted, status=status, removed_m2=lost)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Marks:
+    """Places on panels, sorted by panel: uv (M, 2) metres, and which landmark and view they are of."""
+
+    panel: Indices
+    uv: Array
+    landmark: Indices
+    view: Indices
+
+    def of_panel(self, index: int) -> "Marks":
+        """Return those of one panel."""
+        rows = slice(*np.searchsorted(self.panel, [index, index + 1]))
+        return Marks(panel=self.panel[rows], uv=self.uv[rows], landmark=self.landmark[rows], view=self.view[rows])
+
+
+def supported_cells(panels: Sequence[Panel], rays: Rays) -> Marks:
+    """Return where landmarks lie on panels; a landmark lies on its nearest one, an observation each."""
+    import open3d as o3d
+
+    mesh = mesh_of(panels)
+    scene = raycaster(mesh.vertices, mesh.triangles)
+    first, index = np.unique(rays.landmark, return_index=True)
+    points, sigmas = rays.points[index], rays.sigmas[index]
+    closest = scene.compute_closest_points(o3d.core.Tensor.from_numpy(points.astype(np.float32)))
+    distance = np.linalg.norm(closest["points"].numpy() - points, axis=1)
+    on = distance < np.clip(2.0 * sigmas, SUPPORT_M / 2, SUPPORT_M)
+    panel_of_landmark = np.full(int(rays.landmark.max(initial=0)) + 1, -1, dtype=np.int64)
+    panel_of_landmark[first[on]] = mesh.panel[closest["primitive_ids"].numpy()[on]]
+    panel = panel_of_landmark[rays.landmark]
+    rows = np.flatnonzero(panel >= 0)
+    return _marks(panels, panel[rows], rays.points[rows], rays, rows)
+
+
+def crossed_cells(panels: Sequence[Panel], rays: Rays) -> Marks:
+    """Return where rays go through panels well in front of their landmark."""
+    import open3d as o3d
+
+    mesh = mesh_of(panels)
+    scene = raycaster(mesh.vertices, mesh.triangles)
+    panel, point, row = [], [], []
+    for start in range(0, len(rays.points), CHUNK_RAYS):
+        part = slice(start, start + CHUNK_RAYS)
+        centres, directions = rays.centres[part], rays.points[part] - rays.centres[part]
+        tensor = o3d.core.Tensor.from_numpy(np.hstack([centres, directions]).astype(np.float32))
+        found = scene.list_intersections(tensor)
+        ray, share = found["ray_ids"].numpy(), found["t_hit"].numpy()
+        length = np.linalg.norm(directions, axis=1)
+        margin = np.maximum(BEYOND_M, SIGMAS * rays.sigmas[part])
+        rows = np.flatnonzero((1.0 - share) * length[ray] > margin[ray])
+        panel.append(mesh.panel[found["primitive_ids"].numpy()[rows]])
+        point.append(centres[ray[rows]] + share[rows, None] * directions[ray[rows]])
+        row.append(start + ray[rows].astype(np.int64))
+    return _marks(
+        panels,
+        np.concatenate([np.zeros(0, np.int64), *panel]).astype(np.int64),
+        np.concatenate([np.zeros((0, 3)), *point]),
+        rays,
+        np.concatenate([np.zeros(0, np.int64), *row]),
+    )
+
+
+def _marks(panels: Sequence[Panel], panel: Indices, points: Array, rays: Rays, rows: Indices) -> Marks:
+    order = np.argsort(panel, kind="stable")
+    panel, points, rows = panel[order], points[order], rows[order]
+    origins = np.array([each.origin for each in panels])
+    axes = np.array([each.axes for each in panels])
+    uv = np.einsum("mij,mj->mi", axes[panel], points - origins[panel])
+    return Marks(panel=panel, uv=uv, landmark=rays.landmark[rows], view=rays.view[rows])
+
+
+def _hole(panel: Panel, on: Marks, behind: Marks) -> tuple[shapely.Geometry | None, bool]:
+    """Return what is to be cut out of a panel, None for nothing, and whether that is all the map tells of it."""
+    if len(np.unique(behind.landmark)) < MIN_LANDMARKS or len(np.unique(behind.view)) < MIN_VIEWS:
+        return None, False
+    shape = tuple(np.maximum(1, np.ceil(np.array(panel.size[::-1]) / CELL_M)).astype(int))
+    support, through = _distinct(on, on.landmark, shape), _distinct(behind, behind.landmark, shape)
+    views = _distinct(behind, behind.view, shape)
+    open_cells = (through >= MIN_LANDMARKS) & (views >= MIN_VIEWS) & (through > support)
+    if not open_cells.any():
+        return None, False
+    told = open_cells | (support > 0)
+    if open_cells.sum() > REMOVED_SHARE * told.sum() and support.sum() < through.sum():
+        covered = told.mean() > 0.3
+        if covered:
+            return None, True
+    rows, columns = np.nonzero(ndimage.binary_closing(open_cells))
+    cells = shapely.box(columns * CELL_M, rows * CELL_M, (columns + 1) * CELL_M, (rows + 1) * CELL_M)
+    return shapely.union_all(cells), False
+
+
+def _distinct(marks: Marks, of: Indices, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Count the distinct values of ``of`` in each cell and its eight neighbours."""
+    cell = np.clip((marks.uv / CELL_M).astype(np.int64), 0, np.array(shape[::-1]) - 1)
+    steps = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1]), axis=-1).reshape(-1, 2)
+    near = (cell[:, None] + steps).reshape(-1, 2)
+    value = np.repeat(of, len(steps))
+    inside = (near >= 0).all(axis=1) & (near < shape[::-1]).all(axis=1)
+    keys = np.unique(np.column_stack([near[inside], value[inside]]), axis=0)
+    return np.bincount(keys[:, 1] * shape[1] + keys[:, 0], minlength=shape[0] * shape[1]).reshape(shape)

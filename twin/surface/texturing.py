@@ -1,0 +1,102 @@
+"""Texture from photos: tiles measured, exposure balanced, views blended, gaps filled."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenes.colour import bytes_from_linear
+from twin.surface.blending import blend
+from twin.surface.charts import Chart
+from twin.surface.exposure import Exposure, balance
+from twin.surface.filling import fill
+from twin.surface.measurements import measure
+from twin.surface.photographs import Photographs
+from twin.surface.tiles import Tile
+
+FloatArray = NDArray[np.float32]
+OnProgress = Callable[[str, int, int], None]
+
+WHITE_PERCENTILE = 99.5
+"""So many per cent of the seen texels are darker than white."""
+MIN_WEIGHT = 0.0005
+"""Of all views of a texel together: below, it is as good as not seen."""
+GREY = np.full(3, 0.2, dtype=np.float32)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Texturing:
+    """The result: atlas (R, C, 3) uint8 sRGB; seen (R, C) bool; how the photos were made comparable."""
+
+    atlas: NDArray[np.uint8]
+    seen: NDArray[np.bool_]
+    exposure: Exposure
+
+
+def texture(
+    charts: Sequence[Chart],
+    shape: tuple[int, int],
+    tiles: Sequence[Tile],
+    photographs: Photographs,
+    occluders: Any,
+    rng: np.random.Generator,
+    on_progress: OnProgress,
+) -> Texturing:
+    """Colour an atlas of ``shape`` (rows, columns). Besides it, memory holds a tile and some photos at a time."""
+    exposure = balance(tiles, charts, photographs, occluders, rng)
+    light = np.zeros((*shape, 3), dtype=np.float16)
+    seen = np.zeros(shape, dtype=bool)
+    for number, tile in enumerate(tiles):
+        on_progress("texture", number, len(tiles))
+        if tile.photos:
+            rows, columns = _in_atlas(charts[tile.chart], tile)
+            light[rows, columns], seen[rows, columns] = _tile(
+                charts[tile.chart], tile, photographs, occluders, exposure
+            )
+    on_progress("texture", len(tiles), len(tiles))
+    white = _white(light, seen)
+    atlas = np.zeros((*shape, 3), dtype=np.uint8)
+    fallback = _fallbacks(charts, light, seen)
+    for chart in charts:
+        colours = light[chart.place].astype(np.float32)
+        atlas[chart.place] = bytes_from_linear(fill(colours, seen[chart.place], fallback[chart.kind]) / white)
+    return Texturing(atlas=atlas, seen=seen, exposure=exposure)
+
+
+def _tile(
+    chart: Chart, tile: Tile, photographs: Photographs, occluders: Any, exposure: Exposure
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return linear RGB (R, C, 3) of a tile and where (R, C) it was seen."""
+    points = chart.points(tile.rows, tile.columns)
+    found = measure(points.reshape(-1, 3), chart, tile, photographs, occluders)
+    factors = np.exp(exposure.correction(found.photos, found.radius2))
+    colour, _ = blend(found.light * factors[..., None], found.weights)
+    seen = found.weights.sum(axis=0) > MIN_WEIGHT
+    return colour.reshape(points.shape), seen.reshape(points.shape[:2])
+
+
+def _in_atlas(chart: Chart, tile: Tile) -> tuple[slice, slice]:
+    column, row = chart.corner
+    rows = slice(row + tile.rows.start, row + tile.rows.stop)
+    return rows, slice(column + tile.columns.start, column + tile.columns.stop)
+
+
+def _white(light: NDArray[np.float16], seen: NDArray[np.bool_]) -> float:
+    if not seen.any():
+        return 1.0
+    return max(float(np.percentile(light[seen].max(axis=1).astype(np.float32), WHITE_PERCENTILE)), 1e-3)
+
+
+def _fallbacks(charts: Sequence[Chart], light: NDArray[np.float16], seen: NDArray[np.bool_]) -> dict[str, FloatArray]:
+    """Return the mean colour (3,) of what was seen of each kind of chart, of all charts for a kind never seen."""
+    sums: dict[str, list[Any]] = {}
+    for chart in charts:
+        there = seen[chart.place]
+        row = np.append(light[chart.place][there].astype(np.float64).sum(axis=0), there.sum())
+        sums.setdefault(chart.kind, []).append(row)
+    totals = {kind: np.sum(rows, axis=0) for kind, rows in sums.items()}
+    everything = np.sum(list(totals.values()), axis=0)
+    overall = (everything[:3] / everything[3]).astype(np.float32) if everything[3] else GREY
+    return {kind: (t[:3] / t[3]).astype(np.float32) if t[3] else overall for kind, t in totals.items()}

@@ -1,0 +1,97 @@
+"""New views of a surface: what a camera anywhere would see of it, with depth, and where that is known."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+
+from geometry import position_of
+from scenes.colour import bytes_from_linear
+from scenes.rendering.atlas import sample
+from scenes.rendering.raycasting import Hits, subset
+from scenes.rendering.rays import camera_rays, rays_in_site, sample_places
+from twin.surface.surface import Surface
+
+FloatArray = NDArray[np.float32]
+
+MAX_STRETCH = 8.0
+"""A footprint seen at a grazing angle is taken to be at most so many times longer than wide."""
+SAMPLES_PER_AXIS = 2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """A picture of a surface.
+
+    colour: (H, W, 3) uint8 sRGB, black where no surface is seen
+    depth: (H, W) float32, metres along the camera's z at the pixels' centres; inf where no surface is seen, NaN where
+        the lens model has no ray
+    seen: (H, W) bool, whether photos of the map saw what the pixel's centre shows from its front
+    """
+
+    colour: NDArray[np.uint8]
+    depth: FloatArray
+    seen: NDArray[np.bool_]
+
+
+def render_view(
+    surface: Surface, camera: pycolmap.Camera, cam_from_site: pycolmap.Rigid3d, samples_per_axis: int = SAMPLES_PER_AXIS
+) -> View:
+    """Render what ``camera`` sees of a surface from ``cam_from_site``.
+
+    A pixel is the mean of ``samples_per_axis`` squared rays, each of which averages the texture over its footprint.
+    Raises ``InputError`` for a camera of fewer than 2 x 2 pixels.
+    """
+    light = np.zeros((camera.height * camera.width, 3), dtype=np.float32)
+    places = sample_places(samples_per_axis)
+    for place in places:
+        grid = camera_rays(camera, place)
+        rays = rays_in_site(grid.rays, cam_from_site).reshape(-1, 3)
+        hits = surface.cast(position_of(cam_from_site), rays)
+        rows = np.flatnonzero(np.isfinite(hits.distance) & grid.known.ravel())
+        pitch = grid.pitch.ravel()[rows] / np.float32(samples_per_axis)
+        light[rows] += _light(surface, subset(hits, rows), rays[rows], pitch)
+    depth, seen = depth_of(surface, camera, cam_from_site)
+    colour = bytes_from_linear(light / np.float32(len(places)))
+    return View(colour=colour.reshape(camera.height, camera.width, 3), depth=depth, seen=seen)
+
+
+def depth_of(
+    surface: Surface, camera: pycolmap.Camera, cam_from_site: pycolmap.Rigid3d
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return a view's ``depth`` and ``seen`` alone, which is quicker."""
+    grid = camera_rays(camera)
+    rays = rays_in_site(grid.rays, cam_from_site).reshape(-1, 3)
+    hits = surface.cast(position_of(cam_from_site), rays)
+    known = grid.known.ravel()
+    rows = np.flatnonzero(np.isfinite(hits.distance) & known)
+    seen = np.zeros(len(rays), dtype=bool)
+    seen[rows] = _is_seen(surface, subset(hits, rows), rays[rows])
+    depth = np.where(known, hits.distance, np.float32(np.nan))
+    return depth.reshape(grid.known.shape), seen.reshape(grid.known.shape)
+
+
+def _light(surface: Surface, hits: Hits, rays: FloatArray, pitch: FloatArray) -> FloatArray:
+    """Return linear RGB (N, 3) along rays (N, 3) that all hit; ``pitch`` (N,) is the angle a ray stands for."""
+    chart = surface.mesh.panel[hits.triangle]
+    length = np.sqrt(np.einsum("nk,nk->n", rays, rays))
+    normal = surface.triangle_normals[hits.triangle]
+    along = np.einsum("nk,nk->n", rays, normal)
+    facing = np.maximum(np.abs(along) / length, np.float32(1 / MAX_STRETCH))
+    tangent = rays - along[:, None] * normal
+    tangent /= np.maximum(np.sqrt(np.einsum("nk,nk->n", tangent, tangent)), np.float32(1e-6) * length)[:, None]
+    width = hits.distance * length * pitch
+    axes = surface.axes[chart]
+    stretch = np.einsum("nuk,nk->nu", axes, tangent) * (width / facing)[:, None]
+    return sample(surface.atlas, chart, surface.uv_of(hits), width, stretch)
+
+
+def _is_seen(surface: Surface, hits: Hits, rays: FloatArray) -> NDArray[np.bool_]:
+    """Tell (N,) whether the texel that a ray hits was seen, and is looked at from its front."""
+    chart = surface.mesh.panel[hits.triangle]
+    front = np.einsum("nk,nk->n", rays, surface.triangle_normals[hits.triangle]) < 0
+    corner, shape, density = surface.frames
+    texel = np.floor(surface.uv_of(hits) * density[chart, None]).astype(np.int64)
+    texel = corner[chart] + np.clip(texel, 0, shape[chart] - 1)
+    return front & surface.seen[texel[:, 1], texel[:, 0]]
