@@ -66,6 +66,7 @@ from geometry.interchange import (
 )
 from geometry.lane_graph import Drive, LanePosition, gate_drives, lane_graph, pieces, travel_time
 from geometry.location import Located, Locator, floor_height, lane_path, locate, ramp_height
+from geometry.plan_checks import PlanWarning, plan_warnings
 from geometry.records import CameraRule, ControlPoints, FixedCamera, Marks, PoseTable, TagSpecs
 from geometry.robust import CAUCHY_WIDTH
 from geometry.similarity import covariances_in_fitted_frame, pose_covariance_of_frame, pose_jacobian_of_frame
@@ -109,6 +110,7 @@ __all__ = [
     "Marks",
     "MissingExtraError",
     "Observations",
+    "PlanWarning",
     "PoseEstimate",
     "PoseTable",
     "RampSurface",
@@ -132,8 +134,8 @@ __all__ = [
     "drift_covariance",
     "find_floors",
     "floor_height",
-    "height_disagreements",
     "gate_drives",
+    "height_disagreements",
     "inside_ellipsoid",
     "is_drift",
     "lane_graph",
@@ -150,6 +152,7 @@ __all__ = [
     "pixels_from_opencv",
     "pixels_to_opencv",
     "plan_levels",
+    "plan_warnings",
     "pose_covariance_of_frame",
     "pose_difference",
     "pose_error",
