@@ -40,7 +40,8 @@ CELL_M = 4.0
 MIN_UNEVENNESS_M = 0.002
 TUKEY = 4.685
 """In sigmas: 95 % efficient for Gaussian noise (Beaton and Tukey 1974)."""
-ITERATIONS = 15
+WIDTH_M, ITERATIONS = 0.01, 15
+"""The estimator's scale shrinks to this, so that the start does not decide; it is wider for less sure landmarks."""
 MIN_POINTS = 20
 AREA_CELL_M, AREA_CLOSING_M, CAMERA_AREA_M = 1.0, 2.5, 2.0
 MIN_HOLE_M2 = 60.0
@@ -86,7 +87,7 @@ def fit_level(
     prior = np.diag([carried_sigma**-2, DRAINAGE**-2, DRAINAGE**-2])
     rows, below = _below(centres, landmarks, sigma_z)
     rows = rows[np.abs(below - height[0]) < max(START_M, 2 * height[1])]
-    covariance: Array = np.linalg.inv(prior)
+    covariance = np.asarray(np.linalg.inv(prior), dtype=np.float64)
     coefficients, unevenness, used = prior_mean, hand_sigma, rows[:0]
     if len(rows) >= MIN_POINTS and height[1] < CAMERA_HEIGHT_SIGMA_M:
         points, sigma = landmarks[rows], np.hypot(sigma_z[rows], ROUGH_M)
@@ -115,22 +116,18 @@ def robust_plane(
     cell = np.unique(np.floor(points[:, :2] / CELL_M), axis=0, return_inverse=True)[1].ravel()
     weight, unevenness = np.ones(len(points)), MIN_UNEVENNESS_M
     coefficients, normal = prior_mean, prior
-    scale = START_M / 2
-    for _ in range(ITERATIONS):
+    for scale in np.geomspace(START_M / 2, WIDTH_M, ITERATIONS):
         shared = 1.0 / (1.0 + unevenness**2 * np.bincount(cell, weight / sigma**2)[cell])
         row = design * (weight * shared / sigma**2)[:, None]
         normal = row.T @ design + prior
-        coefficients = np.asarray(np.linalg.solve(normal, row.T @ points[:, 2] + prior @ prior_mean))
+        coefficients = np.asarray(np.linalg.solve(normal, row.T @ points[:, 2] + prior @ prior_mean), dtype=np.float64)
         residual = points[:, 2] - design @ coefficients
-        sharp = weight > 0.5
-        spread = 1.4826 * np.median(np.abs(residual[sharp])) if sharp.any() else scale
-        scale = max(0.6 * scale, float(spread), ROUGH_M)  # slowly down, so that the start's mode does not decide
         ratio = residual / (TUKEY * np.maximum(scale, sigma))
         weight = np.where(np.abs(ratio) < 1, (1 - ratio**2) ** 2, 0.0)
         if not weight.any():
             break
         unevenness = shared_sigma(residual, weight / sigma**2, cell)
-    covariance: Array = np.linalg.inv(normal)
+    covariance = np.asarray(np.linalg.inv(normal), dtype=np.float64)
     return coefficients, covariance, unevenness, weight
 
 

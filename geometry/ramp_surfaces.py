@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_smoothing_spline
 from scipy.optimize import nnls
 
-from geometry.floor_levels import MAX_SIGMA_M, ROUGH_M, TUKEY, shared_sigma
+from geometry.floor_levels import ITERATIONS, MAX_SIGMA_M, ROUGH_M, TUKEY, WIDTH_M, shared_sigma
 from geometry.floor_surfaces import LevelSurface, RampSurface
 
 Array = NDArray[np.float64]
@@ -38,7 +38,6 @@ END_RISE_M = 0.6
 MEETS_M = 0.02
 """A profile that is this near to a level's plane has reached it."""
 MIN_WIDTH_M, WIDTH_PERCENT, MIN_FOR_WIDTH = 2.5, 2.0, 40
-ITERATIONS = 12
 FAR_BELOW_M = 10.0
 MAX_END_GAP_M = 1.0
 """A ramp leads to the level whose plane is this near to its cameras' end."""
@@ -179,10 +178,10 @@ def _fit_profile(
     at_cameras = weighed @ cameras[1] - weighed.sum(axis=1) * np.sum(cameras[1] / hand**2) / total
     cell = np.floor(s / KNOT_M).astype(np.int64)
     heights = np.linalg.lstsq(np.vstack([by_camera / 0.1, bend]), np.append(cameras[1] / 0.1, 0 * bend[:, 0]))[0]
-    weight, shared, scale = np.ones(len(s)), ROUGH_M, NEAR_M / 2
+    weight, shared = np.ones(len(s)), ROUGH_M
     weight[np.abs(z - by_landmark @ heights) > NEAR_M] = 0.0
     normal = of_cameras + bend.T @ bend
-    for _ in range(ITERATIONS):
+    for scale in np.geomspace(NEAR_M / 2, WIDTH_M, ITERATIONS):
         correlated = 1.0 / (1.0 + shared**2 * np.bincount(cell, weight / sigma**2)[cell]) if len(s) else weight
         row = by_landmark.T * (weight * correlated / sigma**2)
         normal = row @ by_landmark + of_cameras + bend.T @ bend + 1e-9 * np.eye(len(knots))
@@ -190,9 +189,6 @@ def _fit_profile(
         if not weight.any():
             break
         residual = z - by_landmark @ heights
-        sharp = weight > 0.5
-        spread = 1.4826 * np.median(np.abs(residual[sharp])) if sharp.any() else scale
-        scale = max(0.6 * scale, float(spread), ROUGH_M)
         ratio = residual / (TUKEY * np.maximum(scale, sigma))
         weight = np.where(np.abs(ratio) < 1, (1 - ratio**2) ** 2, 0.0)
         shared = max(shared_sigma(residual, weight / sigma**2, cell), ROUGH_M) if weight.any() else shared
