@@ -7,7 +7,7 @@ the row say how deep it is. The rows may be oblique.
 All positions are metres in a plane whose x points right and y up, as in site.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -89,7 +89,7 @@ def propose_stalls(
         raise InputError("stripes must be finite (S, 2, 2) with (S, 2) marks of open ends")
     rows = [_aligned(row, stripes) for row in find_rows(stripes, options.rows)]
     depths = [_depths(row, stripes, open_ends, options) for row in rows]
-    usual = [_mode(np.concatenate([np.empty(0), *(d[kind] for d in depths)])) for kind in range(len(options.sizes))]
+    usual = [_usual([depth[kind] for depth in depths]) for kind in range(len(options.sizes))]
     found: list[_Stall] = []
     for number, (row, depth) in enumerate(zip(rows, depths, strict=True)):
         for kind in range(len(options.sizes)):
@@ -110,10 +110,16 @@ class _Stall:
 SEEN, CONFIRMED, INFERRED = 0, 1, 2
 SEPARATOR_PROBABILITY = (0.99, 0.92, 0.8)
 """That a separator is within 0.15 m of its place: found as a stripe, confirmed by weaker paint, inferred unseen."""
-DEPTH_PROBABILITY = (0.6, 0.8, 0.93, 0.98)
-"""That a row's depth is: taken from other rows, from one, two, or more separators of its own."""
-TRUSTED = 3
-"""So many separators tell a row's depth better than the other rows do."""
+DEPTH_PROBABILITY = ((0.0, 1.0, 2.0, 4.0), (0.3, 0.6, 0.85, 0.98))
+"""That a row's depth is, by the weight of the separators that tell it."""
+COMMON_WEIGHT = 2.5
+"""Of the depth that rows have in common, against one separator of a row's own."""
+TRUSTED = 2.0
+"""Rows count for what is common if their separators weigh so much."""
+IN_COMMON = 0.75
+"""Rows have a depth in common if those that agree hold this share of all weight."""
+CUT_WEIGHT = 0.4
+"""Of the end of a separator that something hides, against one that ends openly."""
 AMBIGUOUS_PROBABILITY = 0.5
 SAME_M = 0.2
 """Separators nearer than this are one."""
@@ -141,7 +147,11 @@ def _aligned(row: Row, stripes: Array) -> Row:
 
 
 def _depths(row: Row, stripes: Array, open_ends: NDArray[np.bool_], options: StallOptions) -> list[Array]:
-    """Return for each kind the depths that the inner ends of separators tell; long ones separate two rows."""
+    """Return for each kind (N, 2) what the inner ends of separators tell: depths and their weights.
+
+    Where paint ends openly the stall does; where it is cut off, by a car or a wall, it may. Ends that cars cut lie
+    anywhere, whereas walls and kerbs cut all alike. Long stripes separate two rows that stand back to back.
+    """
     c = stripes @ row.right
     a = stripes @ row.inward
     far = a.argmax(axis=1)
@@ -149,22 +159,34 @@ def _depths(row: Row, stripes: Array, open_ends: NDArray[np.bool_], options: Sta
     parallel = np.abs(c[:, 1] - c[:, 0]) < np.sin(np.radians(options.rows.angle_deg)) * np.ptp(a, axis=1) + 0.02
     on_row = np.abs(c.mean(axis=1)[:, None] - row.c).min(axis=1) < SAME_M
     deep = (a[each, far] - row.front_at(c[each, far])) / row.obliqueness
-    known = deep[parallel & on_row & open_ends[each, far] & (a.max(axis=1) > row.front_at(c.mean(axis=1)))]
+    weight = np.where(open_ends[each, far], 1.0, CUT_WEIGHT)
+    known = np.column_stack([deep, weight])[parallel & on_row & (deep > 0)]
     depths = []
     for number, size in enumerate(options.sizes):
         low, high = size.depth
-        halves = known[(known >= 2 * low) & (known <= 2 * high)] / 2 if number == 0 else known[:0]
-        depths.append(np.concatenate([known[(known >= low) & (known <= high)], halves]))
+        halves = known[(known[:, 0] >= 2 * low) & (known[:, 0] <= 2 * high)] if number == 0 else known[:0]
+        single = known[(known[:, 0] >= low) & (known[:, 0] <= high)]
+        depths.append(np.concatenate([single, halves * (0.5, 1.0)]))
     return depths
 
 
-def _mode(values: Array, window: float = 0.12) -> tuple[float, int]:
-    """Return the median of the values within ``window`` of the densest place, and how many they are."""
+def _mode(values: Array, weights: Array | None = None, window: float = 0.07) -> tuple[float, float]:
+    """Return the median of the values within ``window`` of where they weigh most, and their weight; NaN for none."""
     if not len(values):
-        return np.nan, 0
+        return np.nan, 0.0
+    weights = np.ones(len(values)) if weights is None else weights
     near = np.abs(values[:, None] - values) <= window
-    members = values[near[near.sum(axis=1).argmax()]]
-    return float(np.median(members)), len(members)
+    mass = near @ weights
+    members = near[mass.argmax()]
+    return float(np.median(values[members])), float(weights[members].sum())
+
+
+def _usual(depths: Sequence[Array]) -> float:
+    """Return the depth that nearly all rows have in common, by the weight they give it; NaN where they differ."""
+    told = np.array([_mode(depth[:, 0], depth[:, 1]) for depth in depths]).reshape(-1, 2)
+    told = told[told[:, 1] >= TRUSTED]
+    depth, weight = _mode(told[:, 0], told[:, 1], 0.12)
+    return depth if len(told) > 1 and weight >= IN_COMMON * told[:, 1].sum() else np.nan
 
 
 def _stalls_of(
@@ -172,21 +194,20 @@ def _stalls_of(
     number: int,
     kind: int,
     depths: Array,
-    usual: tuple[float, int],
+    usual: float,
     lines: LineEvidence,
     free: AreaEvidence,
     options: StallOptions,
 ) -> list[_Stall]:
     size = options.sizes[kind]
-    depth, support = _mode(depths)
-    if support < TRUSTED <= usual[1]:
-        depth, support = usual[0], int(abs(depth - usual[0]) < 0.12)
+    told = np.vstack([depths, (usual, COMMON_WEIGHT)]) if np.isfinite(usual) else depths
+    depth, support = _mode(told[:, 0], told[:, 1])
     c = _merged(row.c)
     gaps = np.diff(c)
     fitting = gaps[(gaps >= size.width[0]) & (gaps <= size.width[1])]
     if not np.isfinite(depth) or not len(fitting):
         return []
-    width = _mode(fitting, 0.1)[0]
+    width = _mode(fitting, window=0.1)[0]
     c, state = _confirmed(row, c, width, depth, lines, options)
     c, state, ambiguous = _completed(row, c, state, width, depth, size, lines, options)
     left = np.arange(len(c) - 1)
@@ -195,7 +216,7 @@ def _stalls_of(
     if kind > 0:
         left = left[_short(row, c, depth, lines)[left] & _short(row, c, depth, lines)[left + 1]]
     stalls = []
-    depth_p = DEPTH_PROBABILITY[min(support, len(DEPTH_PROBABILITY) - 1)]
+    depth_p = float(np.interp(support, *DEPTH_PROBABILITY))
     for i in left.tolist():
         corners = _corners(row, c[i], c[i + 1], depth)
         apron = float(free(_apron(row, c[i], c[i + 1], options.apron)).mean())
@@ -207,7 +228,8 @@ def _stalls_of(
             stalls.append(
                 _Stall(corners=corners, probability=p, score=p * apron, row=number, kind=kind, inferred=hidden)
             )
-    return stalls if support or len(stalls) >= options.rows.min_stripes else []
+    own = depths[np.abs(depths[:, 0] - depth) < SAME_M, 1].sum()
+    return stalls if own >= 1 or len(stalls) >= options.rows.min_stripes else []
 
 
 def _merged(c: Array) -> Array:

@@ -17,6 +17,8 @@ STEP_M = 0.25
 BEYOND_M = 12.0
 """A lane goes on past its stalls for at most this, as long as its floor is free."""
 NARROWEST_M, WIDEST_M = 2.6, 8.0
+SHORTEST_M = 5.0
+ALIGNED = np.cos(np.radians(8))
 ASIDE = np.cos(np.radians(20))
 USUAL_M = 6.0
 """How wide an aisle without stalls on its other side is taken to be."""
@@ -42,14 +44,32 @@ def propose_lanes(stalls: StallProposals, arrows: Array, free: Free) -> list[Lan
     arrows: (A, 2, 2) middles and unit directions. Arrows that agree make a lane one-way in their direction; a lane
     without arrows is drawn both ways in one line.
     """
+    taken = shapely.union_all(shapely.polygons(stalls.corners)) if len(stalls) else shapely.Polygon()
+    shapely.prepare(taken)
+
+    def clear(points: Array) -> Array:
+        return free(points) * ~shapely.contains_xy(taken, points)
+
+    aisles = _aisles(stalls)
+    ways = [(line[1] - line[0]) / np.linalg.norm(line[1] - line[0]) for line, _ in aisles]
     lanes: list[tuple[Array, float]] = []
-    for line, width in _aisles(stalls) + [(np.stack([at - 2 * way, at + 2 * way]), USUAL_M / 2) for at, way in arrows]:
+    for line, width in aisles + _along_arrows(arrows, ways):
         if any(_same(line, known, known_width) for known, known_width in lanes):
             continue
-        grown = _grown(line, free)
-        if np.linalg.norm(grown[1] - grown[0]) >= 4.0:
+        grown = _grown(line, clear)
+        if np.linalg.norm(grown[1] - grown[0]) >= SHORTEST_M and clear(_along(line)).mean() >= 0.5:
             lanes.append((grown, width))
-    return [_directed(line, width, arrows, free) for line, width in lanes]
+    return [_directed(line, width, arrows, clear) for line, width in lanes]
+
+
+def _along_arrows(arrows: Array, ways: list[Array]) -> list[tuple[Array, float]]:
+    """Return short pieces of lane at arrows that run along or square to a row of stalls, or at all without rows."""
+    lanes = []
+    for at, way in arrows:
+        turns = [abs(float(way @ other)) for other in ways]
+        if not turns or max(max(turn, np.sqrt(max(0.0, 1 - turn**2))) for turn in turns) > ALIGNED:
+            lanes.append((np.stack([at - 2 * way, at + 2 * way]), USUAL_M / 2))
+    return lanes
 
 
 def _aisles(stalls: StallProposals) -> list[tuple[Array, float]]:
@@ -85,6 +105,11 @@ def _same(line: Array, known: Array, width: float) -> bool:
     return bool(parallel and distance < 0.4 * width)
 
 
+def _along(line: Array) -> Array:
+    """Return points (50, 2) along a line (2, 2)."""
+    return np.asarray(line[0] + np.linspace(0, 1, 50)[:, None] * (line[1] - line[0]))
+
+
 def _grown(line: Array, free: Free) -> Array:
     """Lengthen a line at both ends while its floor is free."""
     along = (line[1] - line[0]) / np.linalg.norm(line[1] - line[0])
@@ -108,6 +133,5 @@ def _directed(line: Array, width: float, arrows: Array, free: Free) -> LanePropo
     oneway = len(says) > 0 and bool((says > 0).all() or (says < 0).all())
     if oneway and says[0] < 0:
         line = line[::-1]
-    points = line[0] + np.linspace(0, 1, 50)[:, None] * (line[1] - line[0])
-    confidence = float(free(points).mean()) * (0.95 if oneway else 0.8)
+    confidence = float(free(_along(line)).mean()) * (0.95 if oneway else 0.8)
     return LaneProposal(line=line, width=min(width, WIDEST_M), oneway=oneway, confidence=confidence)
