@@ -127,6 +127,6 @@ def _quadrilateral(mask: NDArray[np.uint8], text: Array) -> Array | None:
     size = float(cv2.contourArea(text.astype(np.float32)))
     if shared < MIN_COVER * size or area < MIN_SIZE * size:
         return None
-    ordered = corners if np.cross(corners[1] - corners[0], corners[2] - corners[1]) > 0 else corners[::-1]
+    ordered = corners if cv2.contourArea(corners, oriented=True) > 0 else corners[::-1]
     turns = np.stack([np.roll(ordered, -turn, axis=0) for turn in range(4)])
     return np.asarray(turns[np.linalg.norm(turns - text, axis=2).sum(axis=1).argmin()], dtype=np.float64)

@@ -221,7 +221,8 @@ def text_log_likelihood(reading: TextReading, candidates: Sequence[str]) -> Arra
 
 def _as_read(boxes: Array, up: Array) -> Array:
     """Turn corners of rectangles (N, 4, 2) so that the first is the top-left one as seen by who stands upright."""
-    clockwise = np.cross(boxes[:, 1] - boxes[:, 0], boxes[:, 2] - boxes[:, 1]) > 0
+    first, second = boxes[:, 1] - boxes[:, 0], boxes[:, 2] - boxes[:, 1]
+    clockwise = first[:, 0] * second[:, 1] > first[:, 1] * second[:, 0]
     ordered = np.where(clockwise[:, None, None], boxes, boxes[:, ::-1])
     turns = np.stack([np.roll(ordered, -turn, axis=1) for turn in range(4)])  # (4, N, 4, 2)
     upward = turns[:, :, 0] - turns[:, :, 3]

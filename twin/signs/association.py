@@ -31,7 +31,7 @@ class AssociationOptions:
 
     min_angle_deg: float = 1.5
     max_range: float = 40.0
-    miss_heights: float = 0.6
+    miss_heights: float = 0.35
     max_size_ratio: float = 1.45
     min_similarity: float = 0.5
     half_cone_deg: float = 85.0

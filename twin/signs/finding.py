@@ -13,7 +13,7 @@ from geometry.frames import position_of
 from perception.images import read_image
 from perception.reading import TextReader, TextReading, board_outline
 from twin.mapping.photos import MapPhoto
-from twin.progress import Progress
+from twin.progress import Progress, silent
 from twin.signs.association import AssociationOptions, Sightings, associate, nearest_point
 from twin.signs.kinds import kind_of, level_of
 from twin.signs.landmark import SignLandmark
@@ -44,7 +44,7 @@ class SignOptions:
     text_sigma: float = 0.1
     board_sigma: float = 0.05
     least_sigma_px: float = 1.0
-    outlined_share: float = 0.3
+    outlined_share: float = 0.15
     position_floor: float = 0.02
     vocabulary: tuple[str, ...] = ()
     association: AssociationOptions = field(default_factory=AssociationOptions)
@@ -64,7 +64,7 @@ def find_signs(
     reader: TextReader,
     plan: FloorPlan | None = None,
     options: SignOptions | None = None,
-    on_progress: Progress | None = None,
+    on_progress: Progress = silent,
 ) -> list[SignLandmark]:
     """Return the texts that stand in the site, vehicles' among them (``permanent`` tells), most viewed first.
 
@@ -74,17 +74,14 @@ def find_signs(
     return place_signs(photos, read_photos(photos, reader, on_progress), plan, options)
 
 
-def read_photos(
-    photos: Sequence[MapPhoto], reader: TextReader, on_progress: Progress | None = None
-) -> list[PhotoReading]:
+def read_photos(photos: Sequence[MapPhoto], reader: TextReader, on_progress: Progress = silent) -> list[PhotoReading]:
     """Read all photos, each upright as its pose says."""
     found = []
     for number, photo in enumerate(photos):
         pixels = read_image(photo.path, name=photo.name).pixels
         for reading in reader.read(pixels, up=_up_in_picture(photo)):
             found.append(PhotoReading(photo=number, reading=reading, board=board_outline(pixels, reading.quad)))
-        if on_progress is not None:
-            on_progress(number + 1, len(photos))
+        on_progress("reading signs", number + 1, len(photos))
     return found
 
 

@@ -19,9 +19,9 @@ LETTER_CHOICES = 36.0
 def place_likelihood(readings: Sequence[TextReading], signs: Sequence[SignLandmark]) -> NDArray[np.float64]:
     """Return log P(reading | it shows the sign) - log P(reading | it shows any text) (R, S), natural.
 
-    By Bayes' rule the ratio is P(text | picture) over the text's frequency. The frequency is that among ``signs``, mixed
-    with strings at random. A text that stands everywhere says little, one that stands once says log of the
-    number of signs; a text that isn't there costs at most ``log(MISREAD)``. Signs that aren't permanent count as unread.
+    By Bayes' rule the ratio is P(text | picture) over the text's frequency: that among ``signs``, mixed with strings at
+    random. A text that stands everywhere says little, one that stands once about the log of the number of signs; a text
+    that isn't there costs at most ``log(MISREAD)``. Signs that aren't permanent say nothing.
     """
     texts = [fold_text(sign.text) for sign in signs]
     likelihoods = np.exp(text_log_likelihoods([reading.log_frames for reading in readings], texts))

@@ -18,8 +18,10 @@ Array = NDArray[np.float64]
 
 FAILED_LOOK = 0.05
 """Probability that a view says nothing about the text: hidden in part, cut off, glare."""
-ANY_STRING = 1e-3
+ANY_STRING = 0.01
 """What a failed look gives to any one string."""
+OTHER_STRINGS = 20.0
+"""Among how many strings a view's doubt is spread that no candidate explains: two such views seldom mean the same one."""
 VIEW_EXPONENT = 0.5
 """n views weigh as n to this power."""
 PAIR_TRUST = 0.85
@@ -54,11 +56,15 @@ def fuse_texts(frames: Sequence[ArrayLike], vocabulary: Sequence[str] = ()) -> F
 
 
 def fused_probabilities(log_likelihoods: ArrayLike) -> Array:
-    """Return probabilities (K + 1,) of K texts and of any other, from log P(text | view) (R, K)."""
+    """Return probabilities (K + 1,) of K texts and of any other, from log P(text | view) (R, K).
+
+    That of any other is the sum over ``OTHER_STRINGS`` strings between which each view's remainder is divided.
+    """
     per_view = np.exp(np.asarray(log_likelihoods, dtype=np.float64))
-    other = np.maximum(1.0 - per_view.sum(axis=1, keepdims=True), 0.0)
+    other = np.maximum(1.0 - per_view.sum(axis=1, keepdims=True), 0.0) / OTHER_STRINGS
     believed = (1 - FAILED_LOOK) * np.hstack([per_view, other]) + FAILED_LOOK * ANY_STRING
     scores = np.log(believed).sum(axis=0) * len(per_view) ** (VIEW_EXPONENT - 1)
+    scores[-1] += np.log(OTHER_STRINGS)
     weights = np.exp(scores - scores.max())
     return np.asarray(weights / weights.sum())
 
