@@ -1,0 +1,65 @@
+"""How the tracker takes the world to be."""
+
+from dataclasses import dataclass
+
+from geometry.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotionOptions:
+    """How objects of a family move.
+
+    acceleration: root of the power density of white acceleration, m/s per root second
+    sudden: the same for the few steps in which an object starts, stops or turns at once
+    speed: standard deviation of a new object's velocity along each axis, m/s
+    turn: standard deviation of the heading's change, radians per root metre moved (a vehicle can't turn on the spot)
+    """
+
+    acceleration: float
+    speed: float
+    sudden: float
+    turn: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackerOptions:
+    """Options of ``GroundTracker``.
+
+    person, vehicle: how they move
+    box_px, box_share: standard deviation of a box's side: pixels, and share of the box's size
+    foot_share: of a foot that the detector gives, share of the box's size (and ``box_px``)
+    high_score: detections from here on found tracks; those below, down to ``low_score``, only continue them
+    false_rate: false boxes a frame and camera; detected: share of visible objects that is detected
+    new_odds: log-odds by which a track has to explain a box better than chance, else the box founds a new one
+    new_per_m2: new objects a square metre and instant, against which an object has to be a known one
+    confirm_odds: log-odds of being an object, from all its detections, from which a track counts; confirm_hits: detections
+    lost_after_s: a track unseen for longer has ended; a new one may be linked to it
+    tentative_frames: a track that is not confirmed ends when it is unseen for so many frame intervals
+    same_instant_s: frames that are exposed within this are one instant
+    visible_boxes: a box ends where something nearer hides the object; False for detectors that guess the whole of it
+    """
+
+    person: MotionOptions = MotionOptions(acceleration=0.6, speed=1.0, sudden=3.0)
+    vehicle: MotionOptions = MotionOptions(acceleration=1.0, speed=2.0, sudden=3.0, turn=0.25)
+    box_px: float = 1.5
+    box_share: float = 0.02
+    foot_share: float = 0.02
+    high_score: float = 0.5
+    low_score: float = 0.1
+    false_rate: float = 0.5
+    detected: float = 0.85
+    new_odds: float = 3.0
+    new_per_m2: float = 1e-3
+    confirm_odds: float = 10.0
+    confirm_hits: int = 3
+    lost_after_s: float = 2.0
+    tentative_frames: float = 2.5
+    same_instant_s: float = 0.002
+    visible_boxes: bool = True
+
+    def __post_init__(self) -> None:
+        positive = (self.box_px, self.false_rate, self.lost_after_s, self.tentative_frames)
+        if not all(value > 0 for value in positive) or min(self.box_share, self.foot_share, self.same_instant_s) < 0:
+            raise InputError(f"tracker options out of range: {self}")
+        if not (0 <= self.low_score <= self.high_score <= 1 and 0 < self.detected < 1):
+            raise InputError(f"scores and shares lie between 0 and 1, low_score below high_score: {self}")

@@ -1,0 +1,132 @@
+"""Kalman filtering of objects on the ground, many at once.
+
+A state is (x, y, vx, vy, heading, length, width, height) in site metres, m/s and radians. Size is part of it since an error in
+size is an error in position along the ray that repeats itself in every frame; a filter without it would claim to be
+surer with every frame.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry.box_views import ROWS, SIDES, UNKNOWN_PX, BoxPlanes
+from geometry.ground_surface import GroundSurface
+from geometry.lifting import Solids, residuals, shape_sigma
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+STATE = 8
+MEASURED = [0, 1, 4, 5, 6, 7]
+"""The parts of a state that boxes depend on, in the order of ``geometry.lifting.residuals``."""
+ROBUST_SIGMAS = 3.0
+"""A side that lies further inside the solid is taken to be as unsure as that shows: something hides what is beyond it.
+
+Not one that lies further outside, so that a box beside the solid isn't taken for a hidden one."""
+SLIP_MPS = 0.15
+"""Standard deviation of a vehicle's sideways velocity."""
+LOG_2PI = float(np.log(2 * np.pi))
+
+
+class Shapes(NamedTuple):
+    """What of N tracks does not change: outline (N, K, 3), is_round (N,)."""
+
+    outline: Array
+    is_round: Mask
+
+    def take(self, index: Indices | Mask) -> "Shapes":
+        """Return those of some tracks."""
+        return Shapes(self.outline[index], self.is_round[index])
+
+
+class Innovation(NamedTuple):
+    """N pairs of a state and a box: residual (N, ROWS) px, its Jacobian (N, ROWS, STATE) and covariance, and the noise's."""
+
+    px: Array
+    jacobian: Array
+    covariance: Array
+    noise: Array
+    log_likelihood: Array
+
+
+def transition(dt: Array) -> Array:
+    """Return the matrices (N, STATE, STATE) of constant velocity over times (N,) seconds."""
+    matrix = np.tile(np.eye(STATE), (len(dt), 1, 1))
+    matrix[:, 0, 2] = matrix[:, 1, 3] = dt
+    return matrix
+
+
+def process_noise(dt: Array, acceleration: Array, turn: Array, speed: Array) -> Array:
+    """Return what is added to covariances (N, STATE, STATE) over times (N,): white acceleration, and turning as it moves."""
+    noise = np.zeros((len(dt), STATE, STATE))
+    density = acceleration**2
+    for axis in (0, 1):
+        noise[:, axis, axis] = density * dt**3 / 3
+        noise[:, axis, axis + 2] = noise[:, axis + 2, axis] = density * dt**2 / 2
+        noise[:, axis + 2, axis + 2] = density * dt
+    noise[:, 4, 4] = turn**2 * np.maximum(speed, 0.02) * dt
+    return noise
+
+
+def innovation(
+    mean: Array, covariance: Array, shapes: Shapes, level: Indices, ground: GroundSurface, planes: BoxPlanes
+) -> Innovation:
+    """Compare states (N, STATE) with the N boxes beside them; log-likelihoods are densities a pixel in each row."""
+    solids = Solids(
+        position=mean[:, :2],
+        heading=mean[:, 4],
+        size=np.maximum(mean[:, 5:], 0.1),
+        outline=shapes.outline,
+        is_round=shapes.is_round,
+    )
+    found = residuals(solids, ground, level, planes)
+    jacobian = np.zeros((len(mean), ROWS, STATE))
+    jacobian[:, :, MEASURED] = found.jacobian
+    spread = jacobian @ covariance @ np.swapaxes(jacobian, 1, 2)
+    own = np.einsum("nii->ni", spread)
+    own_noise = planes.sigma_px**2 + (found.px_per_m * shape_sigma(shapes.is_round)) ** 2
+    hidden = np.maximum(found.px, 0.0) * (np.arange(ROWS) < SIDES)
+    noise = np.maximum(own_noise, (hidden / ROBUST_SIGMAS) ** 2 - own)
+    diagonal = np.arange(ROWS)
+    spread[:, diagonal, diagonal] += noise
+    whitener = np.linalg.cholesky(spread)
+    white = np.linalg.solve(whitener, found.px[..., None])[..., 0]
+    log_determinant = 2 * np.log(np.einsum("nii->ni", whitener)).sum(axis=1)
+    log_likelihood = -0.5 * ((white**2).sum(axis=1) + log_determinant + ROWS * LOG_2PI)
+    return Innovation(found.px, jacobian, spread, noise, log_likelihood)
+
+
+def update(mean: Array, covariance: Array, seen: Innovation) -> tuple[Array, Array]:
+    """Return states after their boxes, in Joseph's form, which keeps covariances positive."""
+    gain = np.swapaxes(np.linalg.solve(seen.covariance, seen.jacobian @ covariance), 1, 2)
+    moved = mean - (gain @ seen.px[..., None])[..., 0]
+    left = np.eye(STATE) - gain @ seen.jacobian
+    after = left @ covariance @ np.swapaxes(left, 1, 2) + (gain * seen.noise[:, None]) @ np.swapaxes(gain, 1, 2)
+    moved[:, 5:] = np.maximum(moved[:, 5:], 0.1)
+    return moved, 0.5 * (after + np.swapaxes(after, 1, 2))
+
+
+def roll_without_slipping(mean: Array, covariance: Array) -> tuple[Array, Array]:
+    """Return states of vehicles after the knowledge that they don't move sideways, which ties heading to velocity."""
+    cos, sin = np.cos(mean[:, 4]), np.sin(mean[:, 4])
+    sideways = cos * mean[:, 3] - sin * mean[:, 2]
+    row = np.zeros((len(mean), STATE))
+    row[:, 2], row[:, 3], row[:, 4] = -sin, cos, -(cos * mean[:, 2] + sin * mean[:, 3])
+    spread = np.einsum("ni,nij->nj", row, covariance)
+    variance = np.einsum("nj,nj->n", spread, row)
+    noise = np.maximum(SLIP_MPS**2, (sideways / 2.0) ** 2 - variance)
+    gain = spread / (variance + noise)[:, None]
+    after = covariance - gain[:, :, None] * spread[:, None]
+    return mean - gain * sideways[:, None], 0.5 * (after + np.swapaxes(after, 1, 2))
+
+
+def log_clutter(planes: BoxPlanes, boxes: Array, image_size: Array) -> Array:
+    """Return the log-density (N,) of a false box a pixel in each row: anywhere, of up to a third of the picture."""
+    width, height = image_size
+    sides = -np.log(np.array([width, height, width / 3, height / 3]))
+    foot = -np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 2.0))
+    density = np.concatenate([np.broadcast_to(sides, (len(boxes), 4)), foot], axis=1)
+    unknown = -np.log(UNKNOWN_PX) - 0.5 * LOG_2PI
+    return np.where(planes.sigma_px >= UNKNOWN_PX, unknown, density).sum(axis=1)
