@@ -67,6 +67,10 @@ from geometry.interchange import (
 from geometry.lane_graph import Drive, LanePosition, gate_drives, lane_graph, pieces, travel_time
 from geometry.location import Located, Locator, floor_height, lane_path, locate, ramp_height
 from geometry.plan_checks import PlanWarning, plan_warnings
+from geometry.plan_control import fit_plan_to_control
+from geometry.plan_disagreements import PlanDisagreement, plan_disagreements
+from geometry.plan_fit import PlanFit, fit_plan
+from geometry.plan_transform import transform_plan
 from geometry.records import CameraRule, ControlPoints, FixedCamera, Marks, PoseTable, TagSpecs
 from geometry.robust import CAUCHY_WIDTH
 from geometry.similarity import covariances_in_fitted_frame, pose_covariance_of_frame, pose_jacobian_of_frame
@@ -110,6 +114,8 @@ __all__ = [
     "Marks",
     "MissingExtraError",
     "Observations",
+    "PlanDisagreement",
+    "PlanFit",
     "PlanWarning",
     "PoseEstimate",
     "PoseTable",
@@ -133,6 +139,8 @@ __all__ = [
     "covariances_in_fitted_frame",
     "drift_covariance",
     "find_floors",
+    "fit_plan",
+    "fit_plan_to_control",
     "floor_height",
     "gate_drives",
     "height_disagreements",
@@ -151,6 +159,7 @@ __all__ = [
     "pieces",
     "pixels_from_opencv",
     "pixels_to_opencv",
+    "plan_disagreements",
     "plan_levels",
     "plan_warnings",
     "pose_covariance_of_frame",
@@ -185,6 +194,7 @@ __all__ = [
     "squared_mahalanobis",
     "tag_corners",
     "tangent_from_pycolmap",
+    "transform_plan",
     "transform_points",
     "travel_time",
     "triangulate_marks",

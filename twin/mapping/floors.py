@@ -1,9 +1,23 @@
 """The floors of a finished map: its landmarks and cameras as the arrays that ``geometry.floors`` wants."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry import FloorOptions, Floors, InputError, find_floors, with_datum
+from geometry import (
+    FloorOptions,
+    FloorPlan,
+    Floors,
+    InputError,
+    PlanDisagreement,
+    PlanFit,
+    find_floors,
+    fit_plan,
+    plan_disagreements,
+    transform_plan,
+    with_datum,
+)
 from twin.landmarks import Landmarks
 from twin.model import Twin
 
@@ -35,6 +49,40 @@ def floors_of(twin: Twin, options: FloorOptions | None = None) -> Floors:
     if frame.covariance is None or frame.centroid is None:
         return floors
     return with_datum(floors, frame.covariance, frame.centroid)
+
+
+def register_plan(
+    twin: Twin,
+    floors: Floors,
+    plan: FloorPlan,
+    *,
+    stall_lines: Mapping[int, Array] | None = None,
+    level_names: Mapping[int, str] | None = None,
+) -> tuple[FloorPlan, PlanFit, tuple[PlanDisagreement, ...]]:
+    """Return a plan of its own frame in the site of a twin, how it fitted, and where map and plan disagree.
+
+    ``floors`` are those of ``floors_of``; what else there is and what it raises: ``geometry.fit_plan``.
+    """
+    landmarks = twin.landmarks
+    fit = fit_plan(
+        plan, floors, landmarks.points, landmarks.covariances, stall_lines=stall_lines, level_names=level_names
+    )
+    in_site = transform_plan(plan, fit.site_from_plan)
+    return in_site, fit, disagreements_with(twin, floors, in_site)
+
+
+def disagreements_with(twin: Twin, floors: Floors, plan: FloorPlan) -> tuple[PlanDisagreement, ...]:
+    """Return where a twin's map and a plan in site disagree."""
+    landmarks = twin.landmarks
+    return plan_disagreements(
+        plan,
+        floors,
+        landmarks.points,
+        landmarks.covariances,
+        twin.view_positions,
+        landmarks.view_of_observation(),
+        landmarks.landmark,
+    )
 
 
 def lowest_viewer(landmarks: Landmarks, heights: Array) -> Array:
