@@ -1,21 +1,22 @@
 """Signs of a site from photos with known poses: read, gather what is one text, fit rectangles, fuse the strings."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geometry.cameras import unproject
-from geometry.errors import DegenerateError
+from geometry.errors import DegenerateError, InputError
 from geometry.floorplan import FloorPlan
 from geometry.frames import position_of
+from geometry.uncertainty import largest_sigma
 from perception.images import read_image
 from perception.reading import TextReader, TextReading, board_outline
 from twin.mapping.photos import MapPhoto
 from twin.progress import Progress, silent
 from twin.signs.association import AssociationOptions, Sightings, associate, nearest_point
-from twin.signs.kinds import kind_of, level_of
+from twin.signs.kinds import kind_of, level_of, on_pillar, said_once
 from twin.signs.landmark import SignLandmark
 from twin.signs.rectangle import Rectangle, fit_rectangle
 from twin.signs.text_fusion import FusedText, fuse_texts, usual_spelling
@@ -24,7 +25,11 @@ Array = NDArray[np.float64]
 
 MIN_UP = 0.2
 """Where the site's up is nearer to the optical axis (sine of the angle), no direction in the picture is up."""
-MIN_OUTLINED = 2
+SAME_HEIGHT = 0.12
+MIN_BOARD, MAX_BOARD = 0.75, 4.0
+"""Heights of a board, of its text's; a text's quad has room around the letters."""
+MAX_BOARD_SIGMAS = 2.0
+"""A board whose place is less certain than its text's by more than this says nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +39,6 @@ class SignOptions:
     min_confidence: of a reading to be placed at all, the probability of its text
     min_probability: of a landmark's text; less likely ones are not reported
     text_sigma, board_sigma: of a corner's coordinate, in heights of the text and of the board, least_sigma_px at least
-    outlined_share: of the views that must show a board's outline for it to count
     position_floor: metres, a sigma added for what rectangles don't model: the depth of boards, text beside the middle
     vocabulary: words that texts may be, weighed along with what was read
     """
@@ -44,7 +48,6 @@ class SignOptions:
     text_sigma: float = 0.1
     board_sigma: float = 0.05
     least_sigma_px: float = 1.0
-    outlined_share: float = 0.15
     position_floor: float = 0.02
     vocabulary: tuple[str, ...] = ()
     association: AssociationOptions = field(default_factory=AssociationOptions)
@@ -91,14 +94,18 @@ def place_signs(
     plan: FloorPlan | None = None,
     options: SignOptions | None = None,
 ) -> list[SignLandmark]:
-    """Return the texts of readings of ``photos`` as landmarks in site; see ``find_signs``."""
+    """Return the texts of readings of ``photos`` as landmarks in site; see ``find_signs``.
+
+    With a plan, what is on none of its levels is left out: rays that met by chance, or something outside of the site.
+    """
     options = options or SignOptions()
     kept = [r for r in readings if r.reading.confidence >= options.min_confidence]
     groups = associate(_sightings(photos, kept), options.association)
     placed = [_place(photos, [kept[i] for i in group.tolist()], options) for group in groups]
     distinct = _without_fragments(one for one in placed if one is not None)
     certain = [one for one in distinct if one.fused.probability >= options.min_probability]
-    return [_landmark(photos, one, plan, options, number) for number, one in enumerate(certain, start=1)]
+    landmarks = [_landmark(photos, one, plan, options, number) for number, one in enumerate(certain, start=1)]
+    return [landmark for landmark in landmarks if plan is None or landmark.level]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -121,23 +128,57 @@ def _place(photos: Sequence[MapPhoto], views: list[PhotoReading], options: SignO
         text = _fit(photos, [(v.photo, v.reading.quad) for v in fitted], start, options.text_sigma, options)
     except DegenerateError:
         return None
-    outlined = [(v.photo, v.board) for v in views if v.board is not None]
-    board = None
-    if len(outlined) >= max(MIN_OUTLINED, options.outlined_share * len(views)):
-        board = _board(photos, outlined, text, options)
-    return _Placed(views=views, fused=fused, text=text, board=board)
+    outlines = [(v.photo, v.board) for v in views if v.board is not None]
+    return _Placed(views=views, fused=fused, text=text, board=_board(photos, outlines, text, options))
 
 
 def _board(
-    photos: Sequence[MapPhoto], outlined: list[tuple[int, Array]], text: Rectangle, options: SignOptions
+    photos: Sequence[MapPhoto], outlines: list[tuple[int, Array]], text: Rectangle, options: SignOptions
 ) -> Rectangle | None:
-    """Fit the board around a text; None where that isn't a rectangle that contains the text."""
+    """Return the board around a text; None where no outline makes a sensible rectangle that holds the text."""
+    alike = _of_one_height(photos, outlines, text)
+    if not alike:
+        return None
     try:
-        board = _fit(photos, outlined, text.centre, options.board_sigma, options)
-    except DegenerateError:
+        board = _fit(photos, alike, text.centre, options.board_sigma, options)
+    except (DegenerateError, InputError):  # too few or too near each other: the text's plane helps
+        board = _on_plane_of(text, photos[alike[0][0]], alike[0][1])
+    if largest_sigma(board.covariance[:3, :3]) > MAX_BOARD_SIGMAS * largest_sigma(text.covariance[:3, :3]):
         return None
     aside = np.abs(board.axes.T @ (text.centre - board.centre))
-    return board if (aside < [board.width / 2, board.height / 2, text.height]).all() else None
+    holds = (aside < [board.width / 2, board.height / 2, text.height]).all()
+    return board if holds and MIN_BOARD < board.height / text.height < MAX_BOARD else None
+
+
+def _of_one_height(
+    photos: Sequence[MapPhoto], outlines: list[tuple[int, Array]], text: Rectangle
+) -> list[tuple[int, Array]]:
+    """Keep the outlines that would be equally high at the text's place; those that leak into the wall are higher."""
+    if not outlines:
+        return []
+    heights = np.array([_height_px(quad) * _metres_per_px(photos[number], text.centre) for number, quad in outlines])
+    usual = np.percentile(heights, 25)
+    return [one for one, height in zip(outlines, heights, strict=True) if abs(height / usual - 1) < SAME_HEIGHT]
+
+
+def _on_plane_of(text: Rectangle, photo: MapPhoto, quad: Array) -> Rectangle:
+    """Return the rectangle around a quad (4, 2) px on the plane of a text."""
+    rays = unproject(photo.camera, quad) @ photo.cam_from_site.rotation.matrix()
+    eye = position_of(photo.cam_from_site)
+    along = (text.centre - eye) @ text.normal / (rays @ text.normal)
+    corners = (eye + along[:, None] * rays - text.centre) @ text.axes
+    left, right = corners[[0, 3], 0].mean(), corners[[1, 2], 0].mean()
+    low, high = corners[[2, 3], 1].mean(), corners[[0, 1], 1].mean()
+    centre = text.centre + text.axes @ np.array([(left + right) / 2, (low + high) / 2, 0.0])
+    return replace(text, centre=centre, width=float(abs(right - left)), height=float(abs(high - low)))
+
+
+def _height_px(quad: Array) -> float:
+    return float(np.linalg.norm(quad[[0, 1]] - quad[[3, 2]], axis=1).mean())
+
+
+def _metres_per_px(photo: MapPhoto, point: Array) -> float:
+    return float(np.linalg.norm(position_of(photo.cam_from_site) - point)) / photo.camera.mean_focal_length()
 
 
 def _fit(
@@ -146,10 +187,9 @@ def _fit(
     corners, poses, sigmas = [], [], []
     for number, quad in quads:
         photo = photos[number]
-        height = float(np.linalg.norm(quad[[0, 1]] - quad[[3, 2]], axis=1).mean())
         corners.append(np.asarray(photo.camera.cam_from_img(quad)))
         poses.append(photo.cam_from_site.matrix())
-        sigmas.append(max(options.least_sigma_px, sigma * height) / photo.camera.mean_focal_length())
+        sigmas.append(max(options.least_sigma_px, sigma * _height_px(quad)) / photo.camera.mean_focal_length())
     return fit_rectangle(corners, poses, sigmas, start)
 
 
@@ -172,12 +212,15 @@ def _landmark(
     photos: Sequence[MapPhoto], one: _Placed, plan: FloorPlan | None, options: SignOptions, number: int
 ) -> SignLandmark:
     shape = one.board or one.text
+    folded = one.fused.text
+    if plan is not None and on_pillar(plan, shape.centre):
+        folded = said_once(folded)
     eyes = [position_of(photos[view.photo].cam_from_site)[2] for view in one.views]
     kind = kind_of(
         plan,
         shape.centre,
         shape.normal,
-        text=one.fused.text,
+        text=folded,
         letter_height=one.text.height,
         lowest_eye=min(eyes),
         outlined=one.board is not None,
@@ -188,7 +231,7 @@ def _landmark(
         level=level_of(plan, shape.centre + 0.3 * shape.normal),
         position=_triple(shape.centre),
         normal=_triple(shape.normal),
-        text=usual_spelling([view.reading.text for view in one.views], one.fused.text),
+        text=usual_spelling([view.reading.text for view in one.views], folded),
         width=shape.width,
         height=shape.height,
         letter_height=one.text.height,

@@ -47,7 +47,7 @@ def kind_of(
     low = point[2] < lowest_eye - BELOW_EYES_M if above is None else above < VEHICLE_M
     if low and letter_height < PLATE_LETTER_M and PLATE.fullmatch(text):
         return "vehicle"
-    if plan is not None and _on_pillar(plan, point):
+    if plan is not None and on_pillar(plan, point):
         return "lettering"
     if plan is not None and low and _where_vehicles_are(plan, point):
         return "vehicle"
@@ -70,6 +70,18 @@ def level_of(plan: FloorPlan | None, position: ArrayLike) -> str:
     return plan.levels[known[0]].id if len(known) else ""
 
 
+def on_pillar(plan: FloorPlan, point: np.ndarray) -> bool:
+    """Tell whether a position (3,) is on a pillar of the plan."""
+    place, level = shapely.Point(point[:2]), level_of(plan, point)
+    return any(pillar.level == level and pillar.polygon.distance(place) < PILLAR_M for pillar in plan.pillars)
+
+
+def said_once(text: str) -> str:
+    """Return half of a text that says the same twice: two faces of a pillar are read as one line."""
+    half = len(text) // 2
+    return text[:half] if half and text == 2 * text[:half] else text
+
+
 def _above_floor(plan: FloorPlan | None, point: np.ndarray) -> float | None:
     if plan is None:
         return None
@@ -83,8 +95,3 @@ def _where_vehicles_are(plan: FloorPlan, point: np.ndarray) -> bool:
     stalls = [stall.polygon.buffer(-EDGE_M) for stall in plan.stalls if stall.level == level]
     lanes = [lane.line.buffer(lane.width / 2) for lane in plan.lanes if lane.level == level]
     return any(shape.intersects(place) for shape in [*stalls, *lanes])
-
-
-def _on_pillar(plan: FloorPlan, point: np.ndarray) -> bool:
-    place, level = shapely.Point(point[:2]), level_of(plan, point)
-    return any(pillar.level == level and pillar.polygon.distance(place) < PILLAR_M for pillar in plan.pillars)

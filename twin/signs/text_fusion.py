@@ -21,7 +21,7 @@ FAILED_LOOK = 0.05
 ANY_STRING = 0.01
 """What a failed look gives to any one string."""
 OTHER_STRINGS = 20.0
-"""Among how many strings a view's doubt is spread that no candidate explains: two such views seldom mean the same one."""
+"""Among how many strings a view's unexplained doubt is spread: two such views seldom mean the same one."""
 VIEW_EXPONENT = 0.5
 """n views weigh as n to this power."""
 PAIR_TRUST = 0.85
