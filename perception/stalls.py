@@ -40,6 +40,7 @@ class StallOptions:
     sizes: of stalls, by kind; the first fitting one counts
     max_missing: so many separators in a row may be inferred side by side
     apron: so many metres of free floor are wanted in front of a stall
+    echelon: stalls of oblique rows are rectangles, each standing back from the next, rather than parallelograms
     """
 
     sizes: tuple[StallSize, ...] = (
@@ -48,6 +49,7 @@ class StallOptions:
     )
     max_missing: int = 3
     apron: float = 2.5
+    echelon: bool = False
     rows: RowOptions = field(default_factory=RowOptions)
 
 
@@ -218,7 +220,7 @@ def _stalls_of(
     stalls = []
     depth_p = float(np.interp(support, *DEPTH_PROBABILITY))
     for i in left.tolist():
-        corners = _corners(row, c[i], c[i + 1], depth)
+        corners = _corners(row, c[i], c[i + 1], depth, options.echelon)
         apron = float(free(_apron(row, c[i], c[i + 1], options.apron)).mean())
         p = depth_p * SEPARATOR_PROBABILITY[state[i]] * SEPARATOR_PROBABILITY[state[i + 1]]
         if ambiguous[i]:
@@ -306,9 +308,13 @@ def _short(row: Row, c: Array, depth: float, lines: LineEvidence) -> NDArray[np.
     return (seen < 0.3) | (painted < 0.4)
 
 
-def _corners(row: Row, low: float, high: float, depth: float) -> Array:
+def _corners(row: Row, low: float, high: float, depth: float, echelon: bool) -> Array:
     c = np.array([low, high, high, low])
-    return row.points(c, row.front_at(c) + np.array([0, 0, 1, 1]) * depth * row.obliqueness)
+    front = row.front_at(c)
+    if echelon:
+        # From midway between the ends of both separators to where the one that stands back ends.
+        return row.points(c, np.where([1, 1, 0, 0], front.mean(), front.max() + depth * row.obliqueness))
+    return row.points(c, front + np.array([0, 0, 1, 1]) * depth * row.obliqueness)
 
 
 def _apron(row: Row, low: float, high: float, reach: float) -> Array:
