@@ -1,10 +1,13 @@
-"""Floors and ramps of a map against the truth of its scene: heights over the driven area, ramps, levels and names.
+"""Floors of a map, and a plan fitted to it, against the truth of the scene: heights, ramps, levels, names, stalls.
 
-python -m benchmarks.surfaces_floors SCENE TWIN
+The plan of the scene is the truth; for the fit it is turned by any angle and moved by metres.
+
+    python -m benchmarks.surfaces_floors SCENE TWIN [--seed N]
 """
 
 import argparse
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +15,27 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geometry import Floors, floor_height, level_probability, locate, read_plan, read_true_poses, with_plan
+from geometry import (
+    Floors,
+    TiepointError,
+    floor_height,
+    level_probability,
+    locate,
+    read_plan,
+    read_true_poses,
+    transform_plan,
+    with_plan,
+)
 from geometry.floorplan import FloorPlan, Ramp
-from twin.mapping.floors import floors_of
+from geometry.plan_transform import rigid_from_plane
+from twin.mapping.floors import floors_of, register_plan
 from twin.model import Twin
 
 Array = NDArray[np.float64]
 Figures = dict[str, Any]
 
 STEP_M = 0.25
+MOVED_M = 5.0
 NAMES_M = 0.5
 """A level is the true one if its elevation is this near."""
 
@@ -39,6 +54,38 @@ def measure_floors(scene_folder: Path, twin: Twin) -> Figures:
     result["plan_minus_map_m"] = {check.level: -check.difference_m for check in checks}
     result["cameras_on_their_level"] = _levels_of_cameras(named, scene_folder, plan)
     return result
+
+
+def measure_plan_fit(scene_folder: Path, twin: Twin, rng: np.random.Generator, times: int = 3) -> list[Figures]:
+    """Return how far stall corners are off after the true plan, turned by any angle and moved, is fitted to the map."""
+    plan, floors = read_plan(scene_folder / "plan.json"), floors_of(twin)
+    corners = shapely.get_coordinates([stall.polygon for stall in plan.stalls])
+    found: list[Figures] = []
+    for _ in range(times):
+        yaw, shift = rng.uniform(-np.pi, np.pi), rng.normal(0.0, MOVED_M, 3)
+        moved = transform_plan(plan, rigid_from_plane(yaw, shift[:2], shift[2]))
+        start = time.perf_counter()
+        try:
+            in_site, fit, differences = register_plan(twin, floors, moved)
+        except TiepointError as error:
+            found.append({"refused": str(error)})
+            continue
+        off = np.linalg.norm(shapely.get_coordinates([s.polygon for s in in_site.stalls]) - corners, axis=1)
+        heights = [a.elevation - b.elevation for a, b in zip(in_site.levels, plan.levels, strict=True)]
+        found.append(
+            {
+                "stall_corners_median_m": float(np.median(off)),
+                "stall_corners_max_m": float(off.max()),
+                "height_m": float(heights[0]),
+                "explained": fit.explained,
+                "runner_up": fit.runner_up,
+                "sigmas": np.sqrt(np.diag(fit.covariance)).tolist(),
+                "remarks": fit.remarks,
+                "disagreements": [f"{d.kind}: {d.level} {d.element} {d.position}" for d in differences],
+                "seconds": time.perf_counter() - start,
+            }
+        )
+    return found
 
 
 def against_plan(floors: Floors, plan: FloorPlan) -> Figures:
@@ -138,8 +185,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scene", type=Path)
     parser.add_argument("twin", type=Path)
+    parser.add_argument("--seed", type=int, default=7, help="of how the plan is moved")
     arguments = parser.parse_args()
-    print(json.dumps(measure_floors(arguments.scene, Twin.open(arguments.twin)), indent=2))
+    twin = Twin.open(arguments.twin)
+    figures = measure_floors(arguments.scene, twin)
+    figures["plan_fit"] = measure_plan_fit(arguments.scene, twin, np.random.default_rng(arguments.seed))
+    print(json.dumps(figures, indent=2))
 
 
 if __name__ == "__main__":
