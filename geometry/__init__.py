@@ -70,6 +70,9 @@ from geometry.plan_checks import PlanWarning, plan_warnings
 from geometry.plan_control import fit_plan_to_control
 from geometry.plan_disagreements import PlanDisagreement, plan_disagreements
 from geometry.plan_fit import PlanFit, fit_plan
+from geometry.plan_geojson import write_plan_geojson
+from geometry.plan_import import import_plan
+from geometry.plan_layers import DEFAULT_LAYERS, LayerMap, LayerRule, LevelRule, read_layer_map
 from geometry.plan_transform import transform_plan
 from geometry.records import CameraRule, ControlPoints, FixedCamera, Marks, PoseTable, TagSpecs
 from geometry.robust import CAUCHY_WIDTH
@@ -91,6 +94,7 @@ from geometry.upright import up_from_cameras, upright_from_map
 
 __all__ = [
     "CAUCHY_WIDTH",
+    "DEFAULT_LAYERS",
     "Alignment",
     "Calibration",
     "CameraRule",
@@ -107,6 +111,9 @@ __all__ = [
     "ImageError",
     "InputError",
     "LanePosition",
+    "LayerMap",
+    "LayerRule",
+    "LevelRule",
     "LevelSurface",
     "Located",
     "Locator",
@@ -144,6 +151,7 @@ __all__ = [
     "floor_height",
     "gate_drives",
     "height_disagreements",
+    "import_plan",
     "inside_ellipsoid",
     "is_drift",
     "lane_graph",
@@ -180,6 +188,7 @@ __all__ = [
     "read_cameras",
     "read_cameras_json",
     "read_control",
+    "read_layer_map",
     "read_marks",
     "read_plan",
     "read_poses",
@@ -210,6 +219,7 @@ __all__ = [
     "write_control",
     "write_marks",
     "write_plan",
+    "write_plan_geojson",
     "write_poses",
     "write_tags",
 ]

@@ -184,7 +184,11 @@ KINDS: dict[str, type[_Strict]] = {
 
 def read_plan(path: str | PathLike[str]) -> FloorPlan:
     """Read plan.json; ``InputError`` names the element and, for an unknown key, the nearest known one."""
-    content = read_bounded(path)
+    return plan_from_json(read_bounded(path), path)
+
+
+def plan_from_json(content: bytes, path: str | PathLike[str]) -> FloorPlan:
+    """Return the plan in the content of a plan.json, as ``read_plan`` does; ``path`` is for error messages."""
     try:
         return FloorPlan.model_validate_json(content)
     except ValidationError as error:

@@ -1,6 +1,7 @@
 """Units of length in which plans are drawn, and whether stalls of such a size can be."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import shapely
@@ -12,6 +13,8 @@ Array = NDArray[np.float64]
 
 METRES = {"m": 1.0, "mm": 0.001, "cm": 0.01, "dm": 0.1, "in": 0.0254, "ft": 0.3048, "yd": 0.9144}
 """Metres of each unit of length."""
+LENGTHS = ("elevation", "ceiling", "width", "height", "thickness", "profile")
+"""The keys of a plan's elements that are lengths, beside the coordinates."""
 USUAL_WIDTH_M = 1.8, 4.5
 """Between these lies the median width of the stalls of any site."""
 TYPICAL_WIDTH_M = 2.6
@@ -52,3 +55,30 @@ def implausible_size(kind: str, width: float, length: float) -> bool:
     small = any(word in kind.lower() for word in SMALL_KINDS)
     narrowest, shortest = (0.4, 1.2) if small else (PLAUSIBLE_WIDTH_M[0], PLAUSIBLE_LENGTH_M[0])
     return not (narrowest <= width <= PLAUSIBLE_WIDTH_M[1] and shortest <= length <= PLAUSIBLE_LENGTH_M[1])
+
+
+def in_metres(content: dict[str, Any], unit: str) -> dict[str, Any]:
+    """Return the content of a plan.json whose lengths are in ``unit`` in metres; what is no number stays as it is."""
+    factor = metres_of(unit)
+    kinds = {key: value for key, value in content.items() if isinstance(value, list)}
+    scaled = {kind: [_scaled(element, factor) for element in elements] for kind, elements in kinds.items()}
+    return content | scaled | {"units": "m"}
+
+
+def _scaled(element: Any, factor: float) -> Any:
+    if not isinstance(element, dict):
+        return element
+    return {
+        key: {**value, "coordinates": _times(value.get("coordinates"), factor)}
+        if isinstance(value, dict)
+        else _times(value, factor)
+        if key in LENGTHS
+        else value
+        for key, value in element.items()
+    }
+
+
+def _times(value: Any, factor: float) -> Any:
+    if isinstance(value, list):
+        return [_times(each, factor) for each in value]
+    return value * factor if type(value) in (int, float) else value
