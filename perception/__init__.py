@@ -1,4 +1,4 @@
-"""What can be seen in images: reading them, local features, matches and tags."""
+"""What can be seen in images: reading them, local features, matches, tags and text."""
 
 from perception.arrows import ArrowOptions, Arrows, find_arrows
 from perception.containers import Features, Matches
@@ -6,6 +6,14 @@ from perception.features import EXTRACTORS, Extractor, make_extractor
 from perception.floor_marks import StripeOptions, Stripes, dominant_directions, find_stripes, stripe_support
 from perception.images import ImageQuality, Picture, image_quality, list_images, read_image
 from perception.matching import MATCHERS, AdalamMatcher, Matcher, MutualRatioMatcher, make_matcher
+from perception.reading import (
+    ReaderOptions,
+    TextReader,
+    TextReading,
+    board_outline,
+    fold_text,
+    text_log_likelihood,
+)
 from perception.stalls import StallOptions, StallProposals, StallSize, propose_stalls
 from perception.tags import TAG_FAMILIES, TagDetections, TagPose, detect_tags, tag_corners, tag_poses
 
@@ -23,6 +31,7 @@ __all__ = [
     "Matches",
     "MutualRatioMatcher",
     "Picture",
+    "ReaderOptions",
     "StallOptions",
     "StallProposals",
     "StallSize",
@@ -30,10 +39,14 @@ __all__ = [
     "Stripes",
     "TagDetections",
     "TagPose",
+    "TextReader",
+    "TextReading",
+    "board_outline",
     "detect_tags",
     "dominant_directions",
     "find_arrows",
     "find_stripes",
+    "fold_text",
     "image_quality",
     "list_images",
     "make_extractor",
@@ -43,4 +56,5 @@ __all__ = [
     "stripe_support",
     "tag_corners",
     "tag_poses",
+    "text_log_likelihood",
 ]

@@ -18,7 +18,9 @@ def board_picture(
     draw = ImageDraw.Draw(picture)
     draw.rectangle((6, 6, size[0] - 7, size[1] - 7), outline=(240, 240, 235), width=4)
     file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"
-    draw.text((size[0] / 2, size[1] / 2), text, font=ImageFont.truetype(file, letters), fill=(240, 240, 235), anchor="mm")
+    draw.text(
+        (size[0] / 2, size[1] / 2), text, font=ImageFont.truetype(file, letters), fill=(240, 240, 235), anchor="mm"
+    )
     return np.asarray(picture)
 
 

@@ -28,8 +28,8 @@ def picture_of(text: str, corners: np.ndarray = PLACE, letters: int = 70) -> np.
 def test_a_sign_is_read_where_it_is(reader: TextReader, text: str) -> None:
     (reading,) = reader.read(picture_of(text, letters=50), up=(0.0, -1.0))
     assert reading.folded == text.replace(" ", "")
-    assert reading.confidence > 0.5  # measured 0.82 to 0.99
-    np.testing.assert_allclose(reading.quad.mean(axis=0), PLACE.mean(axis=0), atol=3.0)  # measured 1.1 px at most
+    assert reading.confidence > 0.5  # measured 0.94 to 0.9999
+    np.testing.assert_allclose(reading.quad.mean(axis=0), PLACE.mean(axis=0), atol=3.0)  # measured 1.3 px at most
     assert reading.quad[0, 0] < reading.quad[1, 0]
     assert reading.quad[0, 1] < reading.quad[3, 1]
 
@@ -49,7 +49,7 @@ def test_a_phone_may_be_held_any_way_round(reader: TextReader, quarters: int) ->
 def test_the_right_text_is_likelier_than_its_like(reader: TextReader) -> None:
     (reading,) = reader.read(picture_of("P2"), up=(0.0, -1.0))
     right, three, other = text_log_likelihood(reading, ["p 2", "P3", "EXIT"])
-    assert right - three > 3.0  # measured 8.9
+    assert right - three > 3.0  # measured 13.9
     assert three > other
 
 
@@ -65,7 +65,11 @@ def test_a_reading_does_not_depend_on_what_else_is_in_the_photo(reader: TextRead
     both[340:460] = picture_of("STAIRS EXIT", box(60, 370, 420, 430), 45)[340:460]
     first = next(r for r in reader.read(both, up=(0.0, -1.0)) if r.folded == "P2")
     (second,) = reader.read(alone, up=(0.0, -1.0))
-    shift = np.abs(np.exp(first.log_frames) - np.exp(second.log_frames)).max() if np.allclose(first.quad, second.quad) else 0
+    shift = (
+        np.abs(np.exp(first.log_frames) - np.exp(second.log_frames)).max()
+        if np.allclose(first.quad, second.quad)
+        else 0
+    )
     assert shift < 1e-4
 
 

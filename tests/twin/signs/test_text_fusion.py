@@ -11,19 +11,19 @@ def test_views_that_agree_make_a_text_sure() -> None:
     assert probabilities == sorted(probabilities)
     assert probabilities[1] < PAIR_TRUST
     assert probabilities[2] > 0.8  # measured 0.845
-    assert probabilities[-1] > 0.98  # measured 0.995
+    assert probabilities[-1] > 0.98  # measured 0.984
 
 
 def test_the_right_text_wins_though_one_view_misreads() -> None:
     fused = fuse_texts([*[frames_of("P2", 0.9, "B3")] * 4, frames_of("P3", 0.95, "P2")])
     assert fused.text == "P2"
-    assert fused.probability > 0.9  # measured 0.998
+    assert fused.probability > 0.9  # measured 0.929
     assert "P3" in dict(fused.alternatives) or fused.probability > 0.99
 
 
 def test_views_that_disagree_leave_it_open() -> None:
     fused = fuse_texts([frames_of("P2", 0.95, "B3"), frames_of("P3", 0.95, "B2"), frames_of("P7", 0.95, "B1")])
-    assert fused.probability < 0.6  # measured 0.29
+    assert fused.probability < 0.6  # measured 0.455
 
 
 def test_a_letter_that_was_never_first_can_win() -> None:
