@@ -92,10 +92,11 @@ def propose_stalls(
     rows = [_aligned(row, stripes) for row in find_rows(stripes, options.rows)]
     depths = [_depths(row, stripes, open_ends, options) for row in rows]
     usual = [_usual([depth[kind] for depth in depths]) for kind in range(len(options.sizes))]
+    openness = [_open_share(row, stripes, open_ends) for row in rows]
     found: list[_Stall] = []
     for number, (row, depth) in enumerate(zip(rows, depths, strict=True)):
         for kind in range(len(options.sizes)):
-            found += _stalls_of(row, number, kind, depth[kind], usual[kind], lines, free, options)
+            found += _stalls_of(row, number, kind, depth[kind], usual[kind], openness[number], lines, free, options)
     return _collected(_without_overlap(found), options)
 
 
@@ -122,7 +123,8 @@ IN_COMMON = 0.75
 """Rows have a depth in common if those that agree hold this share of all weight."""
 CUT_WEIGHT = 0.4
 """Of the end of a separator that something hides, against one that ends openly."""
-AMBIGUOUS_PROBABILITY = 0.5
+AMBIGUOUS_PROBABILITY, ODD_PROBABILITY = 0.5, 0.8
+"""That a stall is whole which is wide enough to hide a separator, and one of unusual width where none is hidden."""
 SAME_M = 0.2
 """Separators nearer than this are one."""
 USUAL_M = 0.25
@@ -146,6 +148,12 @@ def _aligned(row: Row, stripes: Array) -> Row:
     offset = float(np.median(near - slope * c))
     order = np.argsort(c, kind="stable")
     return Row(inward=inward, front=(offset, slope), stripes=row.stripes[order], c=c[order], far=a[order, 1])
+
+
+def _open_share(row: Row, stripes: Array, open_ends: NDArray[np.bool_]) -> float:
+    """Return from 0.5 to 1 how many of the row's stripes end openly at its front, as they do towards a lane."""
+    near = (stripes[row.stripes] @ row.inward).argmin(axis=1)
+    return 0.5 + 0.5 * float(open_ends[row.stripes, near].mean())
 
 
 def _depths(row: Row, stripes: Array, open_ends: NDArray[np.bool_], options: StallOptions) -> list[Array]:
@@ -197,6 +205,7 @@ def _stalls_of(
     kind: int,
     depths: Array,
     usual: float,
+    openness: float,
     lines: LineEvidence,
     free: AreaEvidence,
     options: StallOptions,
@@ -210,6 +219,7 @@ def _stalls_of(
     if not np.isfinite(depth) or not len(fitting):
         return []
     width = _mode(fitting, window=0.1)[0]
+    c = _in_rhythm(c, width)
     c, state = _confirmed(row, c, width, depth, lines, options)
     c, state, ambiguous = _completed(row, c, state, width, depth, size, lines, options)
     left = np.arange(len(c) - 1)
@@ -223,12 +233,11 @@ def _stalls_of(
         corners = _corners(row, c[i], c[i + 1], depth, options.echelon)
         apron = float(free(_apron(row, c[i], c[i + 1], options.apron)).mean())
         p = depth_p * SEPARATOR_PROBABILITY[state[i]] * SEPARATOR_PROBABILITY[state[i + 1]]
-        if ambiguous[i]:
-            p *= AMBIGUOUS_PROBABILITY
+        p *= AMBIGUOUS_PROBABILITY if ambiguous[i] else ODD_PROBABILITY if abs(gap[i] - width) > USUAL_M else 1.0
         if apron >= 0.5:
             hidden = int(state[i] == INFERRED) + int(state[i + 1] == INFERRED)
             stalls.append(
-                _Stall(corners=corners, probability=p, score=p * apron, row=number, kind=kind, inferred=hidden)
+                _Stall(corners=corners, probability=p, score=p * apron * openness, row=number, kind=kind, inferred=hidden)
             )
     own = depths[np.abs(depths[:, 0] - depth) < SAME_M, 1].sum()
     return stalls if own >= 1 or len(stalls) >= options.rows.min_stripes else []
@@ -239,6 +248,19 @@ def _merged(c: Array) -> Array:
     order = np.sort(c)
     part = np.concatenate([[0], np.cumsum(np.diff(order) > SAME_M)])
     return np.asarray(np.bincount(part, order) / np.bincount(part))
+
+
+def _in_rhythm(c: Array, width: float, tolerance: float = 0.12) -> Array:
+    """Drop what lies off the rhythm of both its neighbours where these are in rhythm with each other."""
+
+    def fits(gap: Array) -> NDArray[np.bool_]:
+        return np.abs(gap - np.maximum(np.round(gap / width), 1) * width) < tolerance
+
+    if len(c) < 3:
+        return c
+    gap = np.diff(c)
+    off = ~fits(gap[:-1]) & ~fits(gap[1:]) & fits(c[2:] - c[:-2])
+    return c[np.concatenate([[True], ~off, [True]])]
 
 
 def _separators(row: Row, c: Array, start: float, end: float) -> Array:
@@ -289,8 +311,7 @@ def _completed(
         count = round(gap / width)
         if 2 <= count <= options.max_missing + 1 and abs(gap - count * width) < 0.08 * count + 0.04:
             inner = low + gap / count * np.arange(1, count)
-            seen, painted = lines(_separators(row, inner, 0.05, 1.2))
-            if not ((seen > 0.6) & (painted < 0.3)).any():
+            if not _is_bare(row, inner, depth, lines).any():
                 new.append(inner)
     extra = np.concatenate(new)
     c, state = np.concatenate([c, extra]), np.concatenate([state, np.full(len(extra), INFERRED)])
@@ -300,6 +321,15 @@ def _completed(
     odd = (np.abs(gap - width) > USUAL_M) & (gap > width)
     seen = np.stack([lines(_separators(row, c[:-1] + width, 0.05, 1.2))[0], lines(_separators(row, c[1:] - width, 0.05, 1.2))[0]])
     return c, state, odd & (seen.min(axis=0) < 0.6)
+
+
+def _is_bare(row: Row, c: Array, depth: float, lines: LineEvidence) -> NDArray[np.bool_]:
+    """Tell where separators are not, since floor without paint is seen both at the front and nearly all along."""
+    bare = np.ones(len(c), dtype=bool)
+    for end, least in ((min(1.2, depth), 0.6), (0.95 * depth, 0.8)):
+        seen, painted = lines(_separators(row, c, 0.05, end))
+        bare &= (seen > least) & (painted < 0.3)
+    return bare
 
 
 def _short(row: Row, c: Array, depth: float, lines: LineEvidence) -> NDArray[np.bool_]:
