@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from benchmarks.protocol import spread
 from geometry import camera_for, pose_from_position, read_cameras, read_plan, read_true_poses
-from scenes import read_facility
 from scenes.building import build_facility
+from scenes.description import read_facility
 from scenes.rendering import LightOptions, RenderOptions, World, build_world, render
 from twin import Twin
 from twin.mapping.photos import MapPhoto, photos_of
@@ -100,7 +100,7 @@ def ssim_map(picture: Pixels, truth: Pixels, fit_on: NDArray[np.bool_]) -> Float
     gray, real = (cv2.cvtColor(each, cv2.COLOR_RGB2GRAY).astype(np.float64) for each in (picture, truth))
     gain, offset = (1.0, 0.0) if fit_on.sum() < 100 else np.polyfit(gray[fit_on], real[fit_on], 1)
     matched = np.clip(gain * gray + offset, 0, 255).astype(np.uint8)
-    judge = cv2.quality.QualitySSIM_create(real.astype(np.uint8))
+    judge = cv2.quality.QualitySSIM_create(real.astype(np.uint8))  # type: ignore[attr-defined]
     judge.compute(matched)
     return np.asarray(judge.getQualityMap(), dtype=np.float32)
 

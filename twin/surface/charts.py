@@ -79,3 +79,10 @@ def lay_out(panels: Sequence[Panel], px_per_m: Sequence[float]) -> tuple[list[Ch
         for panel, density, corner, size in zip(panels, px_per_m, packing.corners, sizes, strict=True)
     ]
     return charts, (packing.size[1], packing.size[0])
+
+
+def frames_of(charts: Sequence[Chart]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Return of charts: columns and rows (C, 2) of corners, columns and rows (C, 2) of sizes, texels a metre (C,)."""
+    corner = np.array([chart.corner for chart in charts], dtype=np.int64).reshape(-1, 2)
+    size = np.array([chart.shape[::-1] for chart in charts], dtype=np.int64).reshape(-1, 2)
+    return corner, size, np.array([chart.px_per_m for chart in charts], dtype=np.float32)

@@ -27,7 +27,7 @@ class Measurements:
 
     photos: (K,); seen: (K, T) bool
     light: (K, T, 3) float32 linear RGB, 1 white, as the photos show it; 0 where not seen
-    weights: (K, T) float32, square of the share of a pixel that a texel has, at most 1, times the cosine; 0 where not seen
+    weights: (K, T) float32, square of the share of a pixel a texel has, at most 1, times the cosine; 0 where not seen
     radius2: (K, T) float32 squared distance from the photo's middle, 1 in its corners
     """
 

@@ -12,8 +12,9 @@ from geometry import TwinDamagedError
 from scenes.rendering.atlas import Atlas, build_atlas
 from scenes.rendering.raycasting import Hits, blocked, cast_rays, interpolate, raycaster
 from scenes.rendering.shapes import Texture
-from twin.surface.charts import Chart
+from twin.surface.charts import Chart, frames_of
 from twin.surface.evidence import Evidence
+from twin.surface.files import read_surface, write_surface
 from twin.surface.panels import PanelMesh
 
 Array = NDArray[np.float64]
@@ -72,10 +73,8 @@ class Surface:
 
     @cached_property
     def frames(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """Of the charts: columns and rows (C, 2) of corners, columns and rows (C, 2) of sizes, texels a metre (C,)."""
-        corner = np.array([chart.corner for chart in self.charts], dtype=np.int64)
-        size = np.array([chart.shape[::-1] for chart in self.charts], dtype=np.int64)
-        return corner, size, np.array([chart.px_per_m for chart in self.charts], dtype=np.float32)
+        """What ``frames_of`` says of the charts."""
+        return frames_of(self.charts)
 
     def uv_of(self, hits: Hits) -> NDArray[np.float32]:
         """Return where (N, 2) on their charts hits are, metres."""
@@ -98,13 +97,23 @@ class Surface:
 
     def save(self, folder: Path) -> None:
         """Write mesh.ply and surface/ into the folder of a twin, which must exist."""
-        from twin.surface.files import save_surface
-
-        save_surface(self, folder)
+        write_surface(
+            folder,
+            mesh=self.mesh,
+            charts=self.charts,
+            texture=self.texture,
+            seen=self.seen,
+            evidence=self.evidence,
+        )
 
     @classmethod
     def load(cls, folder: Path) -> "Surface":
-        """Read the surface in the folder of a twin; ``TwinDamagedError`` for missing or wrong content."""
-        from twin.surface.files import load_surface
+        """Read the surface in the folder of a twin.
 
-        return load_surface(folder)
+        Raises ``TwinDamagedError`` for missing or wrong content, ``TwinFormatError`` for a newer format.
+        """
+        parts = read_surface(folder)
+        try:
+            return cls(**parts)
+        except TwinDamagedError as error:
+            raise TwinDamagedError(error.what, where=str(folder), remedy="Make the surface again.") from error

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +24,8 @@ WHITE_PERCENTILE = 99.5
 """So many per cent of the seen texels are darker than white."""
 MIN_WEIGHT = 0.0005
 """Of all views of a texel together: below, it is as good as not seen."""
+NEIGHBOURHOOD_M, MIN_AGREEMENT = 0.4, 0.7
+"""Texels are taken for what stands in front of the panel if around them less than this share of the views agrees."""
 GREY = np.full(3, 0.2, dtype=np.float32)
 
 
@@ -47,15 +50,18 @@ def texture(
     """Colour an atlas of ``shape`` (rows, columns). Besides it, memory holds a tile and some photos at a time."""
     exposure = balance(tiles, charts, photographs, occluders, rng)
     light = np.zeros((*shape, 3), dtype=np.float16)
-    seen = np.zeros(shape, dtype=bool)
+    agreement = np.zeros(shape, dtype=np.float16)
     for number, tile in enumerate(tiles):
         on_progress("texture", number, len(tiles))
         if tile.photos:
             rows, columns = _in_atlas(charts[tile.chart], tile)
-            light[rows, columns], seen[rows, columns] = _tile(
+            light[rows, columns], agreement[rows, columns] = _tile(
                 charts[tile.chart], tile, photographs, occluders, exposure
             )
     on_progress("texture", len(tiles), len(tiles))
+    seen = agreement > 0
+    for chart in charts:
+        seen[chart.place] = trusted(agreement[chart.place].astype(np.float32), chart.px_per_m)
     white = _white(light, seen)
     atlas = np.zeros((*shape, 3), dtype=np.uint8)
     fallback = _fallbacks(charts, light, seen)
@@ -67,14 +73,26 @@ def texture(
 
 def _tile(
     chart: Chart, tile: Tile, photographs: Photographs, occluders: Any, exposure: Exposure
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return linear RGB (R, C, 3) of a tile and where (R, C) it was seen."""
+) -> tuple[FloatArray, FloatArray]:
+    """Return linear RGB (R, C, 3) of a tile and what share (R, C) of its views agrees on it, 0 where none sees it."""
     points = chart.points(tile.rows, tile.columns)
     found = measure(points.reshape(-1, 3), chart, tile, photographs, occluders)
     factors = np.exp(exposure.correction(found.photos, found.radius2))
-    colour, _ = blend(found.light * factors[..., None], found.weights)
+    colour, agreement = blend(found.light * factors[..., None], found.weights)
     seen = found.weights.sum(axis=0) > MIN_WEIGHT
-    return colour.reshape(points.shape), seen.reshape(points.shape[:2])
+    return colour.reshape(points.shape), np.where(seen, agreement, 0).reshape(points.shape[:2])
+
+
+def trusted(agreement: FloatArray, px_per_m: float) -> NDArray[np.bool_]:
+    """Tell which texels (R, C) show the panel itself, from the share of their views that agrees, 0 for not seen.
+
+    Where something stands in front, each view shows another part of it: around such a texel the views disagree.
+    """
+    size = (max(1, round(NEIGHBOURHOOD_M * px_per_m)) | 1,) * 2
+    seen = agreement > 0
+    total = cv2.boxFilter(agreement, -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT)
+    count = cv2.boxFilter(seen.astype(np.float32), -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(seen & (total > MIN_AGREEMENT * count))
 
 
 def _in_atlas(chart: Chart, tile: Tile) -> tuple[slice, slice]:
