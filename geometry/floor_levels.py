@@ -43,6 +43,11 @@ TUKEY = 4.685
 WIDTH_M, ITERATIONS = 0.01, 15
 """The estimator's scale shrinks to this, so that the start does not decide; it is wider for less sure landmarks."""
 MIN_POINTS = 20
+CARRIED, MIN_CARRIED_SIGMA_M = 3.0, 0.03
+"""A plane that is further from where the cameras' height puts the floor, in sigmas of at least this, is none;
+people carry a camera so differently from one level to the next."""
+SHAKE_FACTOR = 2.0
+"""Neighbouring cameras are shaken alike, so that they tell less of a slope than if each was by itself."""
 AREA_CELL_M, AREA_CLOSING_M, CAMERA_AREA_M = 1.0, 2.5, 2.0
 MIN_HOLE_M2 = 60.0
 """Smaller holes in what was seen of a floor are closed: parked cars."""
@@ -77,22 +82,28 @@ def fit_level(
 ) -> LevelSurface:
     """Fit the plane of one level to what lies ``height`` (value, sigma) below its cameras (M, 3).
 
-    Tukey's M-estimator over landmarks (L, 3) with height sigmas (L,), with the cameras' mean height as evidence too.
+    Tukey's M-estimator over landmarks (L, 3) with height sigmas (L,), with the cameras' heights as evidence too.
     Landmarks of one cell of ``CELL_M`` share an error besides their own, the floor's unevenness and the map's, which
     is estimated from the cells; so the covariance is that of some hundred square metres, not of thousands of points.
     """
     centre, carried_z = centres[:, :2].mean(axis=0), float(centres[:, 2].mean())
-    carried_sigma = float(np.hypot(height[1], hand_sigma / np.sqrt(len(centres))))
-    prior_mean = np.array([carried_z - height[0], 0.0, 0.0])
-    prior = np.diag([carried_sigma**-2, DRAINAGE**-2, DRAINAGE**-2])
+    carried_sigma = max(float(np.hypot(height[1], hand_sigma / np.sqrt(len(centres)))), MIN_CARRIED_SIGMA_M)
+    offset = centres - np.append(centre, carried_z)
+    slopes = offset[:, :2].T @ offset / (SHAKE_FACTOR * hand_sigma) ** 2
+    prior = np.zeros((3, 3))
+    prior[0, 0], prior[1:, 1:] = carried_sigma**-2, slopes[:, :2] + DRAINAGE**-2 * np.eye(2)
+    prior_mean = np.append(carried_z - height[0], np.linalg.solve(prior[1:, 1:], slopes[:, 2]))
     rows, below = _below(centres, landmarks, sigma_z)
-    rows = rows[np.abs(below - height[0]) < max(START_M, 2 * height[1])]
-    covariance = np.asarray(np.linalg.inv(prior), dtype=np.float64)
     coefficients, unevenness, used = prior_mean, hand_sigma, rows[:0]
-    if len(rows) >= MIN_POINTS and height[1] < CAMERA_HEIGHT_SIGMA_M:
-        points, sigma = landmarks[rows], np.hypot(sigma_z[rows], ROUGH_M)
-        coefficients, covariance, unevenness, weight = robust_plane(points, sigma, centre, prior, prior_mean)
-        used = rows[weight > 0.1]
+    covariance = np.asarray(np.linalg.inv(prior), dtype=np.float64)
+    start = rows[np.abs(below - height[0]) < max(START_M, 2 * height[1])]
+    if len(start) >= MIN_POINTS and height[1] < CAMERA_HEIGHT_SIGMA_M:
+        sigma = np.hypot(sigma_z[start], ROUGH_M)
+        fitted = robust_plane(landmarks[start], sigma, centre, prior, prior_mean)
+        as_carried = abs(fitted[0][0] - prior_mean[0]) < CARRIED * carried_sigma
+        if as_carried and _stands_out(landmarks[rows], sigma, centre, fitted[0]):
+            coefficients, covariance, unevenness, weight = fitted
+            used = start[weight > 0.1]
     return LevelSurface(
         name=name,
         area=_area(np.vstack([centres[:, :2]]), landmarks[used, :2]),
@@ -129,6 +140,17 @@ def robust_plane(
         unevenness = shared_sigma(residual, weight / sigma**2, cell)
     covariance = np.asarray(np.linalg.inv(normal), dtype=np.float64)
     return coefficients, covariance, unevenness, weight
+
+
+def _stands_out(points: Array, sigma: Array, centre: Array, coefficients: Array) -> bool:
+    """Tell whether a plane holds more points (N, 3) than the slabs above and below it, as the feet of cars do not.
+
+    sigma: (K,) of the points that may lie on it.
+    """
+    residual = np.abs(points[:, 2] - coefficients[0] - (points[:, :2] - centre) @ coefficients[1:])
+    width = max(BLUR_M, 2.0 * float(np.median(sigma)))
+    inside = np.count_nonzero(residual < width)
+    return inside >= MIN_POINTS and inside > CONTRAST * np.count_nonzero((residual >= width) & (residual < 2 * width))
 
 
 def shared_sigma(residual: Array, information: Array, cell: Indices) -> float:

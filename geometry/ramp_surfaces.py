@@ -88,8 +88,8 @@ def fit_ramp(
     offset, width = _width(aside[rows][middle], camera_aside[on_ramp])
     inner = profile.s[(profile.s > start + 1e-6) & (profile.s < stop - 1e-6)]
     kept = np.concatenate([[start], inner, [stop]])
-    moved = shapely.offset_curve(shapely.ops.substring(path, start, stop), offset) if not straight else None
-    ended = _shifted(line, start, stop, offset) if moved is None else shapely.get_coordinates(moved)
+    at = np.array([start, stop]) if straight else np.linspace(start, stop, max(2, round((stop - start) / LINE_M)))
+    ended = _beside(path, at, offset)
     return RampSurface(
         lower=lower,
         upper=upper,
@@ -132,14 +132,25 @@ def _centre_line(centres: Array) -> tuple[Array, bool]:
 
 def _along(path: shapely.LineString, xy: Array) -> tuple[Array, Array]:
     """Return how far along a path points (N, 2) are, and how far to its left, both in metres."""
-    points = shapely.points(xy)
-    s = shapely.line_locate_point(path, points)
-    foot = shapely.get_coordinates(shapely.line_interpolate_point(path, s))
-    ahead = shapely.get_coordinates(shapely.line_interpolate_point(path, np.minimum(s + 0.1, path.length)))
-    behind = shapely.get_coordinates(shapely.line_interpolate_point(path, np.maximum(s - 0.1, 0.0)))
-    way = (ahead - behind) / np.linalg.norm(ahead - behind, axis=1, keepdims=True)
-    offset = xy - foot
+    s = shapely.line_locate_point(path, shapely.points(xy))
+    way = _ahead(path, s)
+    offset = xy - shapely.get_coordinates(shapely.line_interpolate_point(path, s))
     return s, np.sign(way[:, 0] * offset[:, 1] - way[:, 1] * offset[:, 0]) * np.linalg.norm(offset, axis=1)
+
+
+def _ahead(path: shapely.LineString, s: Array) -> Array:
+    """Return the unit direction (N, 2) of a path at s (N,)."""
+    step = LINE_M / 2
+    ahead = shapely.get_coordinates(shapely.line_interpolate_point(path, np.minimum(s + step, path.length)))
+    behind = shapely.get_coordinates(shapely.line_interpolate_point(path, np.maximum(s - step, 0.0)))
+    return np.asarray((ahead - behind) / np.linalg.norm(ahead - behind, axis=1, keepdims=True))
+
+
+def _beside(path: shapely.LineString, s: Array, offset: float) -> Array:
+    """Return the points (N, 2) of a path at s (N,), moved to its left."""
+    way = _ahead(path, s)
+    on = shapely.get_coordinates(shapely.line_interpolate_point(path, s))
+    return np.asarray(on + offset * np.column_stack([-way[:, 1], way[:, 0]]))
 
 
 def _ends(levels: tuple[LevelSurface, ...], line: Array, heights: Array) -> tuple[int, int]:
@@ -239,9 +250,3 @@ def _width(on_surface: Array, cameras: Array) -> tuple[float, float]:
         seen = np.percentile(on_surface, [WIDTH_PERCENT, 100 - WIDTH_PERCENT])
         sides = np.array([min(sides[0], seen[0]), max(sides[1], seen[1])])
     return float(sides.mean()), float(np.ptp(sides))
-
-
-def _shifted(line: Array, start: float, stop: float, offset: float) -> Array:
-    """Return the part of a straight line from start to stop, moved to its left."""
-    way = (line[-1] - line[0]) / np.linalg.norm(line[-1] - line[0])
-    return line[0] + np.array([[start], [stop]]) * way + offset * np.array([-way[1], way[0]])
