@@ -123,25 +123,34 @@ def _in_site(geometry: dict[str, Any], georeference: Georeference | None, where:
         raise InputError(
             "its coordinates are WGS84 and the site's place on Earth is not known", where=where, remedy=remedy
         )
-    height = georeference.height_m
-
-    def site(position: list[Any]) -> list[Any]:
-        numbers = [*position, height][:3]
-        if not 2 <= len(position) <= 3 or not all(type(number) in (int, float) for number in numbers):
-            raise InputError("a position is a list of longitude and latitude", where=where)
-        longitude, latitude, up = numbers
-        if not (abs(longitude) <= 180 and abs(latitude) <= 90 and np.isfinite(up)):
-            remedy = 'Give degrees, or, if they are site metres, say "frame": "site" in the file.'
-            raise InputError(f"({longitude}, {latitude}) is not longitude and latitude", where=where, remedy=remedy)
-        in_site = georeference.site_from_wgs84([[latitude, longitude, up]])[0].tolist()
-        return in_site[: len(position)]
 
     def sited(value: Any) -> Any:
-        if isinstance(value, list) and value and not isinstance(value[0], list):
-            return site(value)
+        if _is_position(value):
+            return _site_positions([value], georeference, where)[0]
+        if isinstance(value, list) and value and all(_is_position(each) for each in value):
+            return _site_positions(value, georeference, where)
         return [sited(each) for each in value] if isinstance(value, list) else value
 
     return geometry | {"coordinates": sited(geometry["coordinates"])}
+
+
+def _is_position(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and not isinstance(value[0], list)
+
+
+def _site_positions(positions: list[list[Any]], georeference: Georeference, where: str) -> list[list[float]]:
+    """Return positions in site, with a z where they have a height; those without lie at the height of the origin."""
+    rows = [[*position, georeference.height_m][:3] for position in positions]
+    if not all(len(row) == 3 and all(type(number) in (int, float) for number in row) for row in rows):
+        raise InputError("a position is a list of longitude and latitude", where=where)
+    degrees = np.array(rows, dtype=np.float64)
+    wrong = np.flatnonzero(~((np.abs(degrees[:, :2]) <= (180.0, 90.0)).all(axis=1) & np.isfinite(degrees[:, 2])))
+    if len(wrong):
+        longitude, latitude, _ = rows[wrong[0]]
+        remedy = 'Give degrees, or, if they are site metres, say "frame": "site" in the file.'
+        raise InputError(f"({longitude}, {latitude}) is not longitude and latitude", where=where, remedy=remedy)
+    in_site = georeference.site_from_wgs84(degrees[:, [1, 0, 2]]).tolist()
+    return [row[: len(position)] for row, position in zip(in_site, positions, strict=True)]
 
 
 def _feature(kind: str, element: Any, georeference: Georeference | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Floor plans from files of any known format: plan.json, GeoJSON, DXF."""
 
+from codecs import BOM_UTF8
 from os import PathLike
 from typing import Any
 
@@ -53,7 +54,7 @@ def import_plan(
 
 def _json(content: bytes, where: str) -> dict[str, Any]:
     try:
-        data = from_json(content)
+        data = from_json(content.removeprefix(BOM_UTF8))
     except ValueError as error:
         remedy = "Give a plan.json, a GeoJSON FeatureCollection or a DXF drawing, whole."
         raise InputError(f"it is not JSON: {error}", where=where, remedy=remedy) from error

@@ -19,6 +19,7 @@ from geometry.validation import first_problem
 
 Metres = Annotated[float, Field(ge=-MAX_COORDINATE_M, le=MAX_COORDINATE_M)]
 Extent = Annotated[float, Field(gt=0, le=MAX_COORDINATE_M)]
+MAX_MAP_BYTES = 2**18
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -109,8 +110,13 @@ DEFAULT_LAYERS = LayerMap(
 
 def read_layer_map(path: str | PathLike[str]) -> LayerMap:
     """Read a layer map, YAML or JSON; ``InputError`` names the entry and, for an unknown key, the nearest known one."""
+    content = read_bounded(path)
+    if len(content) > MAX_MAP_BYTES:
+        raise InputError(f"a layer map is not longer than {MAX_MAP_BYTES >> 10} KiB", where=str(path))
     try:
-        data = yaml.safe_load(read_bounded(path))
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content)):
+            raise InputError("it has an alias", where=str(path), remedy="Repeat what it stands for.")
+        data = yaml.safe_load(content)
         found = LayerMap.model_validate(data)
     except (yaml.YAMLError, RecursionError, UnicodeDecodeError) as error:
         raise InputError(f"it is not YAML: {str(error)[:200]}", where=str(path)) from error

@@ -16,6 +16,8 @@ from tests.geometry.test_plan_checks import PLAN
 def test_a_plan_json_is_read(tmp_path: Path) -> None:
     write_plan(tmp_path / "plan.json", PLAN)
     assert import_plan(tmp_path / "plan.json") == PLAN
+    (tmp_path / "bom.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "plan.json").read_bytes())
+    assert import_plan(tmp_path / "bom.json") == PLAN
 
 
 def test_a_plan_json_in_feet_is_noticed_and_read_when_said(tmp_path: Path) -> None:
@@ -97,6 +99,8 @@ def test_a_layer_map_is_read(tmp_path: Path) -> None:
         ("layers:\n- {layer: x, element: stal}", "layers.0.element: Input should be 'level', 'ramp', 'stall'"),
         ("layers:\n- {layer: x, element: stall, with: 3}", "layers.0.with: unknown key"),
         ("layers:\n- {layer: x, element: wall, height: .nan}", "layers.0.height"),
+        ("layers: &a []\nlevels: {x: *a}", "it has an alias"),
+        ("#" * 2**19, "not longer than 256 KiB"),
         ("layers: []\nunits: foot", "there is no unit 'foot'"),
     ],
 )
