@@ -1,6 +1,7 @@
 """What can be seen in images: reading them, local features, matches, tags and text."""
 
 from perception.arrows import ArrowOptions, Arrows, find_arrows
+from perception.camera_stalls import CameraStallOptions, CameraStalls, stalls_in_view
 from perception.containers import Features, Matches
 from perception.features import EXTRACTORS, Extractor, make_extractor
 from perception.floor_marks import StripeOptions, Stripes, dominant_directions, find_stripes, stripe_support
@@ -14,6 +15,7 @@ from perception.reading import (
     fold_text,
     text_log_likelihood,
 )
+from perception.rectify import GroundOptions, GroundView, aligned_median, ground_view, line_segments
 from perception.stalls import StallOptions, StallProposals, StallSize, propose_stalls
 from perception.tags import TAG_FAMILIES, TagDetections, TagPose, detect_tags, tag_corners, tag_poses
 
@@ -24,8 +26,12 @@ __all__ = [
     "AdalamMatcher",
     "ArrowOptions",
     "Arrows",
+    "CameraStallOptions",
+    "CameraStalls",
     "Extractor",
     "Features",
+    "GroundOptions",
+    "GroundView",
     "ImageQuality",
     "Matcher",
     "Matches",
@@ -41,18 +47,22 @@ __all__ = [
     "TagPose",
     "TextReader",
     "TextReading",
+    "aligned_median",
     "board_outline",
     "detect_tags",
     "dominant_directions",
     "find_arrows",
     "find_stripes",
     "fold_text",
+    "ground_view",
     "image_quality",
+    "line_segments",
     "list_images",
     "make_extractor",
     "make_matcher",
     "propose_stalls",
     "read_image",
+    "stalls_in_view",
     "stripe_support",
     "tag_corners",
     "tag_poses",

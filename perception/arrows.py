@@ -49,7 +49,7 @@ def find_arrows(gray: ArrayLike, seen: Mask, m_per_px: float, options: ArrowOpti
     """
     options = options or ArrowOptions()
     paint = _paint(np.asarray(gray, dtype=np.float32), seen, m_per_px, options)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(paint.astype(np.uint8), connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(paint.astype(np.uint8), connectivity=8)
     sides = np.sort(stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]], axis=1) * m_per_px
     area = stats[:, cv2.CC_STAT_AREA] * m_per_px**2
     low, high = options.length[0], options.length[1]

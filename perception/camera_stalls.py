@@ -28,7 +28,7 @@ class CameraStallOptions:
     heights: tuple[float, ...] = (6.0, 8.0, 10.5, 14.0, 18.5, 24.5, 32.5)
     m_per_px: float = 0.04
     max_footprint: float = 0.25
-    calm: float = 0.12
+    calm: float = 0.07
     stripes: StripeOptions = field(default_factory=lambda: StripeOptions(width=(0.08, 0.25)))
     stalls: StallOptions = field(
         default_factory=lambda: StallOptions(
@@ -66,7 +66,7 @@ def stalls_in_view(gray: Gray, options: CameraStallOptions | None = None) -> Cam
 
 
 def _at_height(gray: Gray, view: GroundView, height: float, options: CameraStallOptions) -> CameraStalls:
-    flat, seen, image_from_flat, top_left = flattened(gray, view, height, options)
+    flat, seen, top_left = flattened(gray, view, height, options)
     calm = _calm(flat, seen, options)
     directions = dominant_directions(flat, seen, options.m_per_px, options.stripes)
     stripes = find_stripes(flat, seen, options.m_per_px, directions, options.stripes)
@@ -92,10 +92,8 @@ def _at_height(gray: Gray, view: GroundView, height: float, options: CameraStall
     )
 
 
-def flattened(
-    gray: Gray, view: GroundView, height: float, options: CameraStallOptions
-) -> tuple[Gray, Mask, Array, Array]:
-    """Return the ground laid flat, where it is seen, the homography (3, 3) back to pixels, and its top left corner.
+def flattened(gray: Gray, view: GroundView, height: float, options: CameraStallOptions) -> tuple[Gray, Mask, Array]:
+    """Return the ground laid flat, where it is seen, and its top left corner.
 
     y points up; the corner (2,) is in metres, as if the camera hung at ``height``.
     """
@@ -103,10 +101,12 @@ def flattened(
     u, v = np.meshgrid(np.linspace(0, columns, 65), np.linspace(0, rows, 65))
     pixels = np.column_stack([u.ravel(), v.ravel()])
     ground = view.ground_from_image(pixels) * height
-    step = np.maximum(*(np.linalg.norm(view.ground_from_image(pixels + d) * height - ground, axis=1) for d in np.eye(2)))
+    step = np.maximum(
+        *(np.linalg.norm(view.ground_from_image(pixels + d) * height - ground, axis=1) for d in np.eye(2))
+    )
     near = np.isfinite(step) & (step < options.max_footprint)
     if not near.any():
-        return np.zeros((1, 1), np.uint8), np.zeros((1, 1), bool), np.eye(3), np.zeros(2)
+        return np.zeros((1, 1), np.uint8), np.zeros((1, 1), bool), np.zeros(2)
     low, high = ground[near].min(axis=0), ground[near].max(axis=0)
     scale = options.m_per_px
     size = np.ceil((high - low) / scale).astype(int)
@@ -118,7 +118,7 @@ def flattened(
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     flat = cv2.warpPerspective(gray, warp, (int(size[0]), int(size[1])), flags=flags)
     seen = cv2.warpPerspective(np.full(gray.shape, 255, np.uint8), warp, (int(size[0]), int(size[1])), flags=flags)
-    return np.asarray(flat, np.uint8), seen == 255, image_from_flat, np.array([low[0], high[1]])
+    return np.asarray(flat, np.uint8), seen == 255, np.array([low[0], high[1]])
 
 
 def _calm(flat: Gray, seen: Mask, options: CameraStallOptions) -> Array:

@@ -17,7 +17,7 @@ Mask = NDArray[np.bool_]
 class Detections:
     """N boxes of one frame of one camera.
 
-    camera: its id; time: of the exposure, seconds
+    camera: its id; time: of the exposure, seconds by the common clock; shown: by the camera's own, None for the same
     boxes: (N, 4) float64 px, x1 y1 x2 y2, the first pixel's corner at (0, 0)
     scores: (N,) float64 in [0, 1]; kinds: N class names
     feet: (N, 2) float64 px, where the object's middle meets the ground, NaN where the detector does not tell
@@ -31,6 +31,7 @@ class Detections:
     kinds: tuple[str, ...]
     feet: Array
     embeddings: NDArray[np.float32] | None = None
+    shown: float | None = None
 
     def __post_init__(self) -> None:
         n = len(self.kinds)
@@ -92,6 +93,7 @@ class Detections:
             kinds=tuple(self.kinds[i] for i in rows.tolist()),
             feet=self.feet[rows],
             embeddings=None if self.embeddings is None else self.embeddings[rows],
+            shown=self.shown,
         )
 
 

@@ -6,6 +6,7 @@ side alone is darker than is a shadow, a wall or a joint.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -60,7 +61,7 @@ def dominant_directions(
     the found ones are looked at as well, as few lines run along the short side of a place.
     """
     options = options or StripeOptions()
-    ridge, angle = _ridges(np.asarray(gray, dtype=np.float32), seen, np.mean(options.width) / m_per_px)
+    ridge, angle = _ridges(np.asarray(gray, dtype=np.float32), seen, float(np.mean(options.width)) / m_per_px)
     strong = ridge > 2 * options.min_contrast
     count, _ = np.histogram(angle[strong], bins=360, range=(0, np.pi), weights=ridge[strong])
     smooth = gaussian_filter1d(count.astype(np.float64), 2.0, mode="wrap")
@@ -133,7 +134,7 @@ def _along(gray: Image, seen: Mask, m_per_px: float, angle: float, options: Stri
     number[kept] = np.arange(len(kept))
     v, u = np.nonzero(long[labels] & (paint > 0))
     ends = _fitted(number[labels[v, u]], u, v, contrast[v, u], len(kept), m_per_px, options)
-    return _moved(pixels_from_opencv(ends.reshape(-1, 2)), np.linalg.inv(turned_from_px)).reshape(-1, 2, 2)
+    return _moved(pixels_from_opencv(ends.reshape(-1, 2)), np.asarray(np.linalg.inv(turned_from_px))).reshape(-1, 2, 2)
 
 
 def stripe_contrast(gray: Image, seen: Mask, m_per_px: float, options: StripeOptions) -> Image:
@@ -165,8 +166,8 @@ def _fitted(
 ) -> Array:
     """Fit a middle line v(u) to each label and return ends (S, 2, 2) of those that are thin and nearly level."""
 
-    def sums(values: NDArray[np.float64]) -> Array:
-        return np.bincount(label, weight * values, minlength=count)
+    def sums(values: NDArray[Any]) -> Array:
+        return np.asarray(np.bincount(label, weight * values, minlength=count), dtype=np.float64)
 
     mass = np.maximum(sums(np.ones(len(u))), 1e-12)
     mean_u, mean_v = sums(u) / mass, sums(v) / mass
@@ -216,7 +217,9 @@ def _with_ends(gray: Image, seen: Mask, m_per_px: float, ends: Array, options: S
     t = np.arange(-half.max() - BEYOND_M / m_per_px, half.max() + BEYOND_M / m_per_px, STEP_M / m_per_px)
     profile, visible, floor = _profiles(gray, seen, middle, along, t, m_per_px, options)
     inside = np.abs(t) <= half[:, None]
-    usual = np.array([np.median(p[i & v]) if (i & v).any() else 0.0 for p, i, v in zip(profile, inside, visible, strict=True)])
+    usual = np.array(
+        [np.median(p[i & v]) if (i & v).any() else 0.0 for p, i, v in zip(profile, inside, visible, strict=True)]
+    )
     smooth = gaussian_filter1d(profile, 2.0, axis=1)
     paint = visible & (smooth > 0.5 * usual[:, None]) & (np.abs(t) <= half[:, None] + 0.3 / m_per_px)
     some = paint.any(axis=1)
@@ -233,7 +236,10 @@ def _ends_openly(floor: Array, visible: Mask, t: Array, at: Array, outward: int,
     """Tell (S,) whether the floor goes on as before beyond the ends ``at`` (S,): what hides paint looks different."""
     reach = outward * (t - at[:, None]) * m_per_px
     beyond, before = (reach > 0) & (reach < 0.35), (reach > -0.5) & (reach < 0)
-    levels = [np.where(part & visible, floor, 0).sum(axis=1) / np.maximum((part & visible).sum(axis=1), 1) for part in (beyond, before)]
+    levels = [
+        np.where(part & visible, floor, 0).sum(axis=1) / np.maximum((part & visible).sum(axis=1), 1)
+        for part in (beyond, before)
+    ]
     alike = np.abs(levels[0] - levels[1]) < ALIKE * np.maximum(levels[1], 1.0)
     return np.asarray((_share(visible, beyond) > 0.8) & alike)
 

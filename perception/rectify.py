@@ -2,7 +2,7 @@
 
 Lines that are parallel on the ground meet in a vanishing point of the picture. Two such points of directions at right
 angles give the focal length of a camera with square pixels and a centred principal point, and the ground's
-attitude (Caprile and Torre 1990). What remains unknown is the camera's height, the unit in which the ground is measured.
+attitude (Caprile and Torre 1990). What remains unknown is the camera's height, the unit of the ground.
 """
 
 from collections.abc import Sequence
@@ -72,9 +72,7 @@ def line_segments(gray: Gray) -> Array:
     return pixels_from_opencv(np.empty((0, 2, 2)) if found is None else found.reshape(-1, 2, 2).astype(np.float64))
 
 
-def ground_view(
-    segments: ArrayLike, image_size: tuple[int, int], options: GroundOptions | None = None
-) -> GroundView:
+def ground_view(segments: ArrayLike, image_size: tuple[int, int], options: GroundOptions | None = None) -> GroundView:
     """Return the ground of a picture (width, height) from its line segments (S, 2, 2) in pixels.
 
     All pairs of long segments are tried as vanishing points; the pair of points that explains the longest total of
@@ -105,9 +103,7 @@ def ground_view(
     weights = [float(lengths @ _agrees(point, local, options.angle_deg)) for point in (first, second)]
     homography = _image_from_ground(first, second, focal)
     pixels = np.array([[side, 0, centre[0]], [0, side, centre[1]], [0, 0, 1.0]])
-    return GroundView(
-        image_from_ground=pixels @ homography, focal_px=focal * side, support=(weights[0], weights[1])
-    )
+    return GroundView(image_from_ground=pixels @ homography, focal_px=focal * side, support=(weights[0], weights[1]))
 
 
 def _agrees(point: Array, ends: Array, angle_deg: float) -> NDArray[np.bool_]:
@@ -150,9 +146,7 @@ def _focal(first: Array, second: Array) -> float | None:
     return float(np.sqrt(squared)) if squared > 0 else None
 
 
-def _best_pair(
-    points: Array, support: Array, ends: Array, options: GroundOptions
-) -> tuple[Array, Array] | None:
+def _best_pair(points: Array, support: Array, ends: Array, options: GroundOptions) -> tuple[Array, Array] | None:
     if not len(points):
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -165,7 +159,7 @@ def _best_pair(
     total = np.array([np.maximum(row, support).sum(axis=1) for row in support])
     least = 3 * options.min_length
     alone = np.array([np.where(row > 0, 0, support).sum(axis=1) for row in support])
-    possible &= (alone > least) & (alone.T > least)
+    possible &= (alone > least) & (least < alone.T)
     if not possible.any():
         return None
     i, j = np.unravel_index(int(np.where(possible, total, -1).argmax()), possible.shape)
@@ -209,7 +203,11 @@ def aligned_median(frames: Sequence[Gray]) -> tuple[Gray, Array]:
         raise InputError("frames must be of one size, and there must be some")
     size = frames[0].shape[::-1]
     window = cv2.createHanningWindow(size, cv2.CV_32F)
-    grays = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) if f.ndim == 3 else f for f in frames] if frames[0].ndim == 3 else list(frames)
+    grays = (
+        [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) if f.ndim == 3 else f for f in frames]
+        if frames[0].ndim == 3
+        else list(frames)
+    )
     reference = grays[0].astype(np.float32)
     shifts = np.zeros((len(frames), 2))
     level = float(reference.mean())

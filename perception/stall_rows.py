@@ -55,11 +55,6 @@ class Row:
         """Return the points (N, 2) at ``c`` and ``a`` of the row's frame."""
         return np.asarray(np.asarray(c)[..., None] * self.right + np.asarray(a)[..., None] * self.inward)
 
-    @property
-    def obliqueness(self) -> float:
-        """How much longer a stall's side is than the row is deep."""
-        return float(np.hypot(1.0, self.front[1]))
-
 
 def right_of(inward: Array) -> Array:
     """Return the direction (2,) to the right of a direction (2,)."""
@@ -108,9 +103,7 @@ def _rows_along(ends: Array, group: Indices, inward: Array, options: RowOptions)
             break
         left[picked] = False
         slope, offset = _line(c[picked], a[picked, 0])
-        rows.append(
-            Row(inward=inward, front=(offset, slope), stripes=group[picked], c=c[picked], far=a[picked, 1])
-        )
+        rows.append(Row(inward=inward, front=(offset, slope), stripes=group[picked], c=c[picked], far=a[picked, 1]))
     return rows
 
 

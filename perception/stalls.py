@@ -156,6 +156,11 @@ def _open_share(row: Row, stripes: Array, open_ends: NDArray[np.bool_]) -> float
     return 0.5 + 0.5 * float(open_ends[row.stripes, near].mean())
 
 
+def _stretch(row: Row, options: StallOptions) -> float:
+    """Return how much longer a stall's side is than the stall is deep, which is measured square to the row's front."""
+    return 1.0 if options.echelon else float(np.hypot(1.0, row.front[1]))
+
+
 def _depths(row: Row, stripes: Array, open_ends: NDArray[np.bool_], options: StallOptions) -> list[Array]:
     """Return for each kind (N, 2) what the inner ends of separators tell: depths and their weights.
 
@@ -168,7 +173,7 @@ def _depths(row: Row, stripes: Array, open_ends: NDArray[np.bool_], options: Sta
     each = np.arange(len(stripes))
     parallel = np.abs(c[:, 1] - c[:, 0]) < np.sin(np.radians(options.rows.angle_deg)) * np.ptp(a, axis=1) + 0.02
     on_row = np.abs(c.mean(axis=1)[:, None] - row.c).min(axis=1) < SAME_M
-    deep = (a[each, far] - row.front_at(c[each, far])) / row.obliqueness
+    deep = (a[each, far] - row.front_at(c[each, far])) / _stretch(row, options)
     weight = np.where(open_ends[each, far], 1.0, CUT_WEIGHT)
     known = np.column_stack([deep, weight])[parallel & on_row & (deep > 0)]
     depths = []
@@ -226,19 +231,19 @@ def _stalls_of(
     gap = np.diff(c)
     left = left[(gap >= size.width[0]) & (gap <= size.width[1]) & (np.maximum(state[:-1], state[1:]) >= 0)]
     if kind > 0:
-        left = left[_short(row, c, depth, lines)[left] & _short(row, c, depth, lines)[left + 1]]
+        short = _short(row, c, depth, lines, options)
+        left = left[short[left] & short[left + 1]]
     stalls = []
     depth_p = float(np.interp(support, *DEPTH_PROBABILITY))
     for i in left.tolist():
-        corners = _corners(row, c[i], c[i + 1], depth, options.echelon)
-        apron = float(free(_apron(row, c[i], c[i + 1], options.apron)).mean())
+        corners = _corners(row, c[i], c[i + 1], depth, options)
+        apron = float(free(_apron(row, c[i], c[i + 1], options)).mean())
         p = depth_p * SEPARATOR_PROBABILITY[state[i]] * SEPARATOR_PROBABILITY[state[i + 1]]
         p *= AMBIGUOUS_PROBABILITY if ambiguous[i] else ODD_PROBABILITY if abs(gap[i] - width) > USUAL_M else 1.0
         if apron >= 0.5:
             hidden = int(state[i] == INFERRED) + int(state[i + 1] == INFERRED)
-            stalls.append(
-                _Stall(corners=corners, probability=p, score=p * apron * openness, row=number, kind=kind, inferred=hidden)
-            )
+            score = p * apron * openness
+            stalls.append(_Stall(corners=corners, probability=p, score=score, row=number, kind=kind, inferred=hidden))
     own = depths[np.abs(depths[:, 0] - depth) < SAME_M, 1].sum()
     return stalls if own >= 1 or len(stalls) >= options.rows.min_stripes else []
 
@@ -263,10 +268,10 @@ def _in_rhythm(c: Array, width: float, tolerance: float = 0.12) -> Array:
     return c[np.concatenate([[True], ~off, [True]])]
 
 
-def _separators(row: Row, c: Array, start: float, end: float) -> Array:
+def _separators(row: Row, c: Array, start: float, end: float, options: StallOptions) -> Array:
     """Return lines (N, 2, 2) along separators at ``c``, from ``start`` to ``end`` metres of a row's depth."""
     front = row.front_at(c)
-    return np.stack([row.points(c, front + d * row.obliqueness) for d in (start, end)], axis=1)
+    return np.stack([row.points(c, front + d * _stretch(row, options)) for d in (start, end)], axis=1)
 
 
 def _confirmed(
@@ -281,7 +286,7 @@ def _confirmed(
             break
         shifts = np.array([-0.08, -0.04, 0.0, 0.04, 0.08])
         trial = (guesses[:, None] + shifts).ravel()
-        seen, painted = lines(_separators(row, trial, 0.05, 0.95 * depth))
+        seen, painted = lines(_separators(row, trial, 0.05, 0.95 * depth, options))
         strength = np.where(seen * depth > 0.5, seen * painted, 0.0).reshape(-1, len(shifts))
         share = painted.reshape(strength.shape)
         best = strength.argmax(axis=1)
@@ -311,7 +316,7 @@ def _completed(
         count = round(gap / width)
         if 2 <= count <= options.max_missing + 1 and abs(gap - count * width) < 0.08 * count + 0.04:
             inner = low + gap / count * np.arange(1, count)
-            if not _is_bare(row, inner, depth, lines).any():
+            if not _is_bare(row, inner, depth, lines, options).any():
                 new.append(inner)
     extra = np.concatenate(new)
     c, state = np.concatenate([c, extra]), np.concatenate([state, np.full(len(extra), INFERRED)])
@@ -319,38 +324,38 @@ def _completed(
     c, state = c[order], state[order]
     gap = np.diff(c)
     odd = (np.abs(gap - width) > USUAL_M) & (gap > width)
-    seen = np.stack([lines(_separators(row, c[:-1] + width, 0.05, 1.2))[0], lines(_separators(row, c[1:] - width, 0.05, 1.2))[0]])
-    return c, state, odd & (seen.min(axis=0) < 0.6)
+    hidden = [lines(_separators(row, at, 0.05, 1.2, options))[0] < 0.6 for at in (c[:-1] + width, c[1:] - width)]
+    return c, state, odd & (hidden[0] | hidden[1])
 
 
-def _is_bare(row: Row, c: Array, depth: float, lines: LineEvidence) -> NDArray[np.bool_]:
+def _is_bare(row: Row, c: Array, depth: float, lines: LineEvidence, options: StallOptions) -> NDArray[np.bool_]:
     """Tell where separators are not, since floor without paint is seen both at the front and nearly all along."""
     bare = np.ones(len(c), dtype=bool)
     for end, least in ((min(1.2, depth), 0.6), (0.95 * depth, 0.8)):
-        seen, painted = lines(_separators(row, c, 0.05, end))
+        seen, painted = lines(_separators(row, c, 0.05, end, options))
         bare &= (seen > least) & (painted < 0.3)
     return bare
 
 
-def _short(row: Row, c: Array, depth: float, lines: LineEvidence) -> NDArray[np.bool_]:
+def _short(row: Row, c: Array, depth: float, lines: LineEvidence, options: StallOptions) -> NDArray[np.bool_]:
     """Tell which separators don't go on beyond ``depth``, as those of deeper stalls would."""
-    seen, painted = lines(_separators(row, c, depth + 0.25, depth + 1.2))
+    seen, painted = lines(_separators(row, c, depth + 0.25, depth + 1.2, options))
     return (seen < 0.3) | (painted < 0.4)
 
 
-def _corners(row: Row, low: float, high: float, depth: float, echelon: bool) -> Array:
+def _corners(row: Row, low: float, high: float, depth: float, options: StallOptions) -> Array:
     c = np.array([low, high, high, low])
     front = row.front_at(c)
-    if echelon:
+    if options.echelon:
         # From midway between the ends of both separators to where the one that stands back ends.
-        return row.points(c, np.where([1, 1, 0, 0], front.mean(), front.max() + depth * row.obliqueness))
-    return row.points(c, front + np.array([0, 0, 1, 1]) * depth * row.obliqueness)
+        return row.points(c, np.where([1, 1, 0, 0], front.mean(), front.max() + depth * _stretch(row, options)))
+    return row.points(c, front + np.array([0, 0, 1, 1]) * depth * _stretch(row, options))
 
 
-def _apron(row: Row, low: float, high: float, reach: float) -> Array:
+def _apron(row: Row, low: float, high: float, options: StallOptions) -> Array:
     """Return points (N, 2) on the floor in front of a stall."""
-    c, d = np.meshgrid(np.linspace(low, high, 7)[1:-1], np.linspace(0.3, reach, 6))
-    return row.points(c.ravel(), row.front_at(c.ravel()) - d.ravel() * row.obliqueness)
+    c, d = np.meshgrid(np.linspace(low, high, 7)[1:-1], np.linspace(0.3, options.apron, 6))
+    return row.points(c.ravel(), row.front_at(c.ravel()) - d.ravel() * _stretch(row, options))
 
 
 def _without_overlap(stalls: list[_Stall], share: float = 0.1) -> list[_Stall]:

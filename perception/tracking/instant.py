@@ -12,7 +12,7 @@ from geometry.lifting import OCCLUDED_PX_SHARE, hidden_sides
 from geometry.solids import size_prior
 from perception.detections import Detections
 from perception.tracking.options import TrackerOptions
-from perception.tracking.states import Innovation, innovation, log_clutter, update
+from perception.tracking.states import BIRTH_SIGMA_M, SUDDEN_SHARE, Innovation, innovation, log_clutter, update
 from perception.tracking.tracks import TrackTable
 
 Array = NDArray[np.float64]
@@ -23,9 +23,6 @@ GATE_SIGMAS = 4.0
 LEVEL_GAP_M = 0.8
 """A camera sees a track on another level only where its own floor is no further from it, as at a ramp."""
 MAX_ROUNDS = 4
-BIRTH_SIGMA_M = 4.0
-SUDDEN_SHARE = 0.15
-"""Share of steps in which an object does not go on as it went."""
 
 
 class View:
@@ -126,7 +123,7 @@ class Instant:
         objects = np.flatnonzero((self.given >= 0).any(axis=0))
         if len(self.views) < 2 or len(objects) == 0 or old == 0:
             return objects[:0]
-        position, spread = self._by_boxes_alone(objects)
+        position, spread = self.by_boxes_alone(objects)
         offset = position[:, None] - self.table.mean[None, :old, :2]
         calm = self.table.covariance[None, :old, :2, :2] + spread[:, None]
         walks = self.table.is_round[:old]
@@ -162,19 +159,19 @@ class Instant:
         self.given = np.concatenate([self.given, self.homeless], axis=1)
         self.odds = np.pad(self.odds, ((0, 0), (0, n)))
 
-    def _by_boxes_alone(self, objects: Indices) -> tuple[Array, Array]:
+    def posterior(self) -> tuple[Array, Array, Array]:
+        """Return states after all boxes given, and the log-odds (T,) of all boxes together; fills ``odds``."""
+        mean, covariance = self._with_views(np.arange(len(self.table)), range(len(self.views)), note=True)
+        return mean, covariance, self.odds.sum(axis=0)
+
+    def by_boxes_alone(self, objects: Indices) -> tuple[Array, Array]:
         """Return positions (N, 2) and covariances (N, 2, 2) of objects, as their boxes and sizes tell them."""
-        mean, covariance = self.mean.copy(), self.table.covariance.copy()
+        mean, covariance = self.mean.copy(), self.table.covariance.copy()  # mean: only to linearize at
         for axis in range(4):
             covariance[objects, axis, :] = covariance[objects, :, axis] = 0.0
             covariance[objects, axis, axis] = BIRTH_SIGMA_M**2
         mean, covariance = self._with_views(objects, range(len(self.views)), start=(mean, covariance))
         return mean[:, :2], covariance[:, :2, :2]
-
-    def posterior(self) -> tuple[Array, Array, Array]:
-        """Return states after all boxes given, and the log-odds (T,) of all boxes together; fills ``odds``."""
-        mean, covariance = self._with_views(np.arange(len(self.table)), range(len(self.views)), note=True)
-        return mean, covariance, self.odds.sum(axis=0)
 
     def _choose_again(self, number: int) -> bool:
         """Solve one view anew where there is a choice; tell whether anything changed."""

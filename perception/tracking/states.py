@@ -27,6 +27,13 @@ ROBUST_SIGMAS = 3.0
 Not one that lies further outside, so that a box beside the solid isn't taken for a hidden one."""
 SLIP_MPS = 0.15
 """Standard deviation of a vehicle's sideways velocity."""
+BIRTH_SIGMA_M = 4.0
+"""A new object is this unsure before its first box, which settles it."""
+HEADING_SIGMA = 0.4
+SUDDEN_SHARE = 0.15
+"""Share of steps in which an object does not go on as it went."""
+REVERSED_MPS = 1.0
+"""A vehicle that is surely faster than this points to where it goes, or away from it."""
 LOG_2PI = float(np.log(2 * np.pi))
 
 
@@ -120,6 +127,19 @@ def roll_without_slipping(mean: Array, covariance: Array) -> tuple[Array, Array]
     gain = spread / (variance + noise)[:, None]
     after = covariance - gain[:, :, None] * spread[:, None]
     return mean - gain * sideways[:, None], 0.5 * (after + np.swapaxes(after, 1, 2))
+
+
+def pointing_ahead(mean: Array, covariance: Array) -> Array:
+    """Turn the heading of fast vehicles by half a turn, or to where they go, where it contradicts their velocity."""
+    velocity = mean[:, 2:4]
+    speed = np.linalg.norm(velocity, axis=1)
+    sigma = np.sqrt(covariance[:, 2, 2] + covariance[:, 3, 3])
+    fast = speed > REVERSED_MPS + 2 * sigma
+    course = np.arctan2(velocity[:, 1], velocity[:, 0])
+    off = np.abs(np.angle(np.exp(2j * (course - mean[:, 4])))) / 2
+    turned = mean.copy()
+    turned[:, 4] = np.where(fast & (off > np.pi / 4), course, mean[:, 4])
+    return turned
 
 
 def log_clutter(planes: BoxPlanes, boxes: Array, image_size: Array) -> Array:

@@ -17,9 +17,17 @@ from geometry.ground_surface import GroundSurface
 from geometry.lifting import lift_boxes
 from geometry.solids import outlines_of, size_prior
 from perception.detections import Detections, usable
-from perception.tracking.instant import BIRTH_SIGMA_M, Instant, View
+from perception.tracking.instant import Instant, View
 from perception.tracking.options import TrackerOptions
-from perception.tracking.states import STATE, process_noise, roll_without_slipping, transition
+from perception.tracking.states import (
+    BIRTH_SIGMA_M,
+    HEADING_SIGMA,
+    STATE,
+    pointing_ahead,
+    process_noise,
+    roll_without_slipping,
+    transition,
+)
 from perception.tracking.tracks import Seen, Tracklet, TrackTable
 
 Array = NDArray[np.float64]
@@ -28,9 +36,6 @@ Mask = NDArray[np.bool_]
 
 MAX_BOXES = 2000
 """Of a frame with more boxes, the surest ones are taken and the others counted as dropped."""
-HEADING_SIGMA = 0.4
-REVERSED_MPS = 1.0
-"""A vehicle that is surely faster than this points to where it goes, or away from it."""
 MAX_ODDS = 15.0
 FOUNDING_ODDS = 2.0
 """Log-odds against a box that no track explains showing an object: new objects are rarer than false boxes."""
@@ -181,7 +186,7 @@ class GroundTracker:
         seen = (instant.given >= 0).any(axis=0)
         rolls = seen & ~table.is_round
         if rolls.any():
-            mean[rolls] = _pointing_ahead(mean[rolls], covariance[rolls])
+            mean[rolls] = pointing_ahead(mean[rolls], covariance[rolls])
             mean[rolls], covariance[rolls] = roll_without_slipping(mean[rolls], covariance[rolls])
         table.mean, table.covariance = mean, covariance
         table.level = np.where(seen, self.ground.levels_at(table.level, mean[:, :2]), table.level)
@@ -196,7 +201,8 @@ class GroundTracker:
             for row in np.flatnonzero(instant.given[number] >= 0).tolist():
                 tracklet = self.tracklets[int(table.ids[row])]
                 self._note_box(tracklet, view, int(instant.given[number, row]), float(instant.odds[number, row]))
-        self._note_states()
+        instant.mean, instant.covariance = mean, covariance
+        self._note_states(instant)
         self._drop(table.hits == 0)
 
     def _missed(self, instant: Instant) -> Array:
@@ -210,11 +216,22 @@ class GroundTracker:
         return np.asarray(missing.sum(axis=0) * np.log(1 - self.options.detected))
 
     def _note_box(self, tracklet: Tracklet, view: View, i: int, odds: float) -> None:
-        box = tuple(view.found.boxes[i].tolist())
-        seen = Seen(camera=view.camera.id, time=self.time, index=int(view.index[i]), box=box, log_odds=odds)
+        x1, y1, x2, y2 = view.found.boxes[i].tolist()
+        kind, score = view.found.kinds[i], float(view.found.scores[i])
+        seen = Seen(
+            camera=view.camera.id,
+            time=self.time,
+            shown=view.found.shown if view.found.shown is not None else view.found.time,
+            index=int(view.index[i]),
+            box=(x1, y1, x2, y2),
+            kind=kind,
+            score=score,
+            log_odds=odds,
+            planes=view.planes,
+            row=i,
+        )
         tracklet.seen.append(seen)
-        kind = view.found.kinds[i]
-        tracklet.kinds[kind] = tracklet.kinds.get(kind, 0.0) + float(view.found.scores[i])
+        tracklet.kinds[kind] = tracklet.kinds.get(kind, 0.0) + score
         if view.found.embeddings is not None and np.isfinite(view.found.embeddings[i]).all():
             summed = view.found.embeddings[i].astype(np.float64)
             tracklet.embedding = summed if tracklet.embedding is None else tracklet.embedding + summed
@@ -248,14 +265,18 @@ class GroundTracker:
             seen_by=np.full((n, len(self.cameras)), -np.inf),
         )
 
-    def _note_states(self) -> None:
+    def _note_states(self, instant: Instant) -> None:
         table = self.table
-        for row in np.flatnonzero(table.last_seen == self.time).tolist():
+        rows = np.flatnonzero(table.last_seen == self.time)
+        points, spreads = instant.by_boxes_alone(rows)
+        for number, row in enumerate(rows.tolist()):
             tracklet = self.tracklets[int(table.ids[row])]
             tracklet.times.append(self.time)
             tracklet.means.append(table.mean[row].copy())
             tracklet.covariances.append(table.covariance[row].copy())
             tracklet.levels.append(int(table.level[row]))
+            tracklet.points.append(points[number])
+            tracklet.spreads.append(spreads[number])
             tracklet.score, tracklet.confirmed = float(table.score[row]), bool(table.confirmed[row])
 
     def _end_tracks(self, frames: Sequence[Detections]) -> None:
@@ -278,19 +299,6 @@ class GroundTracker:
             if tracklet.confirmed:
                 self._ended.append(tracklet)
         self.table.keep(~mask)
-
-
-def _pointing_ahead(mean: Array, covariance: Array) -> Array:
-    """Turn the heading of fast vehicles by half a turn, or to where they go, where it contradicts their velocity."""
-    velocity = mean[:, 2:4]
-    speed = np.linalg.norm(velocity, axis=1)
-    sigma = np.sqrt(covariance[:, 2, 2] + covariance[:, 3, 3])
-    fast = speed > REVERSED_MPS + 2 * sigma
-    course = np.arctan2(velocity[:, 1], velocity[:, 0])
-    off = np.abs(np.angle(np.exp(2j * (course - mean[:, 4])))) / 2
-    turned = mean.copy()
-    turned[:, 4] = np.where(fast & (off > np.pi / 4), course, mean[:, 4])
-    return turned
 
 
 def instants(frames: Iterable[Detections], same_instant_s: float) -> Iterator[list[Detections]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.box_views import BoxPlanes
 from geometry.solids import OUTLINE_POINTS, Family
 from perception.tracking.states import STATE, Shapes
 
@@ -15,13 +16,22 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Seen:
-    """A box that a track was given: camera, time by the common clock, index in the frame, box (4,) px and log-odds."""
+    """A box that a track was given.
+
+    time: of the exposure by the common clock; shown: by the camera's; index: of the box in its frame
+    kind, score: what the detector said; log_odds: of being this object's; planes: the box, at a row of its frame's
+    """
 
     camera: str
     time: float
+    shown: float
     index: int
     box: tuple[float, float, float, float]
+    kind: str
+    score: float
     log_odds: float
+    planes: BoxPlanes
+    row: int
 
 
 @dataclass(kw_only=True, eq=False)
@@ -30,6 +40,7 @@ class Tracklet:
 
     id: unique for a tracker; family, kinds: log-odds summed by class name
     times, means, covariances, levels: filtered states, one for each instant with a box
+    points, spreads: positions (2,) and covariances (2, 2) that the boxes of those instants tell by themselves
     seen: all boxes; score: log-odds of being an object; confirmed: whether it ever counted as one
     """
 
@@ -40,21 +51,32 @@ class Tracklet:
     means: list[Array] = field(default_factory=list)
     covariances: list[Array] = field(default_factory=list)
     levels: list[int] = field(default_factory=list)
+    points: list[Array] = field(default_factory=list)
+    spreads: list[Array] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     embedding: Array | None = None
     score: float = 0.0
     confirmed: bool = False
+    _starts: Indices | None = None
 
     @property
     def kind(self) -> str:
         """Return the class most boxes have, the first of equals by name."""
         return max(sorted(self.kinds), key=self.kinds.__getitem__) if self.kinds else ""
 
+    def seen_at(self, number: int) -> list[Seen]:
+        """Return the boxes of one of the instants."""
+        if self._starts is None or len(self._starts) != len(self.times):
+            self._starts = np.searchsorted([each.time for each in self.seen], self.times)
+        end = self._starts[number + 1] if number + 1 < len(self.times) else len(self.seen)
+        return self.seen[self._starts[number] : end]
+
     def keep_since(self, time: float) -> None:
         """Forget all but the last state before ``time``, so that memory does not grow."""
         keep = max(int(np.searchsorted(self.times, time)) - 1, 0)
         if keep:
-            del self.times[:keep], self.means[:keep], self.covariances[:keep], self.levels[:keep]
+            for field_of in (self.times, self.means, self.covariances, self.levels, self.points, self.spreads):
+                del field_of[:keep]
         if self.seen and self.seen[0].time < time:
             self.seen = [each for each in self.seen if each.time >= time]
 

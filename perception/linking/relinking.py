@@ -1,0 +1,122 @@
+"""Second thoughts on who is who: at every moment, all tracks' pasts and futures are matched anew.
+
+Cutting all tracks between two instants leaves pasts and futures. Their best matching is an assignment problem, solved
+exactly; sweeping over all moments, with the futures' states renewed before each sweep, never lowers the likelihood of the whole.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from perception.linking.paths import Points, States, backward_states, join_odds, start_states, updated
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+MAX_SPEED_MPS = 12.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelinkOptions:
+    """What a join is weighed against.
+
+    new_per_m2: new objects a square metre and instant; ends: share of objects that end in an instant
+    max_gap_s: longer gaps are left to linking by travel times
+    missed: log-odds against a join for each frame interval without a detection, at most ``max_missed`` of them count
+    sweeps: at most
+    """
+
+    new_per_m2: float = 1e-3
+    ends: float = 0.03
+    max_gap_s: float = 3.0
+    missed: float = -2.0
+    max_missed: float = 3.0
+    sweeps: int = 4
+
+
+def relink(points: Points, following: Indices, options: RelinkOptions) -> Indices:
+    """Return for each point the one that follows in its track, -1 for none, better matched than in ``following`` (N,).
+
+    Points of one track follow in time; a point has at most one before it.
+    """
+    current = following.copy()
+    interval = _interval(points.time)
+    for _ in range(options.sweeps):
+        before = current.copy()
+        current = _sweep(points, current, options, interval)
+        if (current == before).all():
+            break
+    return current
+
+
+def _interval(times: Array) -> float:
+    steps = np.diff(np.unique(times))
+    return float(np.median(steps)) if len(steps) else 1.0
+
+
+def _sweep(points: Points, following: Indices, options: RelinkOptions, interval: float) -> Indices:
+    following = following.copy()
+    futures = backward_states(points, following)
+    n = len(points)
+    mean, covariance = np.zeros((n, 4)), np.zeros((n, 4, 4))
+    order = np.argsort(points.time, kind="stable")
+    tails = np.zeros(0, dtype=np.int64)
+    for group in np.split(order, np.flatnonzero(np.diff(points.time[order])) + 1):
+        now = points.time[group[0]]
+        tails = tails[points.time[tails] >= now - options.max_gap_s]
+        if len(tails):
+            _match(points, following, States(mean=mean, covariance=covariance), futures, tails, group, options, interval)
+        came = np.full(n, -1)
+        linked = tails[following[tails] >= 0]
+        came[following[linked]] = linked
+        known, fresh = group[came[group] >= 0], group[came[group] < 0]
+        begun = start_states(points, fresh)
+        mean[fresh], covariance[fresh] = begun.mean, begun.covariance
+        if len(known):
+            past = came[known]
+            state = States(mean=mean[past], covariance=covariance[past])
+            after = updated(state, points, known, points.time[known] - points.time[past])
+            mean[known], covariance[known] = after.mean, after.covariance
+        tails = np.concatenate([np.setdiff1d(tails, came[known]), group])
+    return following
+
+
+def _match(
+    points: Points,
+    following: Indices,
+    pasts: States,
+    futures: States,
+    tails: Indices,
+    heads: Indices,
+    options: RelinkOptions,
+    interval: float,
+) -> None:
+    """Match the tails of pasts with the futures that begin at ``heads``, or later where a past has its own."""
+    own = following[tails]
+    later = own[(own >= 0) & ~np.isin(own, heads)]
+    columns = np.concatenate([heads, later])
+    dt = points.time[columns] - points.time[tails][:, None]
+    apart = np.linalg.norm(points.position[columns] - pasts.mean[tails, None, :2], axis=-1)
+    possible = (apart < 1.0 + MAX_SPEED_MPS * dt) & (points.walks[columns] == points.walks[tails][:, None])
+    possible &= points.level[columns] == points.level[tails][:, None]
+    is_own = own[:, None] == columns
+    possible &= np.isin(columns, heads) | is_own
+    possible &= (dt <= options.max_gap_s) | is_own
+    row, column = np.nonzero(possible)
+    if len(row) == 0:
+        return
+    tail, head = tails[row], columns[column]
+    past = States(mean=pasts.mean[tail], covariance=pasts.covariance[tail])
+    future = States(mean=futures.mean[head], covariance=futures.covariance[head])
+    gain = join_odds(past, future, dt[row, column], points, head) - np.log(options.new_per_m2) - np.log(options.ends)
+    missed = np.clip(dt[row, column] / interval - 1, 0, options.max_missed)
+    gain += options.missed * missed + 1e-9 * is_own[row, column]
+    matrix = np.zeros((len(tails), len(columns)))
+    matrix[row, column] = np.maximum(gain, 0.0)
+    chosen = linear_sum_assignment(matrix, maximize=True)
+    following[tails] = -1
+    for i, j in zip(*chosen, strict=True):
+        if matrix[i, j] > 0:
+            following[tails[i]] = columns[j]
