@@ -71,8 +71,9 @@ def measure_signs(
     plan = read_plan(scene_folder / "plan.json")
     facility = read_facility(scene_folder / "scene.yaml")
     reader = reader or TextReader(ReaderOptions(threads=2))
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     readings = read_photos(photos, reader)
+    reading_cpu_seconds = time.process_time() - worked
     reading_seconds = time.perf_counter() - started
     landmarks = place_signs(photos, readings, plan.model_copy(update={"signs": ()}), options)
     placing_seconds = time.perf_counter() - started - reading_seconds
@@ -80,6 +81,7 @@ def measure_signs(
         "photos": len(photos),
         "readings": len(readings),
         "reading_seconds": reading_seconds,
+        "reading_cpu_seconds": reading_cpu_seconds,
         "placing_seconds": placing_seconds,
         **judge_signs(landmarks, plan, facility, photos, seed),
         "landmarks": [landmark.to_dict() for landmark in landmarks],

@@ -15,6 +15,8 @@ from scipy.spatial import cKDTree
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
+BLOCK_ROWS = 256
+
 
 @dataclass(frozen=True, kw_only=True)
 class AssociationOptions:
@@ -64,14 +66,15 @@ def associate(sightings: Sightings, options: AssociationOptions | None = None) -
     the one with most support takes the readings whose rays pass it, and so on (sequential consensus).
     """
     options = options or AssociationOptions()
-    alike = _alike(sightings.texts, options.min_similarity)
-    pairs, points = _meetings(sightings, alike, options)
+    strings = _Strings(sightings.texts, options.min_similarity)
+    pairs, points = _meetings(sightings, strings, options)
     free = np.ones(len(sightings), dtype=bool)
     groups = []
     for seed in _by_support(sightings, pairs, points, options):
         if not free[pairs[seed]].all():
             continue
-        members = _members(sightings, alike, free, pairs[seed], points[seed], options)
+        likely = free & strings.like(pairs[seed]).any(axis=0)
+        members = _members(sightings, likely, pairs[seed], points[seed], options)
         if len(members) >= options.min_views:
             free[members] = False
             groups.append(members)
@@ -86,22 +89,43 @@ def nearest_point(origins: Array, directions: Array, weights: Array) -> Array:
     return np.asarray(np.linalg.lstsq(normal, np.einsum("nij,nj->i", weighted, origins), rcond=None)[0])
 
 
-def _alike(texts: Sequence[str], min_similarity: float) -> NDArray[np.bool_]:
-    """Tell (N, N) which strings may be readings of one text."""
-    distinct, index = np.unique(np.array(texts, dtype=str), return_inverse=True)
-    matcher, similar = SequenceMatcher(autojunk=False), np.eye(len(distinct), dtype=bool)
-    for row, text in enumerate(distinct.tolist()):
-        matcher.set_seq2(text)
-        for column, other in enumerate(distinct[:row].tolist()):
-            matcher.set_seq1(other)
-            close = matcher.real_quick_ratio() >= min_similarity and matcher.ratio() >= min_similarity
-            similar[row, column] = similar[column, row] = close
-    return np.asarray(similar[np.ix_(index, index)])
+class _Strings:
+    """Which of N strings may be readings of one text; distinct strings are few, and compared once."""
+
+    def __init__(self, texts: Sequence[str], min_similarity: float) -> None:
+        distinct, self._index = np.unique(np.array(texts, dtype=str), return_inverse=True)
+        self._similar = np.eye(len(distinct), dtype=bool)
+        matcher = SequenceMatcher(autojunk=False)
+        for row, text in enumerate(distinct.tolist()):
+            matcher.set_seq2(text)
+            for column, other in enumerate(distinct[:row].tolist()):
+                matcher.set_seq1(other)
+                close = matcher.real_quick_ratio() >= min_similarity and matcher.ratio() >= min_similarity
+                self._similar[row, column] = self._similar[column, row] = close
+
+    def like(self, rows: Indices) -> NDArray[np.bool_]:
+        """Tell (R, N) which of all strings may be the same text as those of ``rows`` (R,)."""
+        return np.asarray(self._similar[self._index[rows]][:, self._index])
 
 
-def _meetings(sightings: Sightings, alike: NDArray[np.bool_], options: AssociationOptions) -> tuple[Indices, Array]:
-    """Return pairs (M, 2) of readings whose rays meet, and where (M, 3)."""
-    first, second = np.nonzero(np.triu(alike, 1) & (sightings.photos[:, None] != sightings.photos))
+def _meetings(sightings: Sightings, strings: _Strings, options: AssociationOptions) -> tuple[Indices, Array]:
+    """Return pairs (M, 2) of readings whose rays meet, and where (M, 3); a block of rows at a time bounds memory."""
+    numbers = np.arange(len(sightings))
+    pairs, points = [np.zeros((0, 2), dtype=np.int64)], [np.zeros((0, 3))]
+    for start in range(0, len(sightings), BLOCK_ROWS):
+        rows = numbers[start : start + BLOCK_ROWS]
+        later = (numbers > rows[:, None]) & (sightings.photos != sightings.photos[rows, None])
+        first, second = np.nonzero(later & strings.like(rows))
+        good, meeting = _meet(sightings, rows[first], second, options)
+        pairs.append(np.column_stack([rows[first], second])[good])
+        points.append(meeting[good])
+    return np.concatenate(pairs), np.concatenate(points)
+
+
+def _meet(
+    sightings: Sightings, first: Indices, second: Indices, options: AssociationOptions
+) -> tuple[NDArray[np.bool_], Array]:
+    """Tell (M,) which pairs of readings are of one text as far as two can tell, and where it would be (M, 3)."""
     o1, o2 = sightings.origins[first], sightings.origins[second]
     d1, d2 = sightings.directions[first], sightings.directions[second]
     cosine, between = (d1 * d2).sum(axis=1), o2 - o1
@@ -114,7 +138,7 @@ def _meetings(sightings: Sightings, alike: NDArray[np.bool_], options: Associati
     good &= (np.maximum(t1, t2) < options.max_range) & (cosine > np.cos(np.radians(2 * options.half_cone_deg)))
     good &= np.maximum(size1, size2) < options.max_size_ratio * np.minimum(size1, size2)
     good &= np.linalg.norm(p1 - p2, axis=1) < options.miss_heights * (size1 + size2)
-    return np.column_stack([first, second])[good], (p1 + p2)[good] / 2
+    return good, (p1 + p2) / 2
 
 
 def _by_support(sightings: Sightings, pairs: Indices, points: Array, options: AssociationOptions) -> list[int]:
@@ -129,14 +153,12 @@ def _by_support(sightings: Sightings, pairs: Indices, points: Array, options: As
 
 def _members(
     sightings: Sightings,
-    alike: NDArray[np.bool_],
-    free: NDArray[np.bool_],
+    likely: NDArray[np.bool_],
     seed: Indices,
     point: Array,
     options: AssociationOptions,
 ) -> Indices:
-    """Return the free readings that agree on a text at ``point``, moving it to where their rays meet best."""
-    likely = free & (alike[seed[0]] | alike[seed[1]])
+    """Return the likely readings that agree on a text at ``point``, moving it to where their rays meet best."""
     size = _sizes(sightings, point)[seed].mean()
     facing = -sightings.directions[seed].sum(axis=0)
     members = seed
