@@ -1,4 +1,4 @@
-"""A garage unlike the library's, to judge layout proposals by: oblique and square stalls of several widths, no pillars."""
+"""A garage unlike the library's, to judge proposed layouts by: oblique and square stalls of several widths."""
 
 from scenes.drafting import Draft, box_ring
 from scenes.facility import Crossing, Facility, Level, StallRow, Traffic, WalkPath

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -10,7 +11,9 @@ import shapely
 from numpy.typing import NDArray
 
 from geometry import FloorPlan, read_plan
+from geometry.errors import InputError
 from geometry.floorplan import Level
+from perception import CameraStalls, aligned_median, read_image, stalls_in_view
 from twin.layout import MarkedFloor, Ortho, OrthoOptions, propose_plan, read_marks, rectify_floor
 from twin.mapping.photos import MapPhoto
 
@@ -57,7 +60,9 @@ def judge_stalls(proposed: FloorPlan, truth: FloorPlan) -> dict[str, Any]:
         "recall": _share(found),
         "precision": _share(right),
         "oriented": _share(oriented.min(axis=1, initial=np.inf) < CORNER_M),
-        "recall_by_kind": {str(kind): f"{found[kinds == kind].sum()} of {(kinds == kind).sum()}" for kind in np.unique(kinds)},
+        "recall_by_kind": {
+            str(kind): f"{found[kinds == kind].sum()} of {(kinds == kind).sum()}" for kind in np.unique(kinds)
+        },
         "largest_corner_error_median_m": round(float(np.median(error)), 4) if len(error) else None,
         "largest_corner_error_p90_m": round(float(np.percentile(error, 90)), 4) if len(error) else None,
         "calibration": _calibration(p, right),
@@ -67,7 +72,7 @@ def judge_stalls(proposed: FloorPlan, truth: FloorPlan) -> dict[str, Any]:
 
 
 def _corner_distances(proposed: FloorPlan, truth: FloorPlan) -> tuple[Array, Array]:
-    """Return the largest corner distance (P, T), in the best turn of the ring and in the given one; inf between levels."""
+    """Return the largest corner distance (P, T), in the best turn of the ring and in the given; inf between levels."""
     rings = [
         np.array([np.array(stall.polygon.exterior.coords)[:4] for stall in plan.stalls]).reshape(-1, 4, 2)
         for plan in (proposed, truth)
@@ -88,7 +93,11 @@ def _calibration(p: Array, right: NDArray[np.bool_]) -> list[dict[str, float]]:
     """Return the mean probability and the share that is right in steps of probability."""
     step = np.digitize(p, PROBABILITY_STEPS[1:-1])
     return [
-        {"claimed": round(float(p[step == s].mean()), 3), "right": _share(right[step == s]), "stalls": int((step == s).sum())}
+        {
+            "claimed": round(float(p[step == s].mean()), 3),
+            "right": _share(right[step == s]),
+            "stalls": int((step == s).sum()),
+        }
         for s in np.unique(step).tolist()
     ]
 
@@ -101,29 +110,97 @@ def judge_lanes(proposed: FloorPlan, truth: FloorPlan) -> dict[str, float]:
     """
     ramps = shapely.union_all([ramp.polygon for ramp in truth.ramps])
     straight = [
-        lane for lane in truth.lanes if len(lane.line.coords) == 2 and lane.line.length > 6 and not lane.line.intersects(ramps)
+        lane
+        for lane in truth.lanes
+        if len(lane.line.coords) == 2 and lane.line.length > 6 and not lane.line.intersects(ramps)
     ]
     samples, hits, agree = 0, 0, []
     for lane in straight:
         points = shapely.get_coordinates(shapely.segmentize(lane.line, 0.5))
         near = [other for other in proposed.lanes if other.level == lane.level]
-        distance = np.array([shapely.distance(other.line, shapely.points(points)) for other in near]).reshape(-1, len(points))
+        distance = np.array([shapely.distance(other.line, shapely.points(points)) for other in near]).reshape(
+            -1, len(points)
+        )
         samples, hits = samples + len(points), hits + int((distance.min(axis=0, initial=np.inf) < LANE_M).sum())
         if len(near) and (distance.min(axis=1) < LANE_M).any():
             closest = near[int((distance < LANE_M).sum(axis=1).argmax())]
             if closest.oneway and lane.oneway:
                 agree.append(float(_way(closest.line) @ _way(lane.line)) > 0)
-    all_true = {level.id: shapely.union_all([x.line for x in truth.lanes if x.level == level.id]) for level in truth.levels}
+    all_true = {
+        level.id: shapely.union_all([x.line for x in truth.lanes if x.level == level.id]) for level in truth.levels
+    }
     wanted, total = 0, 0
     for lane in proposed.lanes:
         points = shapely.points(shapely.get_coordinates(shapely.segmentize(lane.line, 0.5)))
-        wanted, total = wanted + int((shapely.distance(all_true[lane.level], points) < LANE_M).sum()), total + len(points)
+        wanted, total = (
+            wanted + int((shapely.distance(all_true[lane.level], points) < LANE_M).sum()),
+            total + len(points),
+        )
     return {
         "recall": round(hits / max(samples, 1), 4),
         "precision": round(wanted / max(total, 1), 4),
         "directed": len(agree),
         "directions_right": _share(np.array(agree, dtype=bool)),
     }
+
+
+def measure_pklot(data: Path, pictures: Path | None = None) -> dict[str, Any]:
+    """Find the stalls of a real lot from its frames alone (``pklot30`` in ``data``) and match them to annotated slots.
+
+    The frames of all days are brought over each other and their median is read; stalls are moved back to each day's
+    frame for its annotation. The slots are drawn around where cars appear, above the ground as well, so
+    that figures at IoU 0.3 are given beside those at 0.5.
+    """
+    folder = data / "pklot30"
+    frames = sorted(folder.glob("sequence*/frames/*.jpg"))
+    if not frames:
+        raise InputError("no frames", where=str(folder), remedy="Give the folder that holds pklot30.")
+    median, shifts = aligned_median([read_image(frame).gray for frame in frames])
+    found = stalls_in_view(median)
+    overlaps = []
+    for frame, shift in zip(frames, shifts, strict=True):
+        overlaps.append(_overlaps(shapely.polygons(found.polygons + shift), shapely.polygons(_slots_of(frame))))
+    if pictures is not None:
+        _write_view(pictures / "pklot.jpg", median, found, _slots_of(frames[0]), overlaps[0])
+    return {
+        "frames": len(frames),
+        "slots": overlaps[0].shape[1],
+        "proposed": len(found.polygons),
+        "focal_px": round(found.view.focal_px, 1),
+        "largest_shift_px": round(float(np.linalg.norm(shifts, axis=1).max()), 2),
+        **{
+            f"{name}_at_{least}": round(float(np.mean([(o.max(axis=axis) >= least).mean() for o in overlaps])), 4)
+            for least in (0.5, 0.3)
+            for name, axis in (("precision", 1), ("recall", 0))
+        },
+    }
+
+
+def _slots_of(frame: Path) -> Array:
+    """Return the annotated slots (N, 4, 2) of a frame in pixels."""
+    annotation = frame.parent.parent / "bounding_boxes" / f"{frame.stem}.xml"
+    spaces = ElementTree.parse(annotation).getroot().iter("space")
+    return np.array([[[float(p.get("x", "nan")), float(p.get("y", "nan"))] for p in s.iter("point")] for s in spaces])
+
+
+def _overlaps(a: NDArray[Any], b: NDArray[Any]) -> Array:
+    """Return the intersection over union (A, B) of polygons."""
+    shared = shapely.area(shapely.intersection(a[:, None], b))
+    return np.asarray(shared / (shapely.area(a)[:, None] + shapely.area(b) - shared))
+
+
+def _write_view(path: Path, gray: NDArray[np.uint8], found: CameraStalls, slots: Array, overlaps: Array) -> None:
+    """Draw stalls green and red, by whether they match a slot, over the annotated slots in yellow."""
+    canvas = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
+    for slot in slots:
+        cv2.polylines(canvas, [np.round(slot).astype(np.int32)], True, (0, 220, 255), 1)
+    for polygon, best in zip(found.polygons, overlaps.max(axis=1).tolist(), strict=True):
+        colour = (60, 200, 0) if best >= 0.5 else (40, 40, 255)
+        cv2.polylines(canvas, [np.round(polygon).astype(np.int32)], True, colour, 2)
+        front = np.round(polygon[:2]).astype(int).tolist()
+        cv2.line(canvas, front[0], front[1], (255, 160, 0), 3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), canvas, [cv2.IMWRITE_JPEG_QUALITY, 80])
 
 
 def _way(line: shapely.LineString) -> Array:

@@ -62,7 +62,7 @@ def dominant_directions(
     """
     options = options or StripeOptions()
     ridge, angle = _ridges(np.asarray(gray, dtype=np.float32), seen, float(np.mean(options.width)) / m_per_px)
-    strong = ridge > 2 * options.min_contrast
+    strong = ridge > options.min_contrast
     count, _ = np.histogram(angle[strong], bins=360, range=(0, np.pi), weights=ridge[strong])
     smooth = gaussian_filter1d(count.astype(np.float64), 2.0, mode="wrap")
     peaks = np.flatnonzero((smooth >= np.roll(smooth, 1)) & (smooth > np.roll(smooth, -1)))

@@ -17,9 +17,7 @@ PRIOR = 0.1
 DARK = 1.0
 
 
-def photo_gains(
-    patches: NDArray[np.uint8], photo: NDArray[np.int64], tile: NDArray[np.int64]
-) -> Array:
+def photo_gains(patches: NDArray[np.uint8], photo: NDArray[np.int64], tile: NDArray[np.int64]) -> Array:
     """Return factors (photos, 3) for the colours of each photo, 1 on average, from patches (V, S, S, 4) of tiles.
 
     Robust least squares over log(patch) + log(gain of photo) = log(brightness of tile), each channel by itself.

@@ -7,7 +7,6 @@ so that memory holds one photo and one tile however large the site is. Rays are 
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -151,9 +150,7 @@ class _Views:
     tile: NDArray[np.int64]
 
 
-def _views_of_tiles(
-    photos: Sequence[MapPhoto], height: FloorHeight, tiles: _Tiles, options: OrthoOptions
-) -> _Views:
+def _views_of_tiles(photos: Sequence[MapPhoto], height: FloorHeight, tiles: _Tiles, options: OrthoOptions) -> _Views:
     """Choose for each tile the photos that see its middle with the smallest footprints."""
     middles = tiles.corners + tiles.side / 2 * np.array([1, -1])
     points = np.column_stack([middles, height(middles)])

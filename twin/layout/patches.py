@@ -34,7 +34,7 @@ def reduce_patches(view: View) -> tuple[NDArray[np.uint8], NDArray[np.uint8], ND
     Weights fall with the square of the footprint, as the information of a blurred view does. Views that fade in at
     the border of a picture would leave seams in a plain mean; the median and the many views leave none to see.
     """
-    seen = view.pixels[..., 3] > 0
+    seen = np.asarray(view.pixels[..., 3] > 0)
     colours = view.pixels[..., :3].astype(np.float32) * view.gains[:, None, None].astype(np.float32)
     brightness = colours @ LUMA
     weights = np.where(seen, 1.0 / np.maximum(view.footprints, SHARP_M) ** 2, 0.0).astype(np.float32)
@@ -43,7 +43,7 @@ def reduce_patches(view: View) -> tuple[NDArray[np.uint8], NDArray[np.uint8], ND
     near = np.where(deviation <= np.maximum(AGREES * agreed, AGREES_DARK), weights, 0.0)
     total = np.maximum(near.sum(axis=0), 1e-12)
     mean = np.einsum("vij,vijc->ijc", near, colours) / total[..., None]
-    any_seen = seen.any(axis=0)
+    any_seen = np.asarray(np.any(seen, axis=0))
     spread = np.where(any_seen, weighted_median(deviation, weights), np.nan).astype(np.float32)
     pixels = np.where(any_seen[..., None], np.clip(mean + 0.5, 0, 255), 0).astype(np.uint8)
     count = np.minimum(np.count_nonzero(near > 0, axis=0), 255).astype(np.uint8)
