@@ -150,7 +150,8 @@ def _stands_out(points: Array, sigma: Array, centre: Array, coefficients: Array)
     residual = np.abs(points[:, 2] - coefficients[0] - (points[:, :2] - centre) @ coefficients[1:])
     width = max(BLUR_M, 2.0 * float(np.median(sigma)))
     inside = np.count_nonzero(residual < width)
-    return inside >= MIN_POINTS and inside > CONTRAST * np.count_nonzero((residual >= width) & (residual < 2 * width))
+    beside = np.count_nonzero((residual >= width) & (residual < 2 * width))
+    return bool(inside >= MIN_POINTS and inside > CONTRAST * beside)
 
 
 def shared_sigma(residual: Array, information: Array, cell: Indices) -> float:

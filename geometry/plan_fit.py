@@ -17,8 +17,9 @@ from geometry.floor_plans import PLAN_SIGMA_M, match_levels
 from geometry.floor_surfaces import Floors
 from geometry.floorplan import FloorPlan, Ramp
 from geometry.plan_evidence import Evidence, line_evidence, plan_segments, structure_evidence
-from geometry.plan_search import Channel, Placement, advantage, nearest, rotation, search
+from geometry.plan_search import Channel, Placement, advantage, nearest, search
 from geometry.plan_transform import rigid_from_plane, scaled_plan
+from geometry.plan_uncertainty import placement_covariance
 from geometry.plan_units import METRES
 
 Array = NDArray[np.float64]
@@ -31,12 +32,10 @@ MIN_EVIDENCE = 30.0
 """Weight of evidence, about as many pieces of wall."""
 MIN_EXPLAINED = 0.25
 """Share of the evidence that a plan has to explain; cars alone leave a tenth on its lines by chance."""
-SURE, MIN_ADVANTAGE = 3.0, 0.03
+SURE, MIN_ADVANTAGE = 2.5, 0.03
 """Sigmas, and share of what the best placement explains, by which it must be better than any other."""
 SCALE_SURE, SCALE_MATTERS = 4.0, 0.005
-CLUSTER_M = 4.0
 INLIER_M = 0.15
-TUKEY_M = 0.15
 RAMP_END_M = 5.0
 """A ramp of the plan ends this near to where the map's does."""
 NO_RAMP = "the map's ramps do not begin and end where the plan's do"
@@ -182,11 +181,11 @@ def _require_metres(
 ) -> None:
     """Raise where the plan fits better in another unit, or does not fit in any."""
     points = np.vstack([part.points for part in evidence])
-    map_extent = float(np.linalg.norm(np.ptp(points, axis=0)))
+    map_extent = shapely.minimum_bounding_radius(shapely.multipoints(points))
     for unit in UNITS:
         smaller = scaled_plan(plan, METRES[unit])
-        extent = shapely.total_bounds([level.outline for level in smaller.levels])
-        if not EXTENTS[0] < np.linalg.norm(extent[2:] - extent[:2]) / map_extent < EXTENTS[1]:
+        extent = shapely.minimum_bounding_radius(shapely.union_all([level.outline for level in smaller.levels]))
+        if not EXTENTS[0] < extent / map_extent < EXTENTS[1]:
             continue
         try:
             other = _all_placements(smaller, floors, evidence, level_names)[0]
@@ -254,7 +253,7 @@ def _require_unique(found: Sequence[_Hypothesis]) -> None:
 def _result(plan: FloorPlan, floors: Floors, found: Sequence[_Hypothesis]) -> PlanFit:
     best = found[0]
     placement = best.placement
-    covariance, scale, scale_sigma = _covariance(best.channels, placement)
+    covariance, centre, scale, scale_sigma = placement_covariance(best.channels, placement)
     pairs = tuple((k, int(index)) for k, index in enumerate(best.planned) if index >= 0)
     gaps = np.array([floors.levels[k].elevation - plan.levels[index].elevation for k, index in pairs])
     variances = np.array(
@@ -262,7 +261,6 @@ def _result(plan: FloorPlan, floors: Floors, found: Sequence[_Hypothesis]) -> Pl
     )
     z = float(np.average(gaps, weights=1.0 / variances))
     distance = np.concatenate([nearest(channel, placement)[0] for channel in best.channels])
-    points = np.vstack([channel.points for channel in best.channels])
     full = np.zeros((4, 4))
     full[:3, :3] = covariance
     full[3, 3] = 1.0 / np.sum(1.0 / variances)
@@ -276,7 +274,7 @@ def _result(plan: FloorPlan, floors: Floors, found: Sequence[_Hypothesis]) -> Pl
     return PlanFit(
         site_from_plan=rigid_from_plane(placement.yaw, placement.shift, z),
         covariance=full,
-        centroid=np.append(_centroid(points), z),
+        centroid=np.append(centre, z),
         levels=pairs,
         height_residuals_m=gaps - z,
         residuals_m=distance,
@@ -287,35 +285,3 @@ def _result(plan: FloorPlan, floors: Floors, found: Sequence[_Hypothesis]) -> Pl
         scale_sigma=scale_sigma,
         remarks=tuple(remarks),
     )
-
-
-def _centroid(points: Array) -> Array:
-    return np.asarray((points.min(axis=0) + points.max(axis=0)) / 2)
-
-
-def _covariance(channels: Sequence[Channel], placement: Placement) -> tuple[Array, float, float]:
-    """Return the covariance (3, 3) over (turn, x, y), and the scale of map over plan with its sigma.
-
-    A sandwich over clusters of ``CLUSTER_M``, in which errors go together (Liang and Zeger 1986). The scale comes from
-    one more Gauss-Newton step in which it is free.
-    """
-    points = np.vstack([channel.points for channel in channels])
-    centre = _centroid(points)
-    rows, residuals, weights = [], [], []
-    for channel in channels:
-        distance, outward = nearest(channel, placement)
-        in_site = outward @ rotation(placement.yaw).T
-        offset = channel.points - centre
-        turned = np.column_stack([-offset[:, 1], offset[:, 0]])
-        rows.append(np.column_stack([np.sum(turned * in_site, axis=1), in_site, np.sum(offset * in_site, axis=1)]))
-        residuals.append(np.where(np.isfinite(distance), distance, 0.0))
-        weights.append(channel.weights * np.where(distance < TUKEY_M, (1 - (distance / TUKEY_M) ** 2) ** 2, 0.0))
-    jacobian, residual, weight = np.vstack(rows), np.concatenate(residuals), np.concatenate(weights)
-    cell = np.unique(np.floor(points / CLUSTER_M), axis=0, return_inverse=True)[1].ravel()
-    free = np.linalg.inv((jacobian * weight[:, None]).T @ jacobian + 1e-9 * np.eye(4))
-    step = -free @ jacobian.T @ (weight * residual)
-    scores = np.column_stack([np.bincount(cell, weight * residual * jacobian[:, k]) for k in range(4)])
-    inverse = np.linalg.inv((jacobian[:, :3] * weight[:, None]).T @ jacobian[:, :3] + 1e-9 * np.eye(3))
-    with_scale = free @ scores.T @ scores @ free
-    covariance = inverse @ scores[:, :3].T @ scores[:, :3] @ inverse
-    return np.asarray(covariance, dtype=np.float64), float(1.0 - step[3]), float(np.sqrt(with_scale[3, 3]))

@@ -20,8 +20,8 @@ Indices = NDArray[np.int64]
 GRID_M, FIELD_M = 0.5, 0.6
 """Of the search; a heading in its steps moves the ends of a site by less than the field's sigma."""
 HEADING_STEP = np.radians(2.0)
-STARTS, APART_M, APART = 24, 1.5, np.radians(5.0)
-"""So many peaks are refined, no two of them nearer than this."""
+STARTS, APART_M, APART, HIGH = 24, 1.5, np.radians(5.0), 0.6
+"""So many peaks are refined, no two of them nearer than this, none lower than this share of their heading's highest."""
 WIDTHS_M = (1.5, 1.0, 0.6, 0.4, 0.25, 0.25, 0.15, 0.15, 0.15)
 """Tukey widths of the refinement, each for ``STEPS`` steps."""
 STEPS = 4
@@ -29,7 +29,7 @@ TABLE_M, FAR_M = 0.2, 1e6
 """Cells of the table of nearest segments, and the distance of points that are off it."""
 NEAR_M = 0.15
 """Evidence this near to its segment is explained."""
-BLOCK_M = 3.0
+BLOCK_M = 2.0
 """Evidence of one block is not independent."""
 MAX_POINTS = 4000
 """Of one kind, for comparing peaks."""
@@ -202,9 +202,8 @@ def _starts(channels: Sequence[Channel]) -> list[tuple[float, Array]]:
             np.add.at(histogram, (cell[:, 0], cell[:, 1]), channel.weights)
             total = total + field * np.conj(fft.rfft2(histogram))
         score = fft.irfft2(total, s=shape)
-        top = score * (score == maximum_filter(score, size=2 * round(APART_M / GRID_M) + 1))
-        best = np.argpartition(top.ravel(), -STARTS)[-STARTS:]
-        peaks += [(float(top.ravel()[k]), float(yaw), np.array(np.unravel_index(k, shape))) for k in best]
+        summit = (score > HIGH * score.max()) & (score == maximum_filter(score, size=2 * round(APART_M / GRID_M) + 1))
+        peaks += [(float(score[tuple(cell)]), float(yaw), cell) for cell in np.argwhere(summit)]
     peaks.sort(key=lambda peak: -peak[0])
     chosen: list[tuple[float, Array]] = []
     for _, yaw, cell in peaks:
