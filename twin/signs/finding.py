@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +14,15 @@ from geometry.frames import position_of
 from geometry.uncertainty import largest_sigma
 from perception.images import read_image
 from perception.reading import TextReader, TextReading, board_outline
-from twin.mapping.photos import MapPhoto
 from twin.progress import Progress, silent
 from twin.signs.association import AssociationOptions, Sightings, associate, nearest_point
 from twin.signs.kinds import kind_of, level_of, on_pillar, said_once
 from twin.signs.landmark import SignLandmark
 from twin.signs.rectangle import Rectangle, fit_rectangle
 from twin.signs.text_fusion import FusedText, fuse_texts, usual_spelling
+
+if TYPE_CHECKING:  # mapping may look for signs itself
+    from twin.mapping.photos import MapPhoto
 
 Array = NDArray[np.float64]
 
@@ -63,7 +66,7 @@ class PhotoReading:
 
 
 def find_signs(
-    photos: Sequence[MapPhoto],
+    photos: Sequence["MapPhoto"],
     reader: TextReader,
     plan: FloorPlan | None = None,
     options: SignOptions | None = None,
@@ -77,7 +80,7 @@ def find_signs(
     return place_signs(photos, read_photos(photos, reader, on_progress), plan, options)
 
 
-def read_photos(photos: Sequence[MapPhoto], reader: TextReader, on_progress: Progress = silent) -> list[PhotoReading]:
+def read_photos(photos: Sequence["MapPhoto"], reader: TextReader, on_progress: Progress = silent) -> list[PhotoReading]:
     """Read all photos, each upright as its pose says."""
     found = []
     for number, photo in enumerate(photos):
@@ -89,7 +92,7 @@ def read_photos(photos: Sequence[MapPhoto], reader: TextReader, on_progress: Pro
 
 
 def place_signs(
-    photos: Sequence[MapPhoto],
+    photos: Sequence["MapPhoto"],
     readings: Sequence[PhotoReading],
     plan: FloorPlan | None = None,
     options: SignOptions | None = None,
@@ -118,7 +121,7 @@ class _Placed:
     board: Rectangle | None
 
 
-def _place(photos: Sequence[MapPhoto], views: list[PhotoReading], options: SignOptions) -> _Placed | None:
+def _place(photos: Sequence["MapPhoto"], views: list[PhotoReading], options: SignOptions) -> _Placed | None:
     """Fit the rectangles of one text and fuse its readings; None where its place stays undetermined."""
     fused = fuse_texts([view.reading.log_frames for view in views], options.vocabulary)
     whole = [v for v in views if v.reading.folded == fused.text]
@@ -133,7 +136,7 @@ def _place(photos: Sequence[MapPhoto], views: list[PhotoReading], options: SignO
 
 
 def _board(
-    photos: Sequence[MapPhoto], outlines: list[tuple[int, Array]], text: Rectangle, options: SignOptions
+    photos: Sequence["MapPhoto"], outlines: list[tuple[int, Array]], text: Rectangle, options: SignOptions
 ) -> Rectangle | None:
     """Return the board around a text; None where no outline makes a sensible rectangle that holds the text."""
     alike = _of_one_height(photos, outlines, text)
@@ -151,7 +154,7 @@ def _board(
 
 
 def _of_one_height(
-    photos: Sequence[MapPhoto], outlines: list[tuple[int, Array]], text: Rectangle
+    photos: Sequence["MapPhoto"], outlines: list[tuple[int, Array]], text: Rectangle
 ) -> list[tuple[int, Array]]:
     """Keep the outlines that would be equally high at the text's place; those that leak into the wall are higher."""
     if not outlines:
@@ -161,7 +164,7 @@ def _of_one_height(
     return [one for one, height in zip(outlines, heights, strict=True) if abs(height / usual - 1) < SAME_HEIGHT]
 
 
-def _on_plane_of(text: Rectangle, photo: MapPhoto, quad: Array) -> Rectangle:
+def _on_plane_of(text: Rectangle, photo: "MapPhoto", quad: Array) -> Rectangle:
     """Return the rectangle around a quad (4, 2) px on the plane of a text."""
     rays = unproject(photo.camera, quad) @ photo.cam_from_site.rotation.matrix()
     eye = position_of(photo.cam_from_site)
@@ -177,12 +180,12 @@ def _height_px(quad: Array) -> float:
     return float(np.linalg.norm(quad[[0, 1]] - quad[[3, 2]], axis=1).mean())
 
 
-def _metres_per_px(photo: MapPhoto, point: Array) -> float:
+def _metres_per_px(photo: "MapPhoto", point: Array) -> float:
     return float(np.linalg.norm(position_of(photo.cam_from_site) - point)) / photo.camera.mean_focal_length()
 
 
 def _fit(
-    photos: Sequence[MapPhoto], quads: list[tuple[int, Array]], start: Array, sigma: float, options: SignOptions
+    photos: Sequence["MapPhoto"], quads: list[tuple[int, Array]], start: Array, sigma: float, options: SignOptions
 ) -> Rectangle:
     corners, poses, sigmas = [], [], []
     for number, quad in quads:
@@ -209,7 +212,7 @@ def _lies_on(text: Rectangle, other: Rectangle) -> bool:
 
 
 def _landmark(
-    photos: Sequence[MapPhoto], one: _Placed, plan: FloorPlan | None, options: SignOptions, number: int
+    photos: Sequence["MapPhoto"], one: _Placed, plan: FloorPlan | None, options: SignOptions, number: int
 ) -> SignLandmark:
     shape = one.board or one.text
     folded = one.fused.text
@@ -243,7 +246,7 @@ def _landmark(
     )
 
 
-def _sightings(photos: Sequence[MapPhoto], readings: Sequence[PhotoReading]) -> Sightings:
+def _sightings(photos: Sequence["MapPhoto"], readings: Sequence[PhotoReading]) -> Sightings:
     origins, directions, angles = [], [], []
     for one in readings:
         photo, quad = photos[one.photo], one.reading.quad
@@ -261,12 +264,12 @@ def _sightings(photos: Sequence[MapPhoto], readings: Sequence[PhotoReading]) -> 
     )
 
 
-def _start(photos: Sequence[MapPhoto], views: Sequence[PhotoReading]) -> Array:
+def _start(photos: Sequence["MapPhoto"], views: Sequence[PhotoReading]) -> Array:
     sightings = _sightings(photos, views)
     return nearest_point(sightings.origins, sightings.directions, sightings.angles**2)
 
 
-def _up_in_picture(photo: MapPhoto) -> Array | None:
+def _up_in_picture(photo: "MapPhoto") -> Array | None:
     """Return where the site's up is in the picture (2,), None for a camera that looks straight up or down."""
     up = photo.cam_from_site.rotation.matrix()[:2, 2]
     length = float(np.linalg.norm(up))
