@@ -1,12 +1,8 @@
 """Floors of a map, and a plan fitted to it, against the truth of the scene: heights, ramps, levels, names, stalls.
 
 The plan of the scene is the truth; for the fit it is turned by any angle and moved by metres.
-
-    python -m benchmarks.surfaces_floors SCENE TWIN [--seed N]
 """
 
-import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -178,20 +174,3 @@ def _summary(errors: Array) -> Figures:
         "p95_m": float(np.percentile(size, 95)),
         "nees": float(np.mean((errors[0] / errors[1]) ** 2)),
     }
-
-
-def main() -> None:
-    """Print the figures of one scene and its twin as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scene", type=Path)
-    parser.add_argument("twin", type=Path)
-    parser.add_argument("--seed", type=int, default=7, help="of how the plan is moved")
-    arguments = parser.parse_args()
-    twin = Twin.open(arguments.twin)
-    figures = measure_floors(arguments.scene, twin)
-    figures["plan_fit"] = measure_plan_fit(arguments.scene, twin, np.random.default_rng(arguments.seed))
-    print(json.dumps(figures, indent=2))
-
-
-if __name__ == "__main__":
-    main()
