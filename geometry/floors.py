@@ -16,6 +16,11 @@ from geometry.ramp_surfaces import fit_ramp
 
 Array = NDArray[np.float64]
 
+STEEP = 0.025
+"""Floors are sloped for drainage by 1 to 2 %."""
+ODD_M, ODD_SIGMAS, ODD_SHARE = 0.25, 4.0, 0.05
+"""Cameras further from the carrying height above their level are odd; more than this share of them is a warning."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FloorOptions:
@@ -74,7 +79,7 @@ def find_floors(
         camera_height=height[0],
         camera_height_sigma=height[1],
         hand_sigma=hand_sigma,
-        warnings=_warnings(levels),
+        warnings=_warnings(centres, carried.level, levels, height, hand_sigma),
     )
 
 
@@ -134,9 +139,27 @@ def _carried_above(
     return (float(np.clip(middle, 0.0, MAX_BELOW_M)), sigma), hand_sigma
 
 
-def _warnings(levels: tuple[LevelSurface, ...]) -> tuple[str, ...]:
-    return tuple(
-        f"level {level.name}: no landmark on its floor; its height is the cameras' less the height they were carried at"
-        for level in levels
-        if level.support == 0
-    )
+def _warnings(
+    centres: Array, level: NDArray[np.int64], levels: tuple[LevelSurface, ...], height: tuple[float, float], hand: float
+) -> tuple[str, ...]:
+    found = []
+    for index, surface in enumerate(levels):
+        if surface.support == 0:
+            found.append(
+                f"level {surface.name}: no landmark on its floor; its height is the cameras' less the height they were "
+                f"carried at"
+            )
+        slope = float(np.linalg.norm(surface.coefficients[1:]))
+        if slope > STEEP:
+            found.append(
+                f"level {surface.name}: it slopes by {slope:.1%}, more than floors are drained by: a sloped deck, or the "
+                f"map is bent there"
+            )
+        xyz = centres[level == index]
+        odd = np.abs(xyz[:, 2] - surface.height(xyz[:, :2])[0] - height[0]) > max(ODD_M, ODD_SIGMAS * hand)
+        if odd.mean() > ODD_SHARE:
+            found.append(
+                f"level {surface.name}: {np.count_nonzero(odd)} of {len(odd)} cameras were not carried at one height "
+                f"above its plane: it is more than one floor, or the map is bent there"
+            )
+    return tuple(found)

@@ -152,6 +152,20 @@ def test_one_level_only_and_a_path_that_is_a_line() -> None:
     assert far > 0.2 > 20 * near
 
 
+def test_a_bent_map_is_warned_of() -> None:
+    place = garage(np.random.default_rng(0), floor_points=600, cars=0)
+
+    def bent(points: np.ndarray) -> np.ndarray:
+        """Lift what lies beyond x = 25 m on the lower level by up to 0.6 m."""
+        lift = np.where(points[:, 2] < 2.5, 0.06 * np.clip(points[:, 0] - 25.0, 0.0, 10.0), 0.0)
+        return points + np.column_stack([0 * lift, 0 * lift, lift])
+
+    floors = find_floors(bent(place.cameras), bent(place.landmarks), place.covariances)
+    assert any("P1" in warning and "bent" in warning for warning in floors.warnings)
+    assert not any("P2" in warning for warning in floors.warnings)
+    assert not found(place).warnings
+
+
 @pytest.mark.parametrize("cameras", [np.zeros((0, 3)), np.zeros((1, 3)), np.zeros((9, 3)), np.full((9, 3), np.nan)])
 def test_too_few_cameras_are_refused(cameras: np.ndarray) -> None:
     with pytest.raises(DegenerateError, match="do not show a level"):
