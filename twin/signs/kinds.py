@@ -22,7 +22,7 @@ EDGE_M = 0.1
 """Stalls are shrunk by this, as walls and pillars stand at their edges."""
 BELOW_EYES_M = 0.4
 FLAT = 0.7
-"""A normal that points up more than this is of the floor."""
+"""Without a plan, a normal that points up more than this is of the floor."""
 
 
 def kind_of(
@@ -42,7 +42,7 @@ def kind_of(
     """
     point, facing = np.asarray(position, dtype=np.float64), np.asarray(normal, dtype=np.float64)
     above = _above_floor(plan, point)
-    if facing[2] > FLAT or (above is not None and above < FLOOR_M):
+    if facing[2] > FLAT if above is None else above < FLOOR_M:
         return "floor"
     low = point[2] < lowest_eye - BELOW_EYES_M if above is None else above < VEHICLE_M
     if low and letter_height < PLATE_LETTER_M and PLATE.fullmatch(text):
