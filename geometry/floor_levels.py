@@ -94,7 +94,8 @@ def fit_level(
     prior[0, 0], prior[1:, 1:] = carried_sigma**-2, slopes[:, :2] + DRAINAGE**-2 * np.eye(2)
     prior_mean = np.append(carried_z - height[0], np.linalg.solve(prior[1:, 1:], slopes[:, 2]))
     rows, below = _below(centres, landmarks, sigma_z)
-    coefficients, unevenness, used = prior_mean, hand_sigma, rows[:0]
+    about = offset[:, 2] - offset[:, :2] @ prior_mean[1:]
+    coefficients, unevenness, used = prior_mean, max(hand_sigma, float(np.std(about))), rows[:0]
     covariance = np.asarray(np.linalg.inv(prior), dtype=np.float64)
     start = rows[np.abs(below - height[0]) < max(START_M, 2 * height[1])]
     if len(start) >= MIN_POINTS and height[1] < CAMERA_HEIGHT_SIGMA_M:

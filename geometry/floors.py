@@ -18,8 +18,8 @@ Array = NDArray[np.float64]
 
 STEEP = 0.025
 """Floors are sloped for drainage by 1 to 2 %."""
-ODD_M, ODD_SIGMAS, ODD_SHARE = 0.25, 4.0, 0.05
-"""Cameras further from the carrying height above their level are odd; more than this share of them is a warning."""
+BENT_M, BENT_SIGMAS = 0.08, 3.0
+"""Hands do not vary by more, a standard deviation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ def find_floors(
         camera_height=height[0],
         camera_height_sigma=height[1],
         hand_sigma=hand_sigma,
-        warnings=_warnings(centres, carried.level, levels, height, hand_sigma),
+        warnings=_warnings(centres, carried.level, levels, hand_sigma),
     )
 
 
@@ -140,7 +140,7 @@ def _carried_above(
 
 
 def _warnings(
-    centres: Array, level: NDArray[np.int64], levels: tuple[LevelSurface, ...], height: tuple[float, float], hand: float
+    centres: Array, level: NDArray[np.int64], levels: tuple[LevelSurface, ...], hand: float
 ) -> tuple[str, ...]:
     found = []
     for index, surface in enumerate(levels):
@@ -152,14 +152,14 @@ def _warnings(
         slope = float(np.linalg.norm(surface.coefficients[1:]))
         if slope > STEEP:
             found.append(
-                f"level {surface.name}: it slopes by {slope:.1%}, more than floors are drained by: a sloped deck, or the "
-                f"map is bent there"
+                f"level {surface.name}: it slopes by {slope:.1%}, more than floors are drained by: a sloped deck, or "
+                f"the map is bent there"
             )
         xyz = centres[level == index]
-        odd = np.abs(xyz[:, 2] - surface.height(xyz[:, :2])[0] - height[0]) > max(ODD_M, ODD_SIGMAS * hand)
-        if odd.mean() > ODD_SHARE:
+        spread = float(np.std(xyz[:, 2] - surface.height(xyz[:, :2])[0]))
+        if spread > max(BENT_M, BENT_SIGMAS * hand):
             found.append(
-                f"level {surface.name}: {np.count_nonzero(odd)} of {len(odd)} cameras were not carried at one height "
-                f"above its plane: it is more than one floor, or the map is bent there"
+                f"level {surface.name}: the cameras' height above its plane varies by {spread:.2f} m: it is more than "
+                f"one floor, or the map is bent there"
             )
     return tuple(found)

@@ -158,9 +158,11 @@ def test_a_bent_map_is_warned_of() -> None:
     def bent(points: np.ndarray) -> np.ndarray:
         """Lift what lies beyond x = 25 m on the lower level by up to 0.6 m."""
         lift = np.where(points[:, 2] < 2.5, 0.06 * np.clip(points[:, 0] - 25.0, 0.0, 10.0), 0.0)
-        return points + np.column_stack([0 * lift, 0 * lift, lift])
+        return np.asarray(points + np.column_stack([0 * lift, 0 * lift, lift]))
 
-    floors = find_floors(bent(place.cameras), bent(place.landmarks), place.covariances)
+    landmarks = bent(place.landmarks)
+    seen_from = place.seen_from + landmarks[:, 2] - place.landmarks[:, 2]
+    floors = find_floors(bent(place.cameras), landmarks, place.covariances, seen_from=seen_from)
     assert any("P1" in warning and "bent" in warning for warning in floors.warnings)
     assert not any("P2" in warning for warning in floors.warnings)
     assert not found(place).warnings
