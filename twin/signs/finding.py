@@ -31,6 +31,8 @@ MIN_UP = 0.2
 SAME_HEIGHT = 0.12
 MIN_BOARD, MAX_BOARD = 0.75, 4.0
 """Heights of a board, of its text's; a text's quad has room around the letters."""
+MAX_SIZE_SIGMA = 0.3
+"""Relative, of a board's width and height: seen edge-on by all, it might be of any width."""
 MAX_BOARD_SIGMAS = 2.0
 """A board whose place is less certain than its text's by more than this says nothing."""
 
@@ -147,6 +149,8 @@ def _board(
     except (DegenerateError, InputError):  # too few or too near each other: the text's plane helps
         board = _on_plane_of(text, photos[alike[0][0]], alike[0][1])
     if largest_sigma(board.covariance[:3, :3]) > MAX_BOARD_SIGMAS * largest_sigma(text.covariance[:3, :3]):
+        return None
+    if max(board.covariance[6, 6], board.covariance[7, 7]) > MAX_SIZE_SIGMA**2:
         return None
     aside = np.abs(board.axes.T @ (text.centre - board.centre))
     holds = (aside < [board.width / 2, board.height / 2, text.height]).all()
