@@ -125,6 +125,9 @@ CUT_WEIGHT = 0.4
 """Of the end of a separator that something hides, against one that ends openly."""
 AMBIGUOUS_PROBABILITY, ODD_PROBABILITY = 0.5, 0.8
 """That a stall is whole which is wide enough to hide a separator, and one of unusual width where none is hidden."""
+SHIFTS_M = np.array([-0.08, -0.04, 0.0, 0.04, 0.08])
+LEAST_PAINT_M = 0.35
+"""Where paint of a separator is expected, so much of it confirms it, within these shifts."""
 SAME_M = 0.2
 """Separators nearer than this are one."""
 USUAL_M = 0.25
@@ -279,25 +282,32 @@ def _confirmed(
 ) -> tuple[Array, NDArray[np.int64]]:
     """Add separators a usual width away from known ones where some paint is seen, though too little for a stripe."""
     state = np.full(len(c), SEEN)
+    steps = [width, *_bay_gap(c)]
     for _ in range(options.max_missing + 1):
-        guesses = np.concatenate([c - width, c + width])
+        guesses = np.concatenate([c + sign * step for step in steps for sign in (-1, 1)])
         guesses = _merged(guesses[np.abs(guesses[:, None] - c).min(axis=1) > SAME_M])
         if not len(guesses):
             break
-        shifts = np.array([-0.08, -0.04, 0.0, 0.04, 0.08])
-        trial = (guesses[:, None] + shifts).ravel()
-        seen, painted = lines(_separators(row, trial, 0.05, 0.95 * depth, options))
-        strength = np.where(seen * depth > 0.5, seen * painted, 0.0).reshape(-1, len(shifts))
-        share = painted.reshape(strength.shape)
-        best = strength.argmax(axis=1)
-        good = np.take_along_axis(share, best[:, None], 1)[:, 0] * (strength.max(axis=1) > 0) > 0.5
+        trial = (guesses[:, None] + SHIFTS_M).ravel()
+        strength = np.zeros((len(guesses), len(SHIFTS_M)))
+        for end, least in ((min(1.0, depth), 0.6), (0.95 * depth, 0.5)):
+            seen, painted = lines(_separators(row, trial, 0.05, end, options))
+            good = (seen * end > LEAST_PAINT_M) & (painted > least)
+            strength = np.maximum(strength, np.where(good, seen * end * painted, 0.0).reshape(strength.shape))
+        best, good = strength.argmax(axis=1), strength.max(axis=1) > 0
         if not good.any():
             break
-        c = np.concatenate([c, (guesses + shifts[best])[good]])
+        c = np.concatenate([c, (guesses + SHIFTS_M[best])[good]])
         state = np.concatenate([state, np.full(good.sum(), CONFIRMED)])
         order = np.argsort(c, kind="stable")
         c, state = c[order], state[order]
     return c, state
+
+
+def _bay_gap(c: Array) -> list[float]:
+    """Return the gap, as of pillars, that repeatedly parts the bays of a row, if there is one."""
+    gap, count = _mode(np.diff(c)[(np.diff(c) > SAME_M + 0.1) & (np.diff(c) < 0.8)])
+    return [gap] if count >= 2 else []
 
 
 def _completed(

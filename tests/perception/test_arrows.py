@@ -15,7 +15,7 @@ def test_arrows_point_where_they_are_painted_to(angle: float, length: float, see
     assert len(found.positions) == 1
     way = found.directions[0] * (1, -1)
     turned = np.degrees(np.arctan2(way[1], way[0])) - angle
-    assert abs((turned + 180) % 360 - 180) < 5  # measured at most 1.4
+    assert abs((turned + 180) % 360 - 180) < 5  # measured at most 0.4
     assert np.linalg.norm(floor.points(found.positions[0]) - (4, 4)) < 0.3
 
 

@@ -16,7 +16,8 @@ def _nearest_errors(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 def _row(floor: PaintedFloor, angle_deg: float) -> np.ndarray:
     along = np.array([np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))])
-    lines = np.array([[(2.0 + 2.5 * i, 2.0), np.array([2.0 + 2.5 * i, 2.0]) + 4.0 * along] for i in range(4)])
+    starts = np.array([(5.0 + 2.5 * i, 2.0) for i in range(4)])
+    lines = np.stack([starts, starts + 4.0 * along], axis=1)
     for start, end in lines:
         floor.line(start, end)
     return lines
@@ -24,12 +25,12 @@ def _row(floor: PaintedFloor, angle_deg: float) -> np.ndarray:
 
 @pytest.mark.parametrize(("noise", "worn", "bound"), [(0.5, 0.0, 0.03), (4.0, 0.1, 0.12)])
 def test_ends_of_stripes_are_found(noise: float, worn: float, bound: float) -> None:
-    floor = PaintedFloor(13, 8)
+    floor = PaintedFloor(17, 8)
     truth = _row(floor, 90)
     gray = floor.gray(np.random.default_rng(1), noise=noise, worn=worn)
     found = find_stripes(gray, floor.seen, M_PER_PX, [np.pi / 2])
     errors = _nearest_errors(floor.points(found.ends), truth)
-    assert errors.max() < bound  # measured 0.008 clean, 0.030 with noise and a tenth worn off
+    assert errors.max() < bound  # measured 0.020, and 0.020 with noise and a tenth worn off
     assert len(found.ends) <= 6
     assert found.open[: len(truth)].all()
 
@@ -37,7 +38,7 @@ def test_ends_of_stripes_are_found(noise: float, worn: float, bound: float) -> N
 @settings(max_examples=8, deadline=None)
 @given(angle=st.floats(40, 140), seed=st.integers(0, 100))
 def test_directions_and_stripes_follow_the_paint(angle: float, seed: int) -> None:
-    floor = PaintedFloor(15, 8)
+    floor = PaintedFloor(17, 8)
     truth = _row(floor, angle)
     gray = floor.gray(np.random.default_rng(seed))
     directions = dominant_directions(gray, floor.seen, M_PER_PX)
@@ -45,13 +46,13 @@ def test_directions_and_stripes_follow_the_paint(angle: float, seed: int) -> Non
     off = np.abs(np.angle(np.exp(2j * (directions + np.radians(angle))))) / 2
     assert np.degrees(off.min()) < 2.0
     found = find_stripes(gray, floor.seen, M_PER_PX, directions)
-    assert _nearest_errors(floor.points(found.ends), truth).max() < 0.06
+    assert _nearest_errors(floor.points(found.ends), truth).max() < 0.06  # measured at most 0.03
 
 
 def test_what_hides_paint_leaves_an_end_that_is_not_open() -> None:
-    floor = PaintedFloor(13, 8)
+    floor = PaintedFloor(17, 8)
     truth = _row(floor, 90)
-    floor.fill([(1, 4), (3, 4), (3, 7), (1, 7)], hide=True)
+    floor.fill([(4, 4), (6, 4), (6, 7), (4, 7)], hide=True)
     found = find_stripes(floor.gray(np.random.default_rng(2)), floor.seen, M_PER_PX, [np.pi / 2])
     points = floor.points(found.ends)
     first = np.abs(points[:, :, 0] - truth[0, 0, 0]).max(axis=1) < 0.1
@@ -72,9 +73,9 @@ def test_edges_of_shadows_and_broad_paint_are_no_stripes() -> None:
 
 
 def test_support_tells_painted_from_bare_and_hidden() -> None:
-    floor = PaintedFloor(13, 8)
+    floor = PaintedFloor(17, 8)
     truth = _row(floor, 90)
-    floor.fill([(4, 2), (5, 2), (5, 7), (4, 7)], hide=True)
+    floor.fill([(7, 2), (8, 2), (8, 7), (7, 7)], hide=True)
     gray = floor.gray(np.random.default_rng(3))
     lines = np.array([truth[0], truth[0] + (1.2, 0.0), truth[1]])
     seen, painted = stripe_support(gray, floor.seen, M_PER_PX, floor.pixels(lines))
