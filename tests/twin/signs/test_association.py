@@ -34,7 +34,7 @@ def test_signs_apart_are_told_apart(seed: int) -> None:
     points = np.array([[1.0, 0.0, 2.4], [4.0, 0.0, 2.4], [7.0, 0.3, 1.5]])
     found, point = sightings(points, ["P1", "P1", "P2"], EYES, noise=0.001, seed=seed)
     groups = associate(found)
-    assert sorted({int(p) for p in point[group]} for group in groups) == [{0}, {1}, {2}]
+    assert sorted(np.unique(point[group]).tolist() for group in groups) == [[0], [1], [2]]
     assert all(len(group) == len(EYES) for group in groups)
 
 
