@@ -1,13 +1,21 @@
 """Pictures with text of known corners, drawn with matplotlib's own font."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import matplotlib
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 Array = np.ndarray
+
+
+def skip_without_reader() -> None:
+    """Skip a test where the packages of the extra 'signs' are not installed."""
+    if find_spec("onnxruntime") is None or find_spec("rapidocr_onnxruntime") is None:
+        pytest.skip("the extra 'signs' is not installed")
 
 
 def board_picture(

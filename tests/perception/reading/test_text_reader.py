@@ -7,13 +7,12 @@ import pytest
 from geometry.errors import ImageError, InputError, MissingExtraError
 from perception.reading import TextReader, text_log_likelihood
 from perception.reading.text_reader import _as_read
-from tests.perception.reading.pictures import board_picture, box, on_wall
+from tests.perception.reading.pictures import board_picture, box, on_wall, skip_without_reader
 
 
 @pytest.fixture(scope="module")
 def reader() -> TextReader:
-    pytest.importorskip("onnxruntime", reason="the extra 'signs' is not installed")
-    pytest.importorskip("pyclipper", reason="the extra 'signs' is not installed")
+    skip_without_reader()
     return TextReader()
 
 

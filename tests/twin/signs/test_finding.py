@@ -8,7 +8,7 @@ import shapely
 
 from geometry.floorplan import FloorPlan, Level, Stall
 from perception.reading import TextReader
-from tests.perception.reading.pictures import board_picture, on_wall
+from tests.perception.reading.pictures import board_picture, on_wall, skip_without_reader
 from tests.twin.signs.sites import CAMERA, corners_of, sighted, walk_past
 from twin.mapping.photos import MapPhoto
 from twin.signs import SignLandmark, SignOptions, find_signs, place_signs
@@ -108,8 +108,7 @@ def test_unsure_texts_are_not_reported() -> None:
 
 
 def test_photos_are_read_and_a_sign_is_found(tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime", reason="the extra 'signs' is not installed")
-    pytest.importorskip("pyclipper", reason="the extra 'signs' is not installed")
+    skip_without_reader()
     photos = []
     board = corners_of(CENTRE, NORMAL, 1.2, 0.4)
     for number, photo in enumerate(walk_past(CENTRE, NORMAL, count=4, distance=5.0)):
