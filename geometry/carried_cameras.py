@@ -39,12 +39,11 @@ class Carried:
     """Where cameras were carried.
 
     level: (M,) index of the level, from the lowest up, -1 for none; ramp: (M,) index of the ramp, -1 for none
-    slope: (M, 2) rise a metre along x and y; levels, ramps: how many
+    levels, ramps: how many
     """
 
     level: Indices
     ramp: Indices
-    slope: Array
     levels: int
     ramps: int
 
@@ -56,9 +55,7 @@ def sort_cameras(centres: Array) -> Carried:
     steep = np.linalg.norm(slope, axis=1)
     ramp = _ramps(centres, pairs, (steep > RAMP_SLOPE) & (steep > SURE * sigma))
     level = _levels(centres, ramp < 0)
-    return Carried(
-        level=level, ramp=ramp, slope=slope, levels=int(level.max(initial=-1)) + 1, ramps=int(ramp.max(initial=-1)) + 1
-    )
+    return Carried(level=level, ramp=ramp, levels=int(level.max(initial=-1)) + 1, ramps=int(ramp.max(initial=-1)) + 1)
 
 
 def _neighbours(centres: Array) -> Indices:
