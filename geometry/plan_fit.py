@@ -38,6 +38,8 @@ SCALE_SURE, SCALE_MATTERS = 4.0, 0.005
 INLIER_M = 0.15
 RAMP_END_M = 5.0
 """A ramp of the plan ends this near to where the map's does."""
+WALLS_OVER_RAMPS = 0.15
+"""Share of what a placement explains by which it must be better than one whose ramps agree, to be preferred."""
 NO_RAMP = "the map's ramps do not begin and end where the plan's do"
 
 
@@ -102,9 +104,11 @@ def fit_plan(
     _require_structure(plan)
     found = _all_placements(plan, floors, evidence, level_names)
     _require_metres(plan, floors, evidence, level_names, found[0])
-    with_ramps = [hypothesis for hypothesis in found if _ramps_agree(plan, floors, hypothesis)]
+    with_ramps = _with_ramps(plan, floors, found)
+    best = (with_ramps or found)[0]
     _require_unique(with_ramps or found)
-    result = _result(plan, floors, with_ramps or found)
+    runner_up = max((other.placement.explained for other in found if other is not best), default=0.0)
+    result = _result(plan, floors, best, runner_up)
     return result if with_ramps else replace(result, remarks=(*result.remarks, NO_RAMP))
 
 
@@ -208,6 +212,17 @@ def _require_metres(
         )
 
 
+def _with_ramps(plan: FloorPlan, floors: Floors, found: Sequence[_Hypothesis]) -> list[_Hypothesis]:
+    """Return the placements whose ramps agree; none where the walls clearly speak for another one."""
+    agreeing = [hypothesis for hypothesis in found if _ramps_agree(plan, floors, hypothesis)]
+    if agreeing and agreeing[0] is not found[0]:
+        best, first = found[0], agreeing[0]
+        share, sigmas = advantage(best.channels, best.placement, first.channels, first.placement)
+        if sigmas > SURE and share > WALLS_OVER_RAMPS:
+            return []
+    return agreeing
+
+
 def _ramps_agree(plan: FloorPlan, floors: Floors, hypothesis: _Hypothesis) -> bool:
     """Tell whether every ramp found begins and ends where one of the plan does; true where the plan has none there."""
     for ramp in floors.ramps:
@@ -250,8 +265,7 @@ def _require_unique(found: Sequence[_Hypothesis]) -> None:
             )
 
 
-def _result(plan: FloorPlan, floors: Floors, found: Sequence[_Hypothesis]) -> PlanFit:
-    best = found[0]
+def _result(plan: FloorPlan, floors: Floors, best: _Hypothesis, runner_up: float) -> PlanFit:
     placement = best.placement
     covariance, centre, scale, scale_sigma = placement_covariance(best.channels, placement)
     pairs = tuple((k, int(index)) for k, index in enumerate(best.planned) if index >= 0)
@@ -280,7 +294,7 @@ def _result(plan: FloorPlan, floors: Floors, found: Sequence[_Hypothesis]) -> Pl
         residuals_m=distance,
         inliers=distance < INLIER_M,
         explained=placement.explained,
-        runner_up=found[1].placement.explained if len(found) > 1 else 0.0,
+        runner_up=runner_up,
         scale=scale,
         scale_sigma=scale_sigma,
         remarks=tuple(remarks),
