@@ -16,7 +16,8 @@ from perception.reading import (
     text_log_likelihood,
 )
 from perception.rectify import GroundOptions, GroundView, aligned_median, ground_view, line_segments
-from perception.stalls import StallOptions, StallProposals, StallSize, propose_stalls
+from perception.stall_options import StallOptions, StallSize
+from perception.stalls import StallProposals, propose_stalls
 from perception.tags import TAG_FAMILIES, TagDetections, TagPose, detect_tags, tag_corners, tag_poses
 
 __all__ = [

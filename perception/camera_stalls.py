@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from perception.floor_marks import StripeOptions, dominant_directions, find_stripes, stripe_support
 from perception.rectify import GroundView, ground_view, line_segments
-from perception.stalls import StallOptions, StallProposals, StallSize, propose_stalls
+from perception.stall_options import StallOptions, StallSize
+from perception.stalls import StallProposals, propose_stalls
 
 Array = NDArray[np.float64]
 Gray = NDArray[np.uint8]

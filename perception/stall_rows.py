@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
+SAME_M = 0.2
+"""Separators nearer than this are one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RowOptions:
@@ -155,3 +158,28 @@ def _chain(c: Array, fits: Indices, start: int, max_gap: float) -> Indices:
     order = fits[np.argsort(c[fits], kind="stable")]
     part = np.concatenate([[0], np.cumsum(np.diff(c[order]) > max_gap)])
     return np.asarray(order[part == part[np.flatnonzero(order == start)[0]]] if start in order else order[:0])
+
+
+def aligned(row: Row, stripes: Array) -> Row:
+    """Turn the row's frame into the direction of its own longest stripes, which aim better than the whole group."""
+    span = stripes[row.stripes, 1] - stripes[row.stripes, 0]
+    span = span * np.sign(span @ row.inward)[:, None]
+    total = (span * np.linalg.norm(span, axis=1)[:, None] ** 2).sum(axis=0)
+    inward = total / np.linalg.norm(total)
+    right = np.array([inward[1], -inward[0]])
+    a = np.sort(stripes[row.stripes] @ inward, axis=1)
+    c = (stripes[row.stripes] @ right).mean(axis=1)
+    slope, offset = row.front[1], 0.0
+    near = a[:, 0]
+    if np.ptp(c) > 0.5:
+        keep = np.abs(near - np.poly1d(np.polyfit(c, near, 1))(c)) <= 0.1
+        slope = float(np.polyfit(c[keep], near[keep], 1)[0]) if keep.sum() > 2 else slope
+    offset = float(np.median(near - slope * c))
+    order = np.argsort(c, kind="stable")
+    return Row(inward=inward, front=(offset, slope), stripes=row.stripes[order], c=c[order], far=a[order, 1])
+
+
+def open_share(row: Row, stripes: Array, open_ends: NDArray[np.bool_]) -> float:
+    """Return from 0.5 to 1 how many of the row's stripes end openly at its front, as they do towards a lane."""
+    near = (stripes[row.stripes] @ row.inward).argmin(axis=1)
+    return 0.5 + 0.5 * float(open_ends[row.stripes, near].mean())

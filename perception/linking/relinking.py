@@ -42,21 +42,32 @@ def relink(points: Points, following: Indices, options: RelinkOptions) -> Indice
     Points of one track follow in time; a point has at most one before it.
     """
     current = following.copy()
-    interval = _interval(points.time)
+    pace = _pace(points.time, following)
     for _ in range(options.sweeps):
         before = current.copy()
-        current = _sweep(points, current, options, interval)
+        current = _sweep(points, current, options, pace)
         if (current == before).all():
             break
     return current
 
 
-def _interval(times: Array) -> float:
-    steps = np.diff(np.unique(times))
-    return float(np.median(steps)) if len(steps) else 1.0
+def _pace(times: Array, following: Indices) -> Array:
+    """Return the usual time (N,) between the points of the track that each point is in."""
+    track = np.arange(len(times))
+    for point in np.argsort(times, kind="stable").tolist():
+        if following[point] >= 0:
+            track[following[point]] = track[point]
+    linked = np.flatnonzero(following >= 0)
+    step = times[following[linked]] - times[linked]
+    usual = float(np.median(step)) if len(step) else 1.0
+    pace = np.full(len(times), usual)
+    order = np.lexsort((step, track[linked]))
+    heads, first, count = np.unique(track[linked][order], return_index=True, return_counts=True)
+    pace[heads] = np.maximum(step[order][first + count // 2], usual)
+    return pace[track]
 
 
-def _sweep(points: Points, following: Indices, options: RelinkOptions, interval: float) -> Indices:
+def _sweep(points: Points, following: Indices, options: RelinkOptions, pace: Array) -> Indices:
     following = following.copy()
     futures = backward_states(points, following)
     n = len(points)
@@ -67,7 +78,7 @@ def _sweep(points: Points, following: Indices, options: RelinkOptions, interval:
         now = points.time[group[0]]
         tails = tails[points.time[tails] >= now - options.max_gap_s]
         if len(tails):
-            _match(points, following, States(mean=mean, covariance=covariance), futures, tails, group, options, interval)
+            _match(points, following, States(mean=mean, covariance=covariance), futures, tails, group, options, pace)
         came = np.full(n, -1)
         linked = tails[following[tails] >= 0]
         came[following[linked]] = linked
@@ -91,7 +102,7 @@ def _match(
     tails: Indices,
     heads: Indices,
     options: RelinkOptions,
-    interval: float,
+    pace: Array,
 ) -> None:
     """Match the tails of pasts with the futures that begin at ``heads``, or later where a past has its own."""
     own = following[tails]
@@ -111,7 +122,7 @@ def _match(
     past = States(mean=pasts.mean[tail], covariance=pasts.covariance[tail])
     future = States(mean=futures.mean[head], covariance=futures.covariance[head])
     gain = join_odds(past, future, dt[row, column], points, head) - np.log(options.new_per_m2) - np.log(options.ends)
-    missed = np.clip(dt[row, column] / interval - 1, 0, options.max_missed)
+    missed = np.clip(dt[row, column] / pace[tail] - 1, 0, options.max_missed)
     gain += options.missed * missed + 1e-9 * is_own[row, column]
     matrix = np.zeros((len(tails), len(columns)))
     matrix[row, column] = np.maximum(gain, 0.0)

@@ -34,7 +34,8 @@ class TrackerOptions:
     new_per_m2: new objects a square metre and instant, against which an object has to be a known one
     confirm_odds: log-odds of being an object, from all its detections, from which a track counts; confirm_hits: detections
     lost_after_s: a track unseen for longer has ended; a new one may be linked to it
-    tentative_frames: a track that is not confirmed ends when it is unseen for so many frame intervals
+    tentative_frames, tentative_s: a track that is not confirmed ends when it is unseen for so many frame intervals
+        and for so long
     same_instant_s: frames that are exposed within this are one instant
     visible_boxes: a box ends where something nearer hides the object; False for detectors that guess the whole of it
     """
@@ -52,8 +53,9 @@ class TrackerOptions:
     new_per_m2: float = 1e-3
     confirm_odds: float = 10.0
     confirm_hits: int = 3
-    lost_after_s: float = 2.0
+    lost_after_s: float = 4.0
     tentative_frames: float = 2.5
+    tentative_s: float = 2.0
     same_instant_s: float = 0.002
     visible_boxes: bool = True
 

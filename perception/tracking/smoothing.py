@@ -206,6 +206,7 @@ def _planes(boxes: Sequence[Seen]) -> BoxPlanes:
         normals=np.array([each.planes.normals[each.row] for each in boxes]),
         rad_per_px=np.array([each.planes.rad_per_px[each.row] for each in boxes]),
         sigma_px=np.array([each.planes.sigma_px[each.row] for each in boxes]),
+        room_px=np.array([each.planes.room_px[each.row] for each in boxes]),
         middle=np.array([each.planes.middle[each.row] for each in boxes]),
     )
 

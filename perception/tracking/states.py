@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry.box_views import ROWS, SIDES, UNKNOWN_PX, BoxPlanes
+from geometry.box_views import ROWS, UNKNOWN_PX, BoxPlanes
 from geometry.ground_surface import GroundSurface
-from geometry.lifting import Solids, residuals, shape_sigma
+from geometry.lifting import Solids, hidden_noise, residuals, shape_sigma
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -21,10 +21,8 @@ Mask = NDArray[np.bool_]
 STATE = 8
 MEASURED = [0, 1, 4, 5, 6, 7]
 """The parts of a state that boxes depend on, in the order of ``geometry.lifting.residuals``."""
-ROBUST_SIGMAS = 3.0
-"""A side that lies further inside the solid is taken to be as unsure as that shows: something hides what is beyond it.
-
-Not one that lies further outside, so that a box beside the solid isn't taken for a hidden one."""
+PLACED_M = 0.5
+"""A state is linearized at least this well, however unsure it is; what doesn't fit beyond that is hidden, not elsewhere."""
 SLIP_MPS = 0.15
 """Standard deviation of a vehicle's sideways velocity."""
 BIRTH_SIGMA_M = 4.0
@@ -94,8 +92,10 @@ def innovation(
     spread = jacobian @ covariance @ np.swapaxes(jacobian, 1, 2)
     own = np.einsum("nii->ni", spread)
     own_noise = planes.sigma_px**2 + (found.px_per_m * shape_sigma(shapes.is_round)) ** 2
-    hidden = np.maximum(found.px, 0.0) * (np.arange(ROWS) < SIDES)
-    noise = np.maximum(own_noise, (hidden / ROBUST_SIGMAS) ** 2 - own)
+    where = jacobian[:, :, :2]
+    unplaced = np.einsum("nmi,nij,nmj->nm", where, covariance[:, :2, :2], where)
+    spare = np.maximum(unplaced - (found.px_per_m * PLACED_M) ** 2, 0.0)
+    noise = np.maximum(own_noise, hidden_noise(found.px, np.maximum(own - spare, 0.0) + own_noise))
     diagonal = np.arange(ROWS)
     spread[:, diagonal, diagonal] += noise
     whitener = np.linalg.cholesky(spread)

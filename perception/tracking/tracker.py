@@ -286,9 +286,8 @@ class GroundTracker:
                 self._interval += 0.05 * (frame.time - before - self._interval)
             self._last_frame[frame.camera] = frame.time
         unseen = self.time - self.table.last_seen
-        patience = np.where(
-            self.table.confirmed, self.options.lost_after_s, self.options.tentative_frames * self._interval
-        )
+        tentative = max(self.options.tentative_frames * self._interval, self.options.tentative_s)
+        patience = np.where(self.table.confirmed, self.options.lost_after_s, tentative)
         self._drop(unseen > patience)
 
     def _drop(self, mask: Mask) -> None:

@@ -53,7 +53,7 @@ class PaintedFloor:
         self.fill(np.array(shape) * (length, width) @ turn.T + np.asarray(middle))
 
     def gray(self, rng: np.random.Generator, *, noise: float = 2.0, worn: float = 0.0) -> NDArray[np.uint8]:
-        """Return the brightness: mottled concrete, a gradient of light, and paint of which the share ``worn`` is gone."""
+        """Return the brightness: mottled concrete, uneven light, and paint, the share ``worn`` of it gone."""
         shape = self.paint.shape
         mottled = cv2.GaussianBlur(rng.normal(size=shape).astype(np.float32), (0, 0), 8) * 60
         patches = cv2.GaussianBlur(rng.normal(size=shape).astype(np.float32), (0, 0), 5)

@@ -61,7 +61,8 @@ def test_what_hides_paint_leaves_an_end_that_is_not_open() -> None:
     low = int(ends[:, 1].argmin())
     assert ends[low, 1] == pytest.approx(2.0, abs=0.05)
     assert ends[1 - low, 1] == pytest.approx(4.0, abs=0.25)
-    assert bool(is_open[low]) and not bool(is_open[1 - low])
+    assert bool(is_open[low])
+    assert not bool(is_open[1 - low])
 
 
 def test_edges_of_shadows_and_broad_paint_are_no_stripes() -> None:
@@ -79,8 +80,10 @@ def test_support_tells_painted_from_bare_and_hidden() -> None:
     gray = floor.gray(np.random.default_rng(3))
     lines = np.array([truth[0], truth[0] + (1.2, 0.0), truth[1]])
     seen, painted = stripe_support(gray, floor.seen, M_PER_PX, floor.pixels(lines))
-    assert seen[0] > 0.95 and painted[0] > 0.95
-    assert seen[1] > 0.95 and painted[1] < 0.1
+    assert seen[0] > 0.95
+    assert painted[0] > 0.95
+    assert seen[1] > 0.95
+    assert painted[1] < 0.1
     assert seen[2] < 0.05
 
 

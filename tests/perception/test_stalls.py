@@ -21,6 +21,10 @@ def _row(count: int, width: float, depth: float, angle_deg: float = 90.0) -> tup
     return np.stack([front, front + side], axis=1), stalls
 
 
+def _along(x: float) -> Array:
+    return np.array([x, 0.0])
+
+
 def _paint(lines: Array, hidden: shapely.Geometry | None = None) -> Callable[[Array], tuple[Array, Array]]:
     """Return the evidence that paint on exact ``lines`` gives, but for what is ``hidden``."""
     painted = shapely.buffer(shapely.union_all(shapely.linestrings(lines)), 0.06)
@@ -58,7 +62,9 @@ def _worst(found: StallProposals, truth: Array) -> Array:
     turn_deg=st.floats(0, 360),
     seed=st.integers(0, 1000),
 )
-def test_rows_of_any_width_depth_and_angle(width: float, depth: float, angle: float, turn_deg: float, seed: int) -> None:
+def test_rows_of_any_width_depth_and_angle(
+    width: float, depth: float, angle: float, turn_deg: float, seed: int
+) -> None:
     lines, truth = _row(6, width, depth, angle)
     turn = np.radians(turn_deg)
     rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
@@ -72,7 +78,8 @@ def test_rows_of_any_width_depth_and_angle(width: float, depth: float, angle: fl
     assert len(found) == 6
     assert _worst(found, truth @ rotation).max() < 0.12  # the first edge is the lane's; measured at most 0.03
     assert (shapely.is_ccw(shapely.linearrings(found.corners))).all()
-    assert (found.inferred == 0).all() and (found.probability > 0.9).all()
+    assert (found.inferred == 0).all()
+    assert (found.probability > 0.9).all()
 
 
 def test_a_hidden_separator_is_inferred_with_less_confidence() -> None:
@@ -111,8 +118,8 @@ def test_depth_is_told_by_what_is_not_cut_off() -> None:
 def test_pillars_between_bays_and_motorcycles_beside_them() -> None:
     first, cars = _row(3, 2.5, 5.0)
     small, motorcycles = _row(4, 0.95, 2.4)
-    lines = np.concatenate([first, first + (8.0, 0), first + (16.0, 0), small + (24.5, 0)])
-    truth = np.concatenate([cars, cars + (8.0, 0), cars + (16.0, 0), motorcycles + (24.5, 0)])
+    lines = np.concatenate([first, first + _along(8.0), first + _along(16.0), small + _along(24.5)])
+    truth = np.concatenate([cars, cars + _along(8.0), cars + _along(16.0), motorcycles + _along(24.5)])
     found = _propose(lines, lines)
     assert len(found) == 13
     assert _worst(found, truth).max() < 0.05
@@ -123,8 +130,10 @@ def test_long_separators_belong_to_two_rows_back_to_back() -> None:
     lines, truth = _row(6, 2.5, 5.0)
     both = lines.copy()
     both[:, 1, 1] = 10.0
-    aisles = propose_stalls(both, np.ones((7, 2), dtype=bool), _paint(both), lambda p: ((p[:, 1] < 0) | (p[:, 1] > 10)) * 1.0)
-    other = (truth * (-1, -1))[::-1] + (15.0, 10.0)
+    aisles = propose_stalls(
+        both, np.ones((7, 2), dtype=bool), _paint(both), lambda p: ((p[:, 1] < 0) | (p[:, 1] > 10)) * 1.0
+    )
+    other = -truth[::-1] + np.array([15.0, 10.0])
     assert len(aisles) == 12
     assert _worst(aisles, np.concatenate([truth, other])).max() < 0.05
 
@@ -147,7 +156,8 @@ def test_stalls_open_to_free_floor_only() -> None:
 def test_few_stripes_make_no_row(count: int) -> None:
     lines, _ = _row(6, 2.5, 5.0)
     found = _propose(lines[:count], lines)
-    assert found.corners.shape == (0, 4, 2) and found.kind == ()
+    assert found.corners.shape == (0, 4, 2)
+    assert found.kind == ()
 
 
 def test_coincident_and_collinear_stripes_make_no_row() -> None:

@@ -60,7 +60,9 @@ def _photos(folder: Path, slope: float = 0.0, gains: Sequence[float] = (1.0,) * 
         shade = np.nan_to_num(_texture(hits[:, :2]), nan=20.0) * gain
         if box and index % 3 == 0:
             with np.errstate(divide="ignore"):
-                slabs = np.stack([(np.array([1.0, 1.0, 0.0]) - centre) / way, (np.array([2.0, 2.0, 0.8]) - centre) / way])
+                slabs = np.stack(
+                    [(np.array([1.0, 1.0, 0.0]) - centre) / way, (np.array([2.0, 2.0, 0.8]) - centre) / way]
+                )
             inside = slabs.min(axis=0).max(axis=1) < slabs.max(axis=0).min(axis=1)
             shade = np.where(inside, 15.0, shade)
         picture = np.clip(shade, 0, 255).astype(np.uint8).reshape(240, 320)
@@ -111,7 +113,11 @@ def test_exposure_is_balanced(tmp_path: Path) -> None:
 def test_pixels_and_points_are_each_other_s_inverse() -> None:
     blank = np.zeros((10, 20), np.uint8)
     ortho = Ortho(
-        pixels=np.zeros((10, 20, 3), np.uint8), views=blank, spread=blank.astype(np.float32), top_left=(3.0, 8.0), m_per_px=0.5
+        pixels=np.zeros((10, 20, 3), np.uint8),
+        views=blank,
+        spread=blank.astype(np.float32),
+        top_left=(3.0, 8.0),
+        m_per_px=0.5,
     )
     assert ortho.site_from_pixels([0.5, 0.5]).tolist() == [3.25, 7.75]
     points = np.random.default_rng(0).uniform(-5, 5, (7, 2))
@@ -144,7 +150,8 @@ def test_files_come_back_and_damage_is_named(tmp_path: Path) -> None:
         f"P1%2Fa.{end}" for end in ("pgw", "png", "spread.png", "views.png")
     ]
     again = read_ortho(tmp_path / "layout", "P1/a")
-    assert again.top_left == pytest.approx(ortho.top_left, abs=1e-12) and again.m_per_px == 0.02
+    assert again.top_left == pytest.approx(ortho.top_left, abs=1e-12)
+    assert again.m_per_px == 0.02
     for field in ("pixels", "views", "spread"):
         assert np.array_equal(getattr(again, field), getattr(ortho, field), equal_nan=field == "spread")
     world = tmp_path / "layout" / "P1%2Fa.pgw"

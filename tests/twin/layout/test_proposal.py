@@ -19,7 +19,7 @@ CAR_M = (4.3, 1.8)
 
 
 def _painted_yard(rng: np.random.Generator, cars: float) -> tuple[MarkedFloor, FloorPlan]:
-    """Draw the oblique yard with its arrows from above, hide the share ``cars`` of its stalls; return it and its plan."""
+    """Draw the oblique yard with its arrows from above, hide the share ``cars`` of its stalls; with its plan."""
     facility = oblique_yard()
     floor = PaintedFloor(44, 31)
     for row in facility.rows:
@@ -50,10 +50,14 @@ def _paint_row(floor: PaintedFloor, row: StallRow, rng: np.random.Generator, car
         side = 0.5 * min(CAR_M[1], 0.7 * row.width) * np.array([-inward[1], inward[0]])
         middle = polygon.mean(axis=0)
         reach = 0.5 * min(CAR_M[0], 0.8 * length) * inward
-        floor.fill([middle - reach - side, middle + reach - side, middle + reach + side, middle - reach + side], hide=True)
+        floor.fill(
+            [middle - reach - side, middle + reach - side, middle + reach + side, middle - reach + side], hide=True
+        )
         if rng.random() < 0.2:  # a car beside its separator hides that as well
             beside = polygon[[0, 3]].mean(axis=0)
-            floor.fill([beside - reach - side, beside + reach - side, beside + reach + side, beside - reach + side], hide=True)
+            floor.fill(
+                [beside - reach - side, beside + reach - side, beside + reach + side, beside - reach + side], hide=True
+            )
 
 
 @pytest.mark.parametrize(("cars", "recall"), [(0.0, 1.0), (0.5, 0.9)])
@@ -65,7 +69,9 @@ def test_a_layout_nobody_tuned_to(cars: float, recall: float) -> None:
     assert judged["precision"] >= 0.95  # measured 1.0
     assert judged["oriented"] == judged["precision"]
     lanes = judge_lanes(proposed, truth)
-    assert lanes["recall"] > 0.9 and lanes["directed"] == 2 and lanes["directions_right"] == 1.0
+    assert lanes["recall"] > 0.9
+    assert lanes["directed"] == 2
+    assert lanes["directions_right"] == 1.0
 
 
 def test_the_proposal_is_a_plan_with_a_probability_for_each_element(tmp_path: Path) -> None:
@@ -91,7 +97,8 @@ def test_a_bare_floor_proposes_nothing() -> None:
     level = Level(id="P1", elevation=0.0, outline=shapely.box(0, 0, 6, 4))
     floor = MarkedFloor(level=level, ortho=ortho, marks=read_marks(ortho))
     proposed = propose_plan([floor])
-    assert proposed.stalls == () and proposed.lanes == ()
+    assert proposed.stalls == ()
+    assert proposed.lanes == ()
     with pytest.raises(InputError, match="two floors"):
         propose_plan([floor, floor])
 
@@ -101,12 +108,14 @@ def test_judging_a_plan_by_itself_is_perfect_and_by_a_moved_one_is_not() -> None
     proposed = propose_plan([floor])
     assert judge_stalls(proposed, proposed)["recall"] == 1.0
     moved = tuple(
-        stall.model_copy(update={"polygon": shapely.transform(stall.polygon, lambda xy: xy + 0.2)}) for stall in truth.stalls
+        stall.model_copy(update={"polygon": shapely.transform(stall.polygon, lambda xy: xy + 0.2)})
+        for stall in truth.stalls
     )
     judged = judge_stalls(proposed, truth.model_copy(update={"stalls": moved}))
     assert judged["recall"] == judged["precision"] == 0.0
     back = tuple(
-        Lane.model_validate(lane.model_dump() | {"line": lane.line.reverse()}) if lane.oneway else lane for lane in proposed.lanes
+        Lane.model_validate(lane.model_dump() | {"line": lane.line.reverse()}) if lane.oneway else lane
+        for lane in proposed.lanes
     )
     turned = proposed.model_copy(update={"lanes": back})
     assert judge_lanes(turned, truth)["directions_right"] == 0.0
