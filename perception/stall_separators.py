@@ -25,11 +25,25 @@ def merged(c: Array) -> Array:
     return np.asarray(np.bincount(part, order) / np.bincount(part))
 
 
-def in_rhythm(c: Array, width: float, tolerance: float = 0.12) -> Array:
+def usual_widths(gaps: Array) -> Array:
+    """Return the widths that at least two of ``gaps`` (N,) share, the commonest first; with none, the commonest."""
+    widths: list[float] = []
+    left = gaps
+    while len(left):
+        width, count = mode(left, window=0.1)
+        if widths and count < 2:
+            break
+        widths.append(width)
+        left = left[np.abs(left - width) > USUAL_M]
+    return np.array(widths)
+
+
+def in_rhythm(c: Array, widths: Array, tolerance: float = 0.12) -> Array:
     """Drop what lies off the rhythm of both its neighbours where these are in rhythm with each other."""
 
     def fits(gap: Array) -> NDArray[np.bool_]:
-        return np.abs(gap - np.maximum(np.round(gap / width), 1) * width) < tolerance
+        times = np.maximum(np.round(gap[:, None] / widths), 1)
+        return np.asarray((np.abs(gap[:, None] - times * widths) < tolerance).any(axis=1))
 
     if len(c) < 3:
         return c
@@ -45,11 +59,11 @@ def separator_lines(row: Row, c: Array, start: float, end: float, options: Stall
 
 
 def confirmed(
-    row: Row, c: Array, width: float, depth: float, lines: LineEvidence, options: StallOptions
+    row: Row, c: Array, widths: Array, depth: float, lines: LineEvidence, options: StallOptions
 ) -> tuple[Array, NDArray[np.int64]]:
     """Add separators a usual width away from known ones where some paint is seen, though too little for a stripe."""
     state = np.full(len(c), SEEN)
-    steps = [width, *_bay_gap(c)]
+    steps = [*widths.tolist(), *_bay_gap(c)]
     for _ in range(options.max_missing + 1):
         guesses = np.concatenate([c + sign * step for step in steps for sign in (-1, 1)])
         guesses = merged(guesses[np.abs(guesses[:, None] - c).min(axis=1) > SAME_M])
@@ -81,7 +95,7 @@ def completed(
     row: Row,
     c: Array,
     state: NDArray[np.int64],
-    width: float,
+    widths: Array,
     depth: float,
     size: StallSize,
     lines: LineEvidence,
@@ -90,7 +104,9 @@ def completed(
     """Infer hidden separators in gaps of several usual widths; tell which gaps may hide one (N - 1,)."""
     new = [np.empty(0)]
     for low, gap in zip(c[:-1].tolist(), np.diff(c).tolist(), strict=True):
-        count = round(gap / width)
+        counts = np.maximum(np.round(gap / widths), 1)
+        best = int(np.abs(gap / counts - widths).argmin())
+        count, width = int(counts[best]), float(widths[best])
         if 2 <= count <= options.max_missing + 1 and abs(gap - count * width) < 0.08 * count + 0.04:
             inner = low + gap / count * np.arange(1, count)
             if not _is_bare(row, inner, depth, lines, options).any():
@@ -100,8 +116,9 @@ def completed(
     order = np.argsort(c, kind="stable")
     c, state = c[order], state[order]
     gap = np.diff(c)
-    odd = (np.abs(gap - width) > USUAL_M) & (gap > width)
-    hidden = [lines(separator_lines(row, at, 0.05, 1.2, options))[0] < 0.6 for at in (c[:-1] + width, c[1:] - width)]
+    near = widths[np.abs(gap[:, None] - widths).argmin(axis=1)]
+    odd = gap - near > USUAL_M
+    hidden = [lines(separator_lines(row, at, 0.05, 1.2, options))[0] < 0.6 for at in (c[:-1] + near, c[1:] - near)]
     return c, state, odd & (hidden[0] | hidden[1])
 
 

@@ -17,7 +17,7 @@ from geometry.errors import InputError
 from perception.stall_depths import COMMON_WEIGHT, common_depth, depths_told, mode, stretch
 from perception.stall_options import AreaEvidence, LineEvidence, StallOptions
 from perception.stall_rows import SAME_M, Row, aligned, find_rows, open_share
-from perception.stall_separators import INFERRED, USUAL_M, completed, confirmed, end_at, in_rhythm, merged
+from perception.stall_separators import INFERRED, USUAL_M, completed, confirmed, end_at, in_rhythm, merged, usual_widths
 
 Array = NDArray[np.float64]
 
@@ -105,10 +105,10 @@ def _stalls_of(
     fitting = gaps[(gaps >= size.width[0]) & (gaps <= size.width[1])]
     if not np.isfinite(depth) or not len(fitting):
         return []
-    width = mode(fitting, window=0.1)[0]
-    c = in_rhythm(c, width)
-    c, state = confirmed(row, c, width, depth, lines, options)
-    c, state, ambiguous = completed(row, c, state, width, depth, size, lines, options)
+    widths = usual_widths(fitting)
+    c = in_rhythm(c, widths)
+    c, state = confirmed(row, c, widths, depth, lines, options)
+    c, state, ambiguous = completed(row, c, state, widths, depth, size, lines, options)
     left = np.arange(len(c) - 1)
     gap = np.diff(c)
     left = left[(gap >= size.width[0]) & (gap <= size.width[1]) & (np.maximum(state[:-1], state[1:]) >= 0)]
@@ -121,7 +121,8 @@ def _stalls_of(
         corners = _corners(row, c[i], c[i + 1], depth, options)
         apron = float(free(_apron(row, c[i], c[i + 1], options)).mean())
         p = depth_p * SEPARATOR_PROBABILITY[state[i]] * SEPARATOR_PROBABILITY[state[i + 1]]
-        p *= AMBIGUOUS_PROBABILITY if ambiguous[i] else ODD_PROBABILITY if abs(gap[i] - width) > USUAL_M else 1.0
+        unusual = np.abs(gap[i] - widths).min() > USUAL_M
+        p *= AMBIGUOUS_PROBABILITY if ambiguous[i] else ODD_PROBABILITY if unusual else 1.0
         if apron >= 0.5:
             hidden = int(state[i] == INFERRED) + int(state[i + 1] == INFERRED)
             score = p * apron * openness
