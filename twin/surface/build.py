@@ -11,6 +11,7 @@ from geometry import FloorPlan, InputError
 from scenes.rendering.raycasting import raycaster
 from twin.landmarks import Landmarks
 from twin.mapping.photos import MapPhoto
+from twin.surface.backdrop import KIND, backdrop_panels
 from twin.surface.charts import Chart, lay_out
 from twin.surface.clutter import Clutter, clutter_of, exclusion_heights
 from twin.surface.evidence import Evidence, cut_by_evidence
@@ -26,19 +27,23 @@ from twin.surface.tiles import Tile, tiles_of
 Array = NDArray[np.float64]
 OnProgress = Callable[[str, int, int], None]
 
+FINE_KINDS = ("pillar", "exclusion", "sign")
+
 
 @dataclass(frozen=True, kw_only=True)
 class SurfaceOptions:
     """How a surface is made.
 
-    texel_m: edge of a texel of floors, ceilings and walls; fine_texel_m: of pillars, exclusions and signs;
-    unseen_texel_m: of panels that no photo sees; views: photos a texel is blended from, at most
+    texel_m: edge of a texel of floors, ceilings and walls; fine_texel_m: of pillars, exclusions and signs
+    backdrop_texel_m: of what lies beyond the plan; unseen_texel_m: of panels that no photo sees
+    views: photos a texel is blended from, at most
     max_side: photos are reduced to as many pixels; photos_in_memory: decoded at a time, about 3 MB each at 640 x 480
     seed: of the texels that exposure is balanced with
     """
 
     texel_m: float = 0.025
     fine_texel_m: float = 0.0125
+    backdrop_texel_m: float = 0.1
     unseen_texel_m: float = 0.5
     views: int = 10
     max_side: int = 1600
@@ -46,7 +51,7 @@ class SurfaceOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("texel_m", "fine_texel_m", "unseen_texel_m"):
+        for name in ("texel_m", "fine_texel_m", "backdrop_texel_m", "unseen_texel_m"):
             if not 1e-3 <= getattr(self, name) <= 10:
                 raise InputError(f"{name} is 0.001 to 10 m, got {getattr(self, name)}")
         if not (1 <= self.views <= 64 and self.max_side >= 32 and self.photos_in_memory >= 1):
@@ -80,7 +85,7 @@ def build_surface(
     panels, evidence = cut_by_evidence(extrude(plan, exclusion_heights(plan, points)), rays)
     clutter = clutter_of(plan, points, _distances(panels, points))
     on_progress("surface", 1, 1)
-    return _coloured(panels, evidence, clutter, photographs, options, on_progress)
+    return _coloured([*panels, *backdrop_panels(plan, points)], evidence, clutter, photographs, options, on_progress)
 
 
 def _coloured(
@@ -91,11 +96,12 @@ def _coloured(
     options: SurfaceOptions,
     on_progress: OnProgress,
 ) -> Surface:
-    if not panels:
+    if all(panel.kind == KIND for panel in panels):
         raise InputError("nothing of the plan is left", remedy="Check that plan and map are in one frame.")
     mesh = mesh_of(panels)
     charts, shape, tiles = _charted(panels, mesh, photographs, options)
-    occluders = _occluders(mesh, clutter)
+    solid = np.array([panel.kind != KIND for panel in panels])[mesh.panel]
+    occluders = _occluders(mesh.vertices, mesh.triangles[solid], clutter)
     coloured = texture(charts, shape, tiles, photographs, occluders, np.random.default_rng(options.seed), on_progress)
     return Surface(
         mesh=mesh,
@@ -111,8 +117,8 @@ def _charted(
 ) -> tuple[list[Chart], tuple[int, int], list[Tile]]:
     """Return charts, the atlas' shape and the tiles; panels that no photo sees get coarse charts."""
     scene = raycaster(mesh.vertices, mesh.triangles)
-    broad = {"floor", "ceiling", "ramp", "wall", "edge"}
-    density = [1 / (options.texel_m if panel.kind in broad else options.fine_texel_m) for panel in panels]
+    fine, far = dict.fromkeys(FINE_KINDS, options.fine_texel_m), {KIND: options.backdrop_texel_m}
+    density = [1 / (fine | far).get(panel.kind, options.texel_m) for panel in panels]
     charts, _ = lay_out(panels, density)
     tiles = tiles_of(charts, mesh, scene, photographs, options.views)
     seen = {tile.chart for tile in tiles if tile.photos}
@@ -121,11 +127,11 @@ def _charted(
     return charts, shape, tiles_of(charts, mesh, scene, photographs, options.views)
 
 
-def _occluders(mesh: PanelMesh, clutter: Clutter) -> Any:
-    vertices, triangles = clutter.mesh()
+def _occluders(vertices: NDArray[np.float32], triangles: NDArray[np.uint32], clutter: Clutter) -> Any:
+    """Return the ray caster of what hides: triangles of the surface, and what stands about."""
+    more, their_triangles = clutter.mesh()
     return raycaster(
-        np.concatenate([mesh.vertices, vertices]),
-        np.concatenate([mesh.triangles, triangles + np.uint32(len(mesh.vertices))]),
+        np.concatenate([vertices, more]), np.concatenate([triangles, their_triangles + np.uint32(len(vertices))])
     )
 
 

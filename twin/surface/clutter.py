@@ -21,7 +21,8 @@ OFF_SURFACE_M = 0.12
 MIN_IN_STALL, MIN_IN_CELL = 8, 2
 BRIDGED_CELLS = 3
 """Gaps up to this many cells between landmarks are inside of one thing."""
-TOP_M = 0.05
+TOP_M = 0.15
+"""Roofs have no landmarks, and are a little higher than the highest ones."""
 INSET_M = 0.1
 """Vehicles stay this far within their stall."""
 
@@ -89,7 +90,7 @@ def _on_level(
         if len(inside) >= MIN_IN_STALL:
             area = plan.stalls[number].polygon.buffer(-INSET_M)
             covered = shapely.contains_xy(area, *np.meshgrid(*middles, indexing="ij"))
-            height[covered] = np.maximum(height[covered], np.percentile(inside, 95))
+            height[covered] = np.maximum(height[covered], np.percentile(inside, 98))
     rows, columns = np.nonzero(height > 0)
     xy = np.column_stack([rows, columns]) * CELL_M + corner
     floor = floor_height(plan, xy + CELL_M / 2, level)

@@ -6,6 +6,7 @@ does not count: an opening takes several landmarks, seen from several places, an
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import shapely
@@ -26,8 +27,8 @@ BEYOND_M = 0.4
 SIGMAS = 3.0
 MIN_LANDMARKS, MIN_VIEWS = 4, 3
 """As many must be seen through a neighbourhood of three by three cells before it counts as open."""
-REMOVED_SHARE = 0.6
-"""A panel that is open over this share of what the map tells of it is removed as a whole."""
+REMOVED_SHARE, MIN_TOLD = 0.6, 0.3
+"""An element is removed as a whole where this share of what the map tells of it is open, and it tells of this share."""
 CHUNK_RAYS = 1 << 17
 
 
@@ -67,27 +68,40 @@ def cut_by_evidence(panels: Sequence[Panel], rays: Rays) -> tuple[list[Panel], l
         return [], []
     support = supported_cells(panels, rays)
     through = crossed_cells(panels, rays)
-    kept: list[Panel] = []
-    tally: dict[str, list[tuple[int, int, float, bool]]] = {}
+    by_element: dict[str, list[_Judged]] = {}
     for index, panel in enumerate(panels):
         on, behind = support.of_panel(index), through.of_panel(index)
-        hole, whole = _hole(panel, on, behind)
-        rest = None if whole else panel.without(hole) if hole is not None else panel
-        if rest is not None:
-            kept.append(rest)
-        lost = panel.area.area - (rest.area.area if rest else 0.0)
-        counts = len(np.unique(on.landmark)), len(np.unique(behind.landmark)), lost, rest is None
-        tally.setdefault(panel.element, []).append(counts)
-    return kept, [_evidence(element, rows) for element, rows in tally.items()]
+        hole, told = _hole(panel, on, behind)
+        rest = panel if hole is None else panel.without(hole)
+        by_element.setdefault(panel.element, []).append(_Judged(panel, rest, told, on.landmark, behind.landmark))
+    evidence = [_evidence(element, judged) for element, judged in by_element.items()]
+    removed = {each.element for each in evidence if each.status == "removed"}
+    everything = [judged for group in by_element.values() for judged in group]
+    return [each.rest for each in everything if each.rest is not None and each.rest.element not in removed], evidence
 
 
-def _evidence(element: str, rows: list[tuple[int, int, float, bool]]) -> Evidence:
-    support, contradicted = sum(row[0] for row in rows), sum(row[1] for row in rows)
-    lost = sum(row[2] for row in rows)
+class _Judged(NamedTuple):
+    """A panel, what is left of it, area in square metres that the map tells of, landmarks on it and behind it."""
+
+    panel: Panel
+    rest: Panel | None
+    told: float
+    on: Indices
+    behind: Indices
+
+
+def _evidence(element: str, judged: Sequence[_Judged]) -> Evidence:
+    support, contradicted = (
+        len(np.unique(np.concatenate(each))) for each in zip(*[j[3:] for j in judged], strict=True)
+    )
+    area = sum(each.panel.area.area for each in judged)
+    lost = area - sum(each.rest.area.area for each in judged if each.rest is not None)
     status = "confirmed" if support >= MIN_LANDMARKS else "unseen"
     if lost > 0:
-        status = "removed" if all(row[3] for row in rows) else "opened"
-    return Evidence(element=element, support=support, contradicted=contradicted, status=status, removed_m2=lost)
+        told = sum(each.told for each in judged)
+        status = "removed" if lost > REMOVED_SHARE * told and told > MIN_TOLD * area else "opened"
+    removed = area if status == "removed" else lost
+    return Evidence(element=element, support=support, contradicted=contradicted, status=status, removed_m2=removed)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -160,24 +174,18 @@ def _marks(panels: Sequence[Panel], panel: Indices, points: Array, rays: Rays, r
     return Marks(panel=panel, uv=uv, landmark=rays.landmark[rows], view=rays.view[rows])
 
 
-def _hole(panel: Panel, on: Marks, behind: Marks) -> tuple[shapely.Geometry | None, bool]:
-    """Return what is to be cut out of a panel, None for nothing, and whether that is all the map tells of it."""
-    if len(np.unique(behind.landmark)) < MIN_LANDMARKS or len(np.unique(behind.view)) < MIN_VIEWS:
-        return None, False
+def _hole(panel: Panel, on: Marks, behind: Marks) -> tuple[shapely.Geometry | None, float]:
+    """Return what is to be cut out of a panel, None for nothing, and the area that landmarks are on or behind."""
     shape = tuple(np.maximum(1, np.ceil(np.array(panel.size[::-1]) / CELL_M)).astype(int))
     support, through = _distinct(on, on.landmark, shape), _distinct(behind, behind.landmark, shape)
     views = _distinct(behind, behind.view, shape)
     open_cells = (through >= MIN_LANDMARKS) & (views >= MIN_VIEWS) & (through > support)
+    told = CELL_M**2 * float((open_cells | (support > 0)).sum())
     if not open_cells.any():
-        return None, False
-    told = open_cells | (support > 0)
-    if open_cells.sum() > REMOVED_SHARE * told.sum() and support.sum() < through.sum():
-        covered = told.mean() > 0.3
-        if covered:
-            return None, True
-    rows, columns = np.nonzero(ndimage.binary_closing(open_cells))
+        return None, told
+    rows, columns = np.nonzero(ndimage.binary_closing(open_cells) | open_cells)
     cells = shapely.box(columns * CELL_M, rows * CELL_M, (columns + 1) * CELL_M, (rows + 1) * CELL_M)
-    return shapely.union_all(cells), False
+    return shapely.union_all(cells), told
 
 
 def _distinct(marks: Marks, of: Indices, shape: tuple[int, ...]) -> NDArray[np.int64]:

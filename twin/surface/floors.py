@@ -34,14 +34,19 @@ def floors_of_map(points: Array, centres: Array) -> FloorPlan:
         on_floor = below[np.abs(below[:, 2] - height) < 2 * BIN_M] if len(below) else below
         if len(on_floor) < MIN_LANDMARKS:
             continue
-        spots = [(on_floor, AROUND_LANDMARK_M), (storey, AROUND_CAMERA_M)]
-        around = shapely.union_all([shapely.MultiPoint(p[:, :2]).buffer(2 * r).buffer(-r) for p, r in spots])
+        around = shapely.union_all([_around(on_floor, AROUND_LANDMARK_M), _around(storey, AROUND_CAMERA_M)])
         outline = max(shapely.get_parts(around), key=lambda part: part.area)
         name = f"floor {len(levels)}"
         levels.append(Level(id=name, elevation=float(np.median(on_floor[:, 2])), outline=outline.simplify(0.1)))
     if not levels:
         raise DegenerateError("no floor shows in the map", remedy="Give a floor plan.")
     return FloorPlan(levels=tuple(levels))
+
+
+def _around(points: Array, reach: float) -> shapely.Geometry:
+    """Return the ground within ``reach`` metres of points (N, 3), gaps as wide closed; the points are thinned first."""
+    cells = np.unique(np.round(points[:, :2] / (reach / 2)), axis=0) * (reach / 2)
+    return shapely.MultiPoint(cells).buffer(2 * reach, quad_segs=4).buffer(-reach, quad_segs=4)
 
 
 def _storeys(centres: Array) -> list[Array]:

@@ -12,6 +12,7 @@ from geometry import TwinDamagedError
 from scenes.rendering.atlas import Atlas, build_atlas
 from scenes.rendering.raycasting import Hits, blocked, cast_rays, interpolate, raycaster
 from scenes.rendering.shapes import Texture
+from twin.surface.backdrop import KIND
 from twin.surface.charts import Chart, frames_of
 from twin.surface.evidence import Evidence
 from twin.surface.files import read_surface, write_surface
@@ -52,9 +53,18 @@ class Surface:
                 raise TwinDamagedError(f"surface: the chart of {chart.element} lies outside of the texture")
 
     @cached_property
+    def is_solid(self) -> NDArray[np.bool_]:
+        """Which triangles (T,) are the surface's own, and not its backdrop's."""
+        return np.array([chart.kind != KIND for chart in self.charts], dtype=bool)[self.mesh.panel]
+
+    @cached_property
     def raycasting(self) -> Any:
-        """Open3D's ray caster of the triangles; ids of hits are rows of ``mesh.triangles``."""
+        """Open3D's ray caster of all triangles, ids of hits being rows of ``mesh.triangles``; backdrop included."""
         return raycaster(self.mesh.vertices, self.mesh.triangles)
+
+    @cached_property
+    def _solid_raycasting(self) -> Any:
+        return raycaster(self.mesh.vertices, self.mesh.triangles[self.is_solid])
 
     @cached_property
     def atlas(self) -> Atlas:
@@ -92,7 +102,7 @@ class Surface:
         rays = np.asarray(centre, dtype=np.float64) - np.asarray(points, dtype=np.float64).reshape(-1, 3)
         length = np.linalg.norm(rays, axis=1)
         start = points + rays * np.minimum(TOUCHING_M / np.maximum(length, 1e-9), 1.0)[:, None]
-        hidden = blocked(self.raycasting, start.astype(np.float32), (centre - start).astype(np.float32), 1.0)
+        hidden = blocked(self._solid_raycasting, start.astype(np.float32), (centre - start).astype(np.float32), 1.0)
         return ~hidden & np.isfinite(length)
 
     def save(self, folder: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.colour import bytes_from_linear
+from twin.surface.backdrop import KIND
 from twin.surface.blending import blend
 from twin.surface.charts import Chart
 from twin.surface.exposure import Exposure, balance
@@ -61,7 +62,8 @@ def texture(
     on_progress("texture", len(tiles), len(tiles))
     seen = agreement > 0
     for chart in charts:
-        seen[chart.place] = trusted(agreement[chart.place].astype(np.float32), chart.px_per_m)
+        if chart.kind != KIND:  # parallax makes all views of a backdrop disagree a little
+            seen[chart.place] = trusted(agreement[chart.place].astype(np.float32), chart.px_per_m)
     white = _white(light, seen)
     atlas = np.zeros((*shape, 3), dtype=np.uint8)
     fallback = _fallbacks(charts, light, seen)

@@ -1,6 +1,7 @@
 """New views of a surface: what a camera anywhere would see of it, with depth, and where that is known."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pycolmap
@@ -11,8 +12,10 @@ from scenes.colour import bytes_from_linear
 from scenes.rendering.atlas import sample
 from scenes.rendering.raycasting import Hits, subset
 from scenes.rendering.rays import camera_rays, rays_in_site, sample_places
+from scenes.rendering.render import in_chunks
 from twin.surface.surface import Surface
 
+Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]
 
 MAX_STRETCH = 8.0
@@ -24,7 +27,7 @@ SAMPLES_PER_AXIS = 2
 class View:
     """A picture of a surface.
 
-    colour: (H, W, 3) uint8 sRGB, black where no surface is seen
+    colour: (H, W, 3) uint8 sRGB, that of the backdrop where no surface is seen, black where that is missing too
     depth: (H, W) float32, metres along the camera's z at the pixels' centres; inf where no surface is seen, NaN where
         the lens model has no ray
     seen: (H, W) bool, whether photos of the map saw what the pixel's centre shows from its front
@@ -43,15 +46,15 @@ def render_view(
     A pixel is the mean of ``samples_per_axis`` squared rays, each of which averages the texture over its footprint.
     Raises ``InputError`` for a camera of fewer than 2 x 2 pixels.
     """
+    centre = position_of(cam_from_site)
     light = np.zeros((camera.height * camera.width, 3), dtype=np.float32)
     places = sample_places(samples_per_axis)
     for place in places:
         grid = camera_rays(camera, place)
         rays = rays_in_site(grid.rays, cam_from_site).reshape(-1, 3)
-        hits = surface.cast(position_of(cam_from_site), rays)
-        rows = np.flatnonzero(np.isfinite(hits.distance) & grid.known.ravel())
-        pitch = grid.pitch.ravel()[rows] / np.float32(samples_per_axis)
-        light[rows] += _light(surface, subset(hits, rows), rays[rows], pitch)
+        pitch = grid.pitch.ravel() / np.float32(samples_per_axis)
+        known = grid.known.ravel()
+        light += in_chunks(partial(_shaded, surface, centre, rays, pitch, known), len(rays))
     depth, seen = depth_of(surface, camera, cam_from_site)
     colour = bytes_from_linear(light / np.float32(len(places)))
     return View(colour=colour.reshape(camera.height, camera.width, 3), depth=depth, seen=seen)
@@ -65,11 +68,24 @@ def depth_of(
     rays = rays_in_site(grid.rays, cam_from_site).reshape(-1, 3)
     hits = surface.cast(position_of(cam_from_site), rays)
     known = grid.known.ravel()
-    rows = np.flatnonzero(np.isfinite(hits.distance) & known)
+    solid = np.isfinite(hits.distance) & known
+    solid[solid] = surface.is_solid[hits.triangle[solid]]
+    rows = np.flatnonzero(solid)
     seen = np.zeros(len(rays), dtype=bool)
     seen[rows] = _is_seen(surface, subset(hits, rows), rays[rows])
-    depth = np.where(known, hits.distance, np.float32(np.nan))
+    depth = np.where(known, np.where(solid, hits.distance, np.float32(np.inf)), np.float32(np.nan))
     return depth.reshape(grid.known.shape), seen.reshape(grid.known.shape)
+
+
+def _shaded(
+    surface: Surface, centre: Array, rays: FloatArray, pitch: FloatArray, known: NDArray[np.bool_], part: slice
+) -> FloatArray:
+    """Return linear RGB (P, 3) along a part of the rays (N, 3), black where they miss or are not ``known`` (N,)."""
+    hits = surface.cast(centre, rays[part])
+    rows = np.flatnonzero(np.isfinite(hits.distance) & known[part])
+    light = np.zeros((len(hits.distance), 3), dtype=np.float32)
+    light[rows] = _light(surface, subset(hits, rows), rays[part][rows], pitch[part][rows])
+    return light
 
 
 def _light(surface: Surface, hits: Hits, rays: FloatArray, pitch: FloatArray) -> FloatArray:
