@@ -29,7 +29,8 @@ BELOW_FLOOR_M = 0.5
 """A position this far under a floor is on it, as in ``geometry.location``."""
 SAMPLES = 256
 """Points of a position's Gaussian; a power of two, as Sobol points want it."""
-CHUNK = 4096
+CHUNK = 2048
+"""So many positions are looked at together, which bounds the memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +180,7 @@ def level_probability(floors: Floors, positions: ArrayLike, covariances: ArrayLi
     result = np.zeros((len(mean), len(floors.levels)))
     known = np.flatnonzero(np.isfinite(mean).all(axis=1) & np.isfinite(spread).all(axis=(1, 2)))
     normal = _normal_points()
-    for rows in np.array_split(known, max(1, len(known) * SAMPLES // (CHUNK * SAMPLES) + 1)):
+    for rows in np.array_split(known, len(known) // CHUNK + 1):
         values, axes = np.linalg.eigh(spread[rows])
         root = axes * np.sqrt(np.maximum(values, 0.0))[:, None, :]
         samples = mean[rows][:, None, :] + normal[:, :3] @ np.swapaxes(root, 1, 2)

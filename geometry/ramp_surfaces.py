@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_smoothing_spline
 from scipy.optimize import nnls
 
-from geometry.floor_levels import ITERATIONS, MAX_SIGMA_M, ROUGH_M, TUKEY, WIDTH_M, shared_sigma
+from geometry.floor_levels import ITERATIONS, MAX_SIGMA_M, ROUGH_M, SHAKE_FACTOR, TUKEY, WIDTH_M, shared_sigma
 from geometry.floor_surfaces import LevelSurface, RampSurface
 
 Array = NDArray[np.float64]
@@ -29,12 +29,15 @@ STRAIGHT_M = 1.0
 """A path whose rms distance from a straight line is less runs straight."""
 BEND_RISE_M = 0.5
 """Centre lines that bend are smoothed from means over so much rise."""
-CORRIDOR_M = 3.5
-"""Landmarks this far from the cameras' path may be on the ramp."""
+CORRIDOR_M, WIDEST_M = 2.5, 6.0
+"""Landmarks this far from the cameras' path tell the profile: kerbs and walls are further off, most of them. How wide
+the ramp is, all tell that lie on its surface, up to the second distance."""
 NEAR_M = 0.3
 """So near to the carried copy of the path, in height."""
 END_RISE_M = 0.6
 """Cameras just beyond those on the slope differ by no more from the last of these."""
+SURFACE_M = 0.03
+"""So near to the profile is on the ramp's surface."""
 MEETS_M = 0.02
 """A profile that is this near to a level's plane has reached it."""
 MIN_WIDTH_M, WIDTH_PERCENT, MIN_FOR_WIDTH = 2.5, 2.0, 40
@@ -81,11 +84,12 @@ def fit_ramp(
     profile = _fit_profile(
         np.arange(0.0, path.length + KNOT_M, KNOT_M),
         (s[rows], landmarks[rows, 2], sigma_z[rows]),
-        (camera_s[cameras], foot[cameras], float(hand_sigma), height[1]),
+        (camera_s[cameras], foot[cameras], SHAKE_FACTOR * hand_sigma, height[1]),
     )
     start, stop = _meets(profile, path, levels, lower, upper, camera_s[on_ramp])
-    middle = (s[rows] > start) & (s[rows] < stop) & profile.on_surface
-    offset, width = _width(aside[rows][middle], camera_aside[on_ramp])
+    support = (s[rows] > start) & (s[rows] < stop) & profile.on_surface
+    on = (np.abs(landmarks[:, 2] - np.interp(s, profile.s, profile.z)) < SURFACE_M) & (np.abs(aside) < WIDEST_M)
+    offset, width = _width(aside[on & (s > start) & (s < stop)], camera_aside[on_ramp])
     inner = profile.s[(profile.s > start + 1e-6) & (profile.s < stop - 1e-6)]
     kept = np.concatenate([[start], inner, [stop]])
     at = np.array([start, stop]) if straight else np.linspace(start, stop, max(2, round((stop - start) / LINE_M)))
@@ -98,7 +102,7 @@ def fit_ramp(
         s=(kept - start) * (shapely.LineString(ended).length / (stop - start)),
         z=np.interp(kept, profile.s, profile.z),
         sigma=np.interp(kept, profile.s, profile.sigma),
-        support=int(middle.sum()),
+        support=int(support.sum()),
     )
 
 
