@@ -29,8 +29,11 @@ SIDES = 4
 ROWS = 6
 """The sides and the two planes through the foot."""
 BORDER_PX = 1.5
-"""A side this near to the picture's border may have been cut off by it."""
+"""A side this near to the picture's border, and some standard deviations more, may have been cut off by it."""
 RAYS = 16
+BORDER_SIGMAS = 2.5
+EDGE_OF_VIEW = 0.03
+"""Rays of a fisheye lens nearly at right angles to its axis, in cosines: what is beyond isn't in the picture either."""
 UNKNOWN_PX = 1000.0
 """Standard deviation of a row that says nothing."""
 TOUCHING_SHARE = 0.3
@@ -85,6 +88,7 @@ class BoxPlanes:
     normals: (N, ROWS, 3) unit, in site, out of the box
     rad_per_px: (N, ROWS) how far a plane turns when its side moves by a pixel
     sigma_px: (N, ROWS) standard deviations, ``UNKNOWN_PX`` for sides cut off by the border and for an absent foot
+    room_px: (N, ROWS) from a side to the border of the picture; no object is seen beyond that
     middle: (N, 3) unit rays through the boxes' middles
     """
 
@@ -92,6 +96,7 @@ class BoxPlanes:
     normals: Array
     rad_per_px: Array
     sigma_px: Array
+    room_px: Array
     middle: Array
 
     def take(self, index: NDArray[np.int64] | Mask | slice) -> "BoxPlanes":
@@ -101,6 +106,7 @@ class BoxPlanes:
             normals=self.normals[index],
             rad_per_px=self.rad_per_px[index],
             sigma_px=self.sigma_px[index],
+            room_px=self.room_px[index],
             middle=self.middle[index],
         )
 
@@ -134,7 +140,8 @@ def box_planes(camera: CameraModel, boxes: Array, feet: Array, sigma_px: Array) 
     outer = np.concatenate([moved, rays[:, 13:15]], axis=1)
     rad_per_px = np.abs(np.einsum("nmi,nmi->nm", normals, outer))
     sigma = np.array(sigma_px, dtype=np.float64)
-    sigma[:, :SIDES] = np.where(_at_border(camera, boxes), UNKNOWN_PX, sigma[:, :SIDES])
+    cut_off = _at_border(camera, boxes, sigma[:, :SIDES]) | (moved @ camera.site_from_cam[:, 2] < EDGE_OF_VIEW)
+    sigma[:, :SIDES] = np.where(cut_off, UNKNOWN_PX, sigma[:, :SIDES])
     sigma[~known_foot, SIDES:] = UNKNOWN_PX
     usable = (
         np.isfinite(normals).all(axis=(1, 2)) & (rad_per_px > 1e-9).all(axis=1) & np.isfinite(rad_per_px).all(axis=1)
@@ -144,11 +151,19 @@ def box_planes(camera: CameraModel, boxes: Array, feet: Array, sigma_px: Array) 
         normals=np.where(usable[:, None, None], normals, np.array([0.0, 0.0, 1.0])),
         rad_per_px=np.where(usable[:, None], rad_per_px, 1.0),
         sigma_px=np.where(usable[:, None], sigma, UNKNOWN_PX),
+        room_px=_room_px(camera, boxes),
         middle=np.where(usable[:, None], middle_rays, np.array([0.0, 0.0, 1.0])),
     )
 
 
-def _at_border(camera: CameraModel, boxes: Array) -> Mask:
-    width, height = camera.size
-    low, high = boxes <= BORDER_PX, boxes >= np.array([width, height, width, height]) - BORDER_PX
+def _room_px(camera: CameraModel, boxes: Array) -> Array:
+    room = np.full((len(boxes), ROWS), np.inf)
+    room[:, :2], room[:, 2:SIDES] = boxes[:, :2], camera.size - boxes[:, 2:]
+    return np.maximum(room, 0.0)
+
+
+def _at_border(camera: CameraModel, boxes: Array, sigma_px: Array) -> Mask:
+    """Tell which sides (N, SIDES) may have been cut off by the picture's border, sides being as unsure as they are."""
+    near = BORDER_PX + BORDER_SIGMAS * np.minimum(sigma_px, 0.1 * np.tile(boxes[:, 2:] - boxes[:, :2], 2))
+    low, high = boxes <= near, boxes >= np.tile(camera.size, 2) - near
     return np.stack([low[:, 0], low[:, 1], high[:, 2], high[:, 3]], axis=-1)

@@ -28,6 +28,7 @@ MAX_MISFIT = 30.0
 """Squared residual (chi squared of up to 6 rows) beyond which no object of the class stands there."""
 PERSON_SHAPE_M, VEHICLE_SHAPE_M = 0.05, 0.1
 """Standard deviation between where a solid and a real object end: limbs, bags, mirrors, curved bonnets."""
+HIDDEN_SIGMAS, HIDDEN_SPREAD = 3.0, 1.5
 OCCLUDED_PX_SHARE = 0.6
 """Standard deviation of a side that something nearer may hide, as a share of the box's size."""
 
@@ -68,7 +69,7 @@ def residuals(solids: Solids, ground: GroundSurface, level: NDArray[np.int64], p
     jacobian[..., :2] = planes.normals[..., :2] + planes.normals[..., 2:] * slope[:, None]
     jacobian[:, :SIDES, 2] = reach.by_heading
     jacobian[:, :SIDES, 3:] = reach.by_size
-    return Residuals(metres * scale, jacobian * scale[..., None], scale)
+    return Residuals(np.minimum(metres * scale, planes.room_px), jacobian * scale[..., None], scale)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,6 +89,16 @@ class Lifted:
 
     def __len__(self) -> int:
         return len(self.placed)
+
+
+def hidden_noise(px: Array, spread: Array) -> Array:
+    """Return the variances (N, M) of sides that something must hide, given residuals (N, M) and their usual variances, else 0.
+
+    A side that lies further inside the solid than ``HIDDEN_SIGMAS`` is taken to be as unsure as that shows; not one that
+    lies further outside, so that a box beside the solid isn't taken for a hidden one.
+    """
+    inside = np.maximum(px, 0.0) * (np.arange(px.shape[1]) % ROWS < SIDES)
+    return np.where(inside**2 > HIDDEN_SIGMAS**2 * spread, np.maximum((inside / HIDDEN_SPREAD) ** 2 - spread, 0.0), 0.0)
 
 
 def shape_sigma(is_round: Mask) -> Array:
@@ -200,7 +211,8 @@ def _stacked(
     by_unknown = jacobian[..., 2:]
     noise = (by_unknown * unknown[:, None]) @ np.swapaxes(by_unknown, 1, 2)
     diagonal = np.arange(noise.shape[1])
-    noise[:, diagonal, diagonal] += sigma**2
+    own = noise[:, diagonal, diagonal]
+    noise[:, diagonal, diagonal] += np.maximum(sigma**2, hidden_noise(px, own + sigma**2))
     return px, jacobian, noise
 
 

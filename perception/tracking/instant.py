@@ -44,7 +44,8 @@ def _sigma_px(found: Detections, options: TrackerOptions) -> Array:
     """Return the standard deviations (N, ROWS) of the sides of boxes and of feet."""
     sides = np.tile(found.boxes[:, 2:] - found.boxes[:, :2], (1, 3))
     share = np.where(np.arange(ROWS) < SIDES, options.box_share, options.foot_share)
-    sigma = np.hypot(options.box_px, share * sides)
+    floor = np.where(np.arange(ROWS) < SIDES, options.box_px, options.foot_px)
+    sigma = np.hypot(floor, share * sides)
     if options.visible_boxes:
         hidden = OCCLUDED_PX_SHARE * hidden_sides(found.boxes) * sides[:, :SIDES]
         sigma[:, :SIDES] = np.hypot(sigma[:, :SIDES], hidden)

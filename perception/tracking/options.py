@@ -27,7 +27,7 @@ class TrackerOptions:
 
     person, vehicle: how they move
     box_px, box_share: standard deviation of a box's side: pixels, and share of the box's size
-    foot_share: of a foot that the detector gives, share of the box's size (and ``box_px``)
+    foot_px, foot_share: the same of a foot, where the detector gives one
     high_score: detections from here on found tracks; those below, down to ``low_score``, only continue them
     false_rate: false boxes a frame and camera; detected: share of visible objects that is detected
     new_odds: log-odds by which a track has to explain a box better than chance, else the box founds a new one
@@ -44,6 +44,7 @@ class TrackerOptions:
     vehicle: MotionOptions = MotionOptions(acceleration=1.0, speed=2.0, sudden=3.0, turn=0.25)
     box_px: float = 1.5
     box_share: float = 0.02
+    foot_px: float = 0.5
     foot_share: float = 0.02
     high_score: float = 0.5
     low_score: float = 0.1
