@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from geometry import FloorPlan, read_plan
 from geometry.errors import InputError
 from geometry.floorplan import Level
-from perception import CameraStalls, aligned_median, read_image, stalls_in_view
+from perception import CameraStallOptions, CameraStalls, aligned_median, read_image, stalls_in_view
 from twin.layout import MarkedFloor, Ortho, OrthoOptions, propose_plan, read_marks, rectify_floor
 from twin.mapping.photos import MapPhoto
 
@@ -144,7 +144,9 @@ def judge_lanes(proposed: FloorPlan, truth: FloorPlan) -> dict[str, float]:
     }
 
 
-def measure_pklot(data: Path, pictures: Path | None = None) -> dict[str, Any]:
+def measure_pklot(
+    data: Path, pictures: Path | None = None, options: CameraStallOptions | None = None
+) -> dict[str, Any]:
     """Find the stalls of a real lot from its frames alone (``pklot30`` in ``data``) and match them to annotated slots.
 
     The frames of all days are brought over each other and their median is read; stalls are moved back to each day's
@@ -156,7 +158,7 @@ def measure_pklot(data: Path, pictures: Path | None = None) -> dict[str, Any]:
     if not frames:
         raise InputError("no frames", where=str(folder), remedy="Give the folder that holds pklot30.")
     median, shifts = aligned_median([read_image(frame).gray for frame in frames])
-    found = stalls_in_view(median)
+    found = stalls_in_view(median, options)
     overlaps = []
     for frame, shift in zip(frames, shifts, strict=True):
         overlaps.append(_overlaps(shapely.polygons(found.polygons + shift), shapely.polygons(_slots_of(frame))))
