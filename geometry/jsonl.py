@@ -27,7 +27,7 @@ def read_jsonl(path: Path, row_type: type[Row]) -> Iterator[Row]:
         try:
             yield row_type.model_validate_json(line)
         except ValidationError as error:
-            raise _line_error(error, f"{path}, line {number}", row_type) from error
+            raise line_error(error, f"{path}, line {number}", row_type) from error
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
@@ -45,7 +45,8 @@ def read_lines(path: Path) -> Iterator[bytes]:
         raise InputError(f"can't read the file: {error.strerror}", where=str(path)) from error
 
 
-def _line_error(error: ValidationError, where: str, row_type: type[BaseModel]) -> InputError:
+def line_error(error: ValidationError, where: str, row_type: type[BaseModel]) -> InputError:
+    """Return what is wrong with a line of ``row_type``; of an unknown key with the nearest known one."""
     problem, unknown = first_problem(error)
     name = ".".join(str(part) for part in problem["loc"])
     if unknown:

@@ -229,12 +229,10 @@ class GroundTracker:
             log_odds=odds,
             planes=view.planes,
             row=i,
+            embedding=_embedding(view.found, i),
         )
         tracklet.seen.append(seen)
         tracklet.kinds[kind] = tracklet.kinds.get(kind, 0.0) + score
-        if view.found.embeddings is not None and np.isfinite(view.found.embeddings[i]).all():
-            summed = view.found.embeddings[i].astype(np.float64)
-            tracklet.embedding = summed if tracklet.embedding is None else tracklet.embedding + summed
 
     def _append(self, position: Array, heading: Array, kinds: Sequence[str], level: Indices) -> None:
         priors = [size_prior(kind) for kind in kinds]
@@ -298,6 +296,12 @@ class GroundTracker:
             if tracklet.confirmed:
                 self._ended.append(tracklet)
         self.table.keep(~mask)
+
+
+def _embedding(found: Detections, i: int) -> NDArray[np.float32] | None:
+    if found.embeddings is None or not np.isfinite(found.embeddings[i]).all():
+        return None
+    return found.embeddings[i]
 
 
 def instants(frames: Iterable[Detections], same_instant_s: float) -> Iterator[list[Detections]]:

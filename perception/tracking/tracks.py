@@ -20,6 +20,7 @@ class Seen:
 
     time: of the exposure by the common clock; shown: by the camera's; index: of the box in its frame
     kind, score: what the detector said; log_odds: of being this object's; planes: the box, at a row of its frame's
+    embedding: (D,) of unit length, where the detector gave one
     """
 
     camera: str
@@ -32,6 +33,7 @@ class Seen:
     log_odds: float
     planes: BoxPlanes
     row: int
+    embedding: NDArray[np.float32] | None = None
 
 
 @dataclass(kw_only=True, eq=False)
@@ -54,7 +56,6 @@ class Tracklet:
     points: list[Array] = field(default_factory=list)
     spreads: list[Array] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
-    embedding: Array | None = None
     score: float = 0.0
     confirmed: bool = False
     _starts: Indices | None = None

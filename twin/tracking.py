@@ -1,0 +1,284 @@
+"""Detections of all fixed cameras become tracks in the site: one identity an object, in metres, with covariance.
+
+``track`` takes a whole recording: clocks are estimated, all cameras tracked together, identities linked, trajectories
+smoothed. ``twin.live_tracking`` does what can be done of this while frames come in.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry.box_views import CameraModel
+from geometry.errors import InputError, nearest_known
+from geometry.floorplan import FloorPlan
+from geometry.ground_surface import GroundSurface
+from geometry.location import locate
+from geometry.records import FixedCamera
+from geometry.solids import Family
+from geometry.track_records import FrameRecord, Observation, TrackRow
+from geometry.travel_times import TravelTimes
+from perception.clocks import CameraTrack, ClockEstimate, ClockOptions, estimate_clocks
+from perception.detections import Detections
+from perception.linking.identities import Identity, Linked, LinkingOptions, identities
+from perception.linking.links import LeastTimes
+from perception.tracking.options import TrackerOptions
+from perception.tracking.smoothing import chain_of, smoothed, states_at
+from perception.tracking.tracker import GroundTracker, instants
+
+Array = NDArray[np.float64]
+OnProgress = Callable[[int, int], None]
+
+log = logging.getLogger(__name__)
+
+SPEEDING = 1.3
+"""Factor on speed limits and walking speed, below which nobody can have come."""
+FLOOR_SIGMA_M = 0.02
+VEHICLE_MPS, PERSON_MPS = 8.0, 2.0
+"""Where no plan tells the ways: nobody is faster than this, straight ahead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackingOptions:
+    """Options of ``track``.
+
+    clock_sigma_s: how far the cameras' clocks may be off from what cameras.json says; 0 takes them as they are
+    rows_per_s: rows of tracks a second, at multiples of its inverse; fill_gap_s: longer gaps of a moving object stay empty
+    """
+
+    tracker: TrackerOptions = field(default_factory=TrackerOptions)
+    linking: LinkingOptions = field(default_factory=LinkingOptions)
+    clock_sigma_s: float = 0.3
+    rows_per_s: float = 5.0
+    fill_gap_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.clock_sigma_s < 1e3 and 0 < self.rows_per_s <= 1000 and self.fill_gap_s >= 0):
+            raise InputError(f"tracking options out of range: {self}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tracks:
+    """The result of ``track``: rows in the order of time, clocks, what was linked, and counts of what was dropped."""
+
+    rows: tuple[TrackRow, ...]
+    clocks: ClockEstimate | None
+    linked: Linked
+    dropped: dict[str, int]
+
+
+def track(
+    frames: Iterable[FrameRecord],
+    cameras: Sequence[FixedCamera],
+    *,
+    plan: FloorPlan | None = None,
+    options: TrackingOptions | None = None,
+    on_progress: OnProgress | None = None,
+) -> Tracks:
+    """Track a whole recording; frames may come in any order, those of one camera and one time count once.
+
+    Without a plan the ground is the plane z = 0. Raises ``InputError`` for a frame of an unknown camera.
+    """
+    options = options or TrackingOptions()
+    models = {camera.id: CameraModel.of(camera) for camera in cameras}
+    ground = GroundSurface.flat() if plan is None else GroundSurface.of(plan)
+    given, dropped = _by_nominal_time(frames, {camera.id: camera for camera in cameras})
+    clocks = _clocks(given, models, ground, options) if options.clock_sigma_s > 0 and len(models) > 1 else None
+    timed = sorted((_timed(each, clocks) for each in given), key=lambda each: (each.time, each.camera))
+    tracker = GroundTracker(models.values(), ground, options.tracker)
+    groups = list(instants(timed, options.tracker.same_instant_s))
+    for done, group in enumerate(groups, start=1):
+        tracker.update(group)
+        if on_progress:
+            on_progress(done, len(groups))
+    linked = identities(tracker.end(), ground, least_times(plan), options.tracker, options.linking)
+    rows = sorted(_rows(linked.identities, ground, plan, options), key=lambda row: (row.time, row.track))
+    return Tracks(rows=tuple(rows), clocks=clocks, linked=linked, dropped=dropped | tracker.dropped)
+
+
+def detections_of(frame: FrameRecord, camera: FixedCamera) -> Detections:
+    """Return a frame as arrays, at the time its camera's clock, as far as it is known, makes of it."""
+    found = frame.detections
+    time = frame.time - camera.clock_offset_s - camera.clock_drift_ppm * 1e-6 * (frame.time - camera.clock_epoch)
+    widths = {len(each.embedding) for each in found if each.embedding is not None}
+    if len(widths) > 1:
+        raise InputError(f"embeddings of {len(widths)} lengths in one frame", where=f"camera '{camera.id}'")
+    width = widths.pop() if widths else 0
+    nothing = (np.nan,) * width
+    embeddings = [each.embedding or nothing for each in found] if width else None
+    return Detections(
+        camera=frame.camera,
+        time=time,
+        boxes=np.array([each.bbox for each in found], dtype=np.float64).reshape(-1, 4),
+        scores=np.array([each.score for each in found], dtype=np.float64),
+        kinds=tuple(each.kind for each in found),
+        feet=np.array([each.foot or (np.nan, np.nan) for each in found], dtype=np.float64).reshape(-1, 2),
+        embeddings=None if embeddings is None else np.array(embeddings, dtype=np.float32),
+        shown=frame.time,
+    )
+
+
+def least_times(plan: FloorPlan | None) -> LeastTimes:
+    """Return the least times between places: by the plan's lanes and footways, or straight ahead without a plan."""
+
+    def straight(family: Family, starts: Array, ends: Array) -> Array:
+        distance = np.linalg.norm(ends - starts, axis=1)
+        return np.asarray(distance / (PERSON_MPS if family == "person" else VEHICLE_MPS))
+
+    if plan is None:
+        return straight
+    times = TravelTimes.of(plan, speeding=SPEEDING)
+
+    def by_plan(family: Family, starts: Array, ends: Array) -> Array:
+        ask = times.on_foot if family == "person" else times.between
+        found = ask(starts, ends)
+        return np.where(np.isnan(found), straight(family, starts, ends), found)
+
+    return by_plan if plan.lanes else straight
+
+
+def _by_nominal_time(
+    frames: Iterable[FrameRecord], cameras: dict[str, FixedCamera]
+) -> tuple[list[Detections], dict[str, int]]:
+    found, seen, repeated = [], set[tuple[str, float]](), 0
+    for frame in frames:
+        if frame.camera not in cameras:
+            remedy = nearest_known(frame.camera, cameras)
+            raise InputError(f"there is no camera '{frame.camera}'", where=f"frame at {frame.time}", remedy=remedy)
+        if (frame.camera, frame.time) in seen:
+            repeated += 1
+            continue
+        seen.add((frame.camera, frame.time))
+        found.append(detections_of(frame, cameras[frame.camera]))
+    return sorted(found, key=lambda each: (each.time, each.camera)), {"repeated frames": repeated}
+
+
+def _timed(frame: Detections, clocks: ClockEstimate | None) -> Detections:
+    if clocks is None:
+        return frame
+    return Detections(
+        camera=frame.camera,
+        time=clocks.utc(frame.camera, frame.time),
+        boxes=frame.boxes,
+        scores=frame.scores,
+        kinds=frame.kinds,
+        feet=frame.feet,
+        embeddings=frame.embeddings,
+        shown=frame.shown,
+    )
+
+
+def _clocks(
+    frames: Sequence[Detections], models: dict[str, CameraModel], ground: GroundSurface, options: TrackingOptions
+) -> ClockEstimate:
+    """Track each camera by itself and compare what they saw of common motion."""
+    seen = []
+    for camera in models.values():
+        tracker = GroundTracker([camera], ground, options.tracker)
+        for frame in frames:
+            if frame.camera == camera.id:
+                tracker.update([frame])
+        pieces = [piece for piece in tracker.end() if len(piece.times) > 5]
+        chains = [chain_of([piece], [(0, k) for k in range(len(piece.times))]) for piece in pieces]
+        for piece, path in zip(pieces, smoothed(chains, ground, options.tracker), strict=True):
+            z, _ = ground.height(path.levels, path.means[:, :2])
+            positions = np.column_stack([path.means[:, :2], z])
+            seen.append(CameraTrack(camera=camera.id, family=piece.family, times=path.times, positions=positions))
+    sigma = options.clock_sigma_s
+    return estimate_clocks(seen, tuple(models), ClockOptions(offset_sigma_s=sigma, max_shift_s=max(1.0, 4 * sigma)))
+
+
+def _rows(
+    found: Sequence[Identity], ground: GroundSurface, plan: FloorPlan | None, options: TrackingOptions
+) -> Iterator[TrackRow]:
+    """Yield the rows of each identity, numbered from 1 on in the order in which they come up."""
+    order = sorted(range(len(found)), key=lambda i: float(found[i].chains[0].times[0]))
+    for number, i in enumerate(order, start=1):
+        for path, chain in zip(found[i].trajectories, found[i].chains, strict=True):
+            first = np.ceil(path.times[0] * options.rows_per_s - 1e-6)
+            last = np.floor(path.times[-1] * options.rows_per_s + 1e-6)
+            times = np.arange(first, last + 1) / options.rows_per_s
+            times = times[_is_known(path.times, path.means[:, :2], times, options.fill_gap_s)]
+            if len(times) == 0:
+                continue
+            boxes = [each for group in chain.boxes for each in group]
+            shown = np.array([each.time for each in boxes])
+            nearest = np.rint(shown * options.rows_per_s) / options.rows_per_s
+            mean, covariance, level = states_at(path, times)
+            z, slope = ground.height(level, mean[:, :2])
+            positions = np.column_stack([mean[:, :2], z])
+            names = place_names(plan, positions)
+            for k, time in enumerate(times.tolist()):
+                here = np.flatnonzero(np.abs(nearest - time) < 1e-6).tolist()
+                yield track_row(
+                    time,
+                    number,
+                    found[i].kind,
+                    names[k] or (ground.levels[level[k]] or None, None, None),
+                    positions[k],
+                    covariance[k],
+                    slope[k],
+                    mean[k],
+                    [Observation(camera=boxes[b].camera, time=boxes[b].shown, bbox=boxes[b].box) for b in here],
+                )
+
+
+def _is_known(known: Array, positions: Array, times: Array, fill_gap_s: float) -> NDArray[np.bool_]:
+    """Tell at which times an object was seen around, or in a gap that is short or in which it stayed."""
+    if len(known) == 1:
+        return np.ones(len(times), dtype=np.bool_)
+    after = np.clip(np.searchsorted(known, times), 1, len(known) - 1)
+    moved = np.linalg.norm(positions[after] - positions[after - 1], axis=1)
+    return np.asarray((known[after] - known[after - 1] <= fill_gap_s) | (moved < 0.7))
+
+
+def place_names(plan: FloorPlan | None, positions: Array) -> list[tuple[str | None, str | None, str | None] | None]:
+    """Return (level, zone, stall) of positions (N, 3), None for each without a plan."""
+    if plan is None:
+        return [None] * len(positions)
+    at = locate(plan, positions)
+
+    def names(elements: Sequence[object], index: NDArray[np.int64]) -> list[str | None]:
+        return [str(getattr(elements[i], "id")) if i >= 0 else None for i in index.tolist()]  # noqa: B009
+
+    columns = names(plan.levels, at.level), names(plan.zones, at.zone), names(plan.stalls, at.stall)
+    return list(zip(*columns, strict=True))
+
+
+def track_row(
+    time: float,
+    number: int,
+    kind: str,
+    place: tuple[str | None, str | None, str | None],
+    position: Array,
+    covariance: Array,
+    slope: Array,
+    mean: Array,
+    observations: Sequence[Observation],
+) -> TrackRow:
+    """Return the row of an object: the ground's slope (2,) carries covariance (2, 2) and velocity to z."""
+    lift = np.vstack([np.eye(2), slope])
+    spread = lift @ covariance[:2, :2] @ lift.T
+    spread[2, 2] += FLOOR_SIGMA_M**2
+    velocity = lift @ mean[2:4]
+    speed = float(np.hypot(*mean[2:4]))
+    heading = float(np.angle(np.exp(1j * mean[4])))
+    if speed > 0.5 and np.cos(mean[4]) * mean[2] + np.sin(mean[4]) * mean[3] < 0:
+        heading = float(np.angle(-np.exp(1j * heading)))
+    level, zone, stall = place
+    return TrackRow.model_construct(
+        time=time,
+        track=number,
+        kind=kind,
+        level=level,
+        zone=zone,
+        stall=stall,
+        position=tuple(np.round(position, 4).tolist()),
+        position_covariance=tuple(tuple(row) for row in np.round(spread, 8).tolist()),
+        velocity=tuple(np.round(velocity, 4).tolist()),
+        heading=round(heading, 4),
+        size=tuple(np.round(mean[5:], 3).tolist()),
+        observations=tuple(observations),
+    )
