@@ -14,6 +14,7 @@ from geometry.cameras import (
     unproject,
 )
 from geometry.drift import drift_covariance, is_drift, with_correlated_errors
+from geometry.drift_correction import correct_drift
 from geometry.errors import (
     CancelledError,
     DegenerateError,
@@ -142,6 +143,7 @@ __all__ = [
     "camera_from_opencv",
     "camera_from_params",
     "check_size",
+    "correct_drift",
     "covariance_from_pycolmap",
     "covariances_in_fitted_frame",
     "drift_covariance",

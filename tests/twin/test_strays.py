@@ -8,7 +8,7 @@ import pytest
 
 from geometry import PoseTable, perturb, position_of, quat_xyzw_of
 from twin.mapping.capture import Capture
-from twin.mapping.reconstruction import MAX_PRIOR_SIGMAS, prior_poses, strays
+from twin.mapping.reconstruction import MAX_PRIOR_SIGMAS, strays
 
 COUNT = 5
 SIGMA_M, SIGMA_DEG = 0.3, 2.0
@@ -62,7 +62,7 @@ def moved(model: pycolmap.Reconstruction, image_id: int, xi: list[float]) -> Non
 def test_an_image_is_a_stray_beyond_six_sigmas(xi: list[float], stray: bool) -> None:
     model, capture = surveyed()
     moved(model, 3, xi)
-    found = strays(model, capture, prior_poses(capture))
+    found = strays(model, capture, capture.prior_poses())
     assert [image.image_id for image in found] == ([3] if stray else [])
 
 
@@ -70,13 +70,13 @@ def test_empty_sigmas_are_the_documented_ones() -> None:
     model, capture = surveyed(np.nan, np.nan)
     moved(model, 2, [0, 0, 0, 5.0, 0, 0])
     moved(model, 4, [0, 0, np.radians(25.0), 0, 0, 0])
-    assert strays(model, capture, prior_poses(capture)) == []
+    assert strays(model, capture, capture.prior_poses()) == []
     moved(model, 2, [0, 0, 0, 2.0, 0, 0])
-    assert [image.image_id for image in strays(model, capture, prior_poses(capture))] == [2]
+    assert [image.image_id for image in strays(model, capture, capture.prior_poses())] == [2]
 
 
 def test_what_is_not_placed_is_no_stray() -> None:
     model, capture = surveyed()
     moved(model, 3, [0, 0, 0, 9.0, 0, 0])
     model.deregister_frame(model.images[3].frame_id)
-    assert strays(model, capture, prior_poses(capture)) == []
+    assert strays(model, capture, capture.prior_poses()) == []

@@ -16,6 +16,7 @@ from geometry import (
     camera_from_exif,
     check_size,
     nearest_known,
+    pose_from_position,
     read_cameras,
     read_poses,
 )
@@ -90,6 +91,14 @@ class Capture:
             return PoseKnowledge.KNOWN
         return PoseKnowledge.APPROXIMATE if placed.sum() >= 3 else PoseKnowledge.NONE
 
+    def prior_poses(self) -> dict[int, pycolmap.Rigid3d]:
+        """Return cam_from_site of every image whose prior has a position and an orientation, by index."""
+        priors = self.priors
+        if priors is None:
+            return {}
+        full = np.isfinite(priors.positions).all(axis=1) & np.isfinite(priors.quats_xyzw).all(axis=1)
+        return {int(i): pose_from_position(priors.positions[i], priors.quats_xyzw[i]) for i in np.flatnonzero(full)}
+
     def without(self, refusals: dict[str, str]) -> "Capture":
         """Return the capture without some images, which are remembered with the reason."""
         keep = [i for i, name in enumerate(self.names) if name not in refusals]
@@ -152,6 +161,8 @@ def take_rows(table: PoseTable, rows: list[int]) -> PoseTable:
         quats_xyzw=table.quats_xyzw[rows],
         sigma_m=table.sigma_m[rows],
         sigma_deg=table.sigma_deg[rows],
+        time=None if table.time is None else table.time[rows],
+        sequence=None if table.sequence is None else tuple(table.sequence[i] for i in rows),
     )
 
 
@@ -176,6 +187,8 @@ def _join(poses: PoseTable, names: list[str], where: str) -> PoseTable:
         quats_xyzw=joined(poses.quats_xyzw),
         sigma_m=joined(poses.sigma_m),
         sigma_deg=joined(poses.sigma_deg),
+        time=None if poses.time is None else joined(poses.time),
+        sequence=None if poses.sequence is None else tuple(poses.sequence[r] if r >= 0 else "" for r in rows),
     )
 
 

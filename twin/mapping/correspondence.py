@@ -1,6 +1,5 @@
-"""Features of every map image, pairs worth matching, and matches between them, each cached in the workspace."""
+"""Features of every map image and matches between them, each cached in the workspace."""
 
-import itertools
 import logging
 from dataclasses import dataclass
 from functools import partial
@@ -11,20 +10,15 @@ from numpy.typing import NDArray
 
 from geometry import ImageError, check_size, skew
 from perception import Extractor, Features, Matcher, read_image
-from retrieval import PlaceIndex, Vocabulary, aggregate
 from twin.mapping.capture import Capture
+from twin.mapping.pairing import Pair
 from twin.mapping.workspace import Workspace, digest
 from twin.progress import Progress
 
 logger = logging.getLogger(__name__)
 
-Pair = tuple[int, int]
 PairMatches = dict[Pair, NDArray[np.uint32]]
 
-EXHAUSTIVE_LIMIT = 80
-"""Up to this many images every pair is matched: 3160 pairs at 30 ms each."""
-RETRIEVED_NEIGHBOURS = 20
-SEQUENCE_NEIGHBOURS = 5
 MIN_PAIR_MATCHES = 15
 MIN_FEATURES = 20
 EPIPOLAR_ERROR_PX = 2.0
@@ -77,18 +71,6 @@ def _cached_features(capture: Capture, index: int, recipe: Recipe, workspace: Wo
 
     arrays = workspace.arrays("features", digest(recipe.key, capture.digests[index]), make)
     return Features(**arrays, image_size=(camera.width, camera.height), kind=recipe.extractor.kind)
-
-
-def choose_pairs(features: list[Features], vocabulary: Vocabulary) -> list[Pair]:
-    """Return the image pairs worth matching: all of a small set, else look-alikes and neighbours in sequence."""
-    n = len(features)
-    if n <= EXHAUSTIVE_LIMIT:
-        return list(itertools.combinations(range(n), 2))
-    places = np.stack([aggregate(vocabulary, f.descriptors) for f in features])
-    nearest, _ = PlaceIndex(places).search(places, RETRIEVED_NEIGHBOURS + 1)
-    similar = {(min(i, int(j)), max(i, int(j))) for i, row in enumerate(nearest) for j in row if j >= 0 and j != i}
-    sequential = {(i, j) for i in range(n) for j in range(i + 1, min(i + 1 + SEQUENCE_NEIGHBOURS, n))}
-    return sorted(similar | sequential)
 
 
 def match_pairs(

@@ -13,7 +13,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import FloorPlan, InputError, MappingError, read_plan, write_atomic, write_plan
+from geometry import FloorPlan, InputError, MappingError, read_plan, read_tags, write_atomic, write_plan
 from perception import Features, make_extractor, make_matcher
 from retrieval import PlaceIndex, Vocabulary, aggregate, train_vocabulary
 from twin.landmarks import Landmarks, landmarks_from
@@ -23,14 +23,16 @@ from twin.mapping.capture import Capture, MapInputs, PoseKnowledge, read_capture
 from twin.mapping.correspondence import (
     PairMatches,
     Recipe,
-    choose_pairs,
     extract_features,
     match_pairs,
     verify_with_poses,
 )
 from twin.mapping.left_out import leave_out
+from twin.mapping.pairing import choose_pairs
 from twin.mapping.shape import pose_covariances
 from twin.mapping.site_tie import register
+from twin.mapping.tag_fixes import correct_priors
+from twin.mapping.tag_sightings import find_tags
 from twin.mapping.workspace import Workspace, digest
 from twin.model import PLAN_FILE, VIEW_COVARIANCES, VOCABULARY_FILE
 from twin.progress import Progress, silent
@@ -111,13 +113,17 @@ def _map(
         raise MappingError("fewer than 2 images have features", where=str(inputs.images), remedy=str(capture.refused))
     rng = np.random.default_rng(options.seed)
     vocabulary = _train_vocabulary(features, rng)
-    pairs = choose_pairs(features, vocabulary)
+    tags = None if inputs.tags is None else read_tags(inputs.tags)
+    sightings = [] if tags is None else find_tags(capture, tags, workspace, on_progress)
+    # Priors that the tags have put right tell what can see the same; the tie to the site takes them as they were given.
+    corrected = capture if tags is None else replace(capture, priors=correct_priors(capture, sightings, tags))
+    pairs = choose_pairs(features, vocabulary, corrected)
     matches = match_pairs(capture, features, pairs, recipe, workspace, on_progress)
     on_progress("reconstruction", 0, 1)
-    model, left_out = _reconstruct(capture, features, matches, recipe.key, workspace, on_progress)
+    model, left_out = _reconstruct(corrected, features, matches, recipe.key, workspace, on_progress)
     on_progress("reconstruction", 1, 1)
-    shape = {} if capture.pose_knowledge is PoseKnowledge.KNOWN else pose_covariances(model, capture)
-    frame, alignment, map_unit_m = register(inputs, capture, model, shape, rng)
+    shape = {} if capture.pose_knowledge is PoseKnowledge.KNOWN else pose_covariances(model, corrected)
+    frame, alignment, map_unit_m = register(inputs, capture, model, shape, tags, sightings, rng)
     to_site = np.repeat([1.0, map_unit_m], 3)
     shape = {name: np.outer(to_site, to_site) * covariance for name, covariance in shape.items()}
     by_name = dict(zip(capture.names, features, strict=True))
@@ -179,7 +185,7 @@ def _reconstruct(
     ]
     parts += [camera.params for _, camera in sorted(capture.cameras.items())]
     parts += [part for pair in sorted(matches.items()) for part in pair]
-    if capture.priors is not None and rec.prior_poses(capture):
+    if capture.priors is not None and capture.prior_poses():
         # Positions alone serve only to align the result, so that SfM need not be done again for others.
         parts += [capture.priors.positions, capture.priors.quats_xyzw, capture.priors.sigma_m, capture.priors.sigma_deg]
 
@@ -196,7 +202,7 @@ def _solve(
     capture: Capture, features: list[Features], matches: PairMatches, folder: Path, on_progress: Progress
 ) -> tuple[pycolmap.Reconstruction, dict[str, str]]:
     database, output = folder / "database.db", folder / "stages"
-    poses = rec.prior_poses(capture)
+    poses = capture.prior_poses()
     if capture.pose_knowledge is PoseKnowledge.KNOWN:
         cameras = [capture.camera(i) for i in range(len(features))]
         verified = verify_with_poses(matches, features, cameras, [poses.get(i) for i in range(len(features))])

@@ -9,7 +9,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import CAUCHY_WIDTH, MappingError, pose_error, pose_from_position
+from geometry import CAUCHY_WIDTH, MappingError, pose_error
 from perception import Features
 from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_DEG, DEFAULT_PRIOR_SIGMA_M, Capture
 from twin.mapping.correspondence import PairMatches
@@ -91,15 +91,6 @@ def empty_reconstruction(
     return reconstruction
 
 
-def prior_poses(capture: Capture) -> dict[int, pycolmap.Rigid3d]:
-    """Return cam_from_site of every image whose prior has a position and an orientation, by index."""
-    priors = capture.priors
-    if priors is None:
-        return {}
-    full = np.isfinite(priors.positions).all(axis=1) & np.isfinite(priors.quats_xyzw).all(axis=1)
-    return {int(i): pose_from_position(priors.positions[i], priors.quats_xyzw[i]) for i in np.flatnonzero(full)}
-
-
 def triangulate(
     start: pycolmap.Reconstruction,
     database: Path,
@@ -163,7 +154,7 @@ def adjust_at_priors(
     next round. Those that still go astray in the end, or hardly see the map, are left out, and the others adjusted
     without them. Returns the reasons by name too. Raises ``MappingError`` where most images contradict their priors.
     """
-    priors = prior_poses(capture)
+    priors = capture.prior_poses()
     reconstruction = empty_reconstruction(capture, features, priors)
     for max_error_px in APPROXIMATE_ROUNDS_PX:
         for image in strays(reconstruction, capture, priors):

@@ -26,8 +26,8 @@ from geometry import (
     with_correlated_errors,
 )
 from geometry.tag_alignment import DEFAULT_TAG_SIGMA_M
-from perception import detect_tags, read_image
 from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_M, Capture
+from twin.mapping.tag_sightings import CORNER_SIGMA_PX, TagSighting
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,6 @@ Array = NDArray[np.float64]
 
 MIN_SIGMA_M = 1e-4
 MARK_SIGMA_PX = 0.5
-TAG_CORNER_SIGMA_PX = 0.3
 
 
 @dataclass
@@ -131,7 +130,7 @@ def add_control(
 
 
 @dataclass(frozen=True, kw_only=True)
-class TagSightings:
+class TriangulatedTags:
     """The tags that were triangulated: ``rows`` of tags.csv.
 
     corners: (T, 4, 3) in the map; covariances: (T, 4, 3, 3) of the corners where the images are taken as exact
@@ -144,29 +143,26 @@ class TagSightings:
     image_covariances: Array
 
 
-def sight_tags(
+def triangulate_tags(
     reconstruction: pycolmap.Reconstruction,
     capture: Capture,
     tags: TagSpecs,
+    sightings: list[TagSighting],
     shape: dict[str, Array],
     rng: np.random.Generator,
-) -> TagSightings:
-    """Detect the listed tags in all registered images and triangulate their corners; ``shape`` as in add_control."""
-    seen: dict[tuple[str, int], list[tuple[pycolmap.Image, Array]]] = {}
-    for index, image in sorted(_registered(reconstruction, capture).items()):
-        gray = read_image(capture.path(index), name=image.name).gray
-        for family in sorted(set(tags.families)):
-            found = detect_tags(gray, family)
-            for tag_id, corners in zip(found.ids, found.corners, strict=True):
-                seen.setdefault((family, int(tag_id)), []).append((image, np.asarray(corners, dtype=np.float64)))
+) -> TriangulatedTags:
+    """Triangulate the corners of the tags that registered images show; ``shape`` as in add_control."""
+    placed = _registered(reconstruction, capture)
+    seen: dict[int, list[tuple[pycolmap.Image, Array]]] = {}
+    for sighting in sightings:
+        if sighting.image in placed:
+            seen.setdefault(sighting.tag, []).append((placed[sighting.image], sighting.corners))
     rows, all_corners, all_covariances, of_images = [], [], [], []
     for row, key in enumerate(zip(tags.families, tags.ids.tolist(), strict=True)):
-        views = seen.get(key, [])
+        views = seen.get(row, [])
         images = [image for image, _ in views]
         try:
-            fits = [
-                _triangulate(np.array([c[k] for _, c in views]), images, TAG_CORNER_SIGMA_PX, rng) for k in range(4)
-            ]
+            fits = [_triangulate(np.array([c[k] for _, c in views]), images, CORNER_SIGMA_PX, rng) for k in range(4)]
         except DegenerateError as error:
             logger.info("tag %s %d is not used: %s", *key, error)
             continue
@@ -176,7 +172,7 @@ def sight_tags(
         of_images.append(_shape_covariance(images, shape))
     if len(rows) < len(tags.ids):
         logger.warning("%d of %d tags are seen well enough to be used", len(rows), len(tags.ids))
-    return TagSightings(
+    return TriangulatedTags(
         rows=rows,
         corners=np.array(all_corners).reshape(-1, 4, 3),
         covariances=np.array(all_covariances).reshape(-1, 4, 3, 3),
@@ -184,7 +180,7 @@ def sight_tags(
     )
 
 
-def add_tags(points: TiePoints, sightings: TagSightings, tags: TagSpecs) -> None:
+def add_tags(points: TiePoints, sightings: TriangulatedTags, tags: TagSpecs) -> None:
     """Add the corners of the tags whose pose in site is known."""
     for k, row in enumerate(sightings.rows):
         if not np.isfinite(tags.positions[row]).all():
@@ -198,7 +194,7 @@ def add_tags(points: TiePoints, sightings: TagSightings, tags: TagSpecs) -> None
             points.add(name, sightings.corners[k, corner], corners[corner], sigma, covariances[corner])
 
 
-def scale_by_tags(sightings: TagSightings, tags: TagSpecs) -> tuple[float, float]:
+def scale_by_tags(sightings: TriangulatedTags, tags: TagSpecs) -> tuple[float, float]:
     """Return (metres a map unit, sigma) from tag sizes alone, for tags without a known pose."""
     return scale_from_tags(sightings.corners, tags.size_m[sightings.rows], sightings.covariances)
 

@@ -9,7 +9,7 @@ from scipy.linalg import block_diag
 
 from geometry import MappingError, covariances_in_fitted_frame, tangent_from_pycolmap
 from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_DEG, DEFAULT_PRIOR_SIGMA_M, Capture
-from twin.mapping.reconstruction import adjustment_options, adjustment_problem, prior_poses
+from twin.mapping.reconstruction import adjustment_options, adjustment_problem
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def _depths(model: pycolmap.Reconstruction, ids: list[int]) -> Array:
 def _prior_covariances(capture: Capture, rows: list[int]) -> Array | None:
     """Return the covariances (N, 6, 6) of the prior poses, None unless every image has one."""
     priors = capture.priors
-    if priors is None or len(prior_poses(capture)) < len(capture.names):
+    if priors is None or len(capture.prior_poses()) < len(capture.names):
         return None
     sigma_m, sigma_deg = priors.sigma_m[rows], priors.sigma_deg[rows]
     metres = np.where(np.isnan(sigma_m), DEFAULT_PRIOR_SIGMA_M, np.maximum(sigma_m, 1e-4))

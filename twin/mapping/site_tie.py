@@ -7,11 +7,19 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import Alignment, read_control, read_marks, read_tags
+from geometry import Alignment, TagSpecs, read_control, read_marks
 from twin.mapping.capture import Capture, MapInputs, PoseKnowledge
 from twin.mapping.quality import percentiles
 from twin.mapping.reconstruction import adjust_with_priors
-from twin.mapping.registration import TiePoints, add_control, add_position_priors, add_tags, scale_by_tags, sight_tags
+from twin.mapping.registration import (
+    TiePoints,
+    add_control,
+    add_position_priors,
+    add_tags,
+    scale_by_tags,
+    triangulate_tags,
+)
+from twin.mapping.tag_sightings import TagSighting
 from twin.store import SiteFrame
 
 logger = logging.getLogger(__name__)
@@ -24,6 +32,8 @@ def register(
     capture: Capture,
     model: pycolmap.Reconstruction,
     shape: dict[str, Array],
+    tags: TagSpecs | None,
+    sightings: list[TagSighting],
     rng: np.random.Generator,
 ) -> tuple[SiteFrame, dict[str, Any] | None, float]:
     """Move the reconstruction into site; return how it was tied to it, a report, and metres in a unit of the map.
@@ -39,11 +49,10 @@ def register(
     if inputs.control and inputs.marks:
         add_control(points, model, capture, read_control(inputs.control), read_marks(inputs.marks), shape, rng)
     used["control points"] = len(points.names) - sum(used.values())
-    sightings = None
-    if inputs.tags:
-        tags = read_tags(inputs.tags)
-        sightings = sight_tags(model, capture, tags, shape, rng)
-        add_tags(points, sightings, tags)
+    triangulated = None
+    if tags is not None:
+        triangulated = triangulate_tags(model, capture, tags, sightings, shape, rng)
+        add_tags(points, triangulated, tags)
     used["tags"] = len(points.names) - sum(used.values())
     if points.names:
         sources = [source for source, count in used.items() if count]
@@ -54,8 +63,8 @@ def register(
             adjust_with_priors(model, capture)
         frame = _frame(alignment, sources)
         return frame, _alignment_report(alignment, points, frame), alignment.site_from_map.scale
-    if sightings is not None and sightings.rows:
-        scale, sigma = scale_by_tags(sightings, tags)
+    if tags is not None and triangulated is not None and triangulated.rows:
+        scale, sigma = scale_by_tags(triangulated, tags)
         model.transform(pycolmap.Sim3d(scale, pycolmap.Rotation3d(), np.zeros(3)))
         covariance = np.zeros((7, 7))
         covariance[0, 0] = (sigma / scale) ** 2

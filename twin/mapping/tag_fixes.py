@@ -1,0 +1,137 @@
+"""Drifting priors of a walk corrected where it passed surveyed tags, before any photo is matched with another.
+
+Late in a long walk a phone may be a storey off. Levels that look alike are then folded into one, unless the walk is put
+right first: the tags are what is sure.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+from scipy.optimize import OptimizeResult, least_squares
+
+from geometry import (
+    PoseTable,
+    TagSpecs,
+    correct_drift,
+    is_drift,
+    perturb,
+    pose_difference,
+    pose_from_position,
+    position_of,
+    project,
+    tag_corners,
+    transform_points,
+)
+from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_DEG, Capture
+from twin.mapping.tag_sightings import CORNER_SIGMA_PX, TagSighting
+
+logger = logging.getLogger(__name__)
+
+Array = NDArray[np.float64]
+
+MAX_FIX_SIGMA_M = 1.0
+"""A tag that is seen from so far that it tells less is no fix."""
+START_DEPTHS_M = (1.0, 3.0, 8.0)
+MAX_MEAN_SQUARE = 10.0
+"""Of whitened residuals; more is not the tag that it claims to be."""
+
+
+def correct_priors(capture: Capture, sightings: list[TagSighting], tags: TagSpecs) -> PoseTable | None:
+    """Return the capture's priors with the drift taken out that tags with a surveyed pose show, and smaller sigmas.
+
+    Each sequence is a walk of its own, which began without drift. Priors whose sigmas don't grow stay as they are.
+    """
+    priors = capture.priors
+    if priors is None:
+        return None
+    fixes = dict(_fixes(capture, sightings, tags))
+    positions, sigma_m = priors.positions.copy(), priors.sigma_m.copy()
+    for rows in walks(priors):
+        if not is_drift(sigma_m[rows]):
+            continue
+        fixed = [k for k, row in enumerate(rows) if row in fixes]
+        errors = np.array([priors.positions[rows[k]] - fixes[rows[k]][0] for k in fixed]).reshape(-1, 3)
+        variances = np.array([fixes[rows[k]][1] for k in fixed])
+        drift, variance, agreed = correct_drift(sigma_m[rows], fixed, errors, variances)
+        for k in np.flatnonzero(~agreed):
+            logger.warning("%s: its tag contradicts the others along the walk", capture.names[rows[fixed[k]]])
+        positions[rows] -= drift
+        sigma_m[rows] = np.sqrt(sigma_m[rows][0] ** 2 + variance)
+    return replace(priors, positions=positions, sigma_m=sigma_m)
+
+
+def walks(priors: PoseTable) -> list[NDArray[np.int64]]:
+    """Return the rows of each sequence, in order of time where it is known, that have a position and a sigma."""
+    names = np.array(priors.sequence or [""] * len(priors))
+    usable = np.isfinite(priors.positions).all(axis=1) & np.isfinite(priors.sigma_m)
+    found = []
+    for name in dict.fromkeys(names.tolist()):
+        rows = np.flatnonzero((names == name) & usable)
+        if priors.time is not None and np.isfinite(priors.time[rows]).all():
+            rows = rows[np.argsort(priors.time[rows], kind="stable")]
+        found.append(rows)
+    return found
+
+
+def _fixes(capture: Capture, sightings: list[TagSighting], tags: TagSpecs) -> Iterator[tuple[int, tuple[Array, float]]]:
+    """Yield for each image that sees surveyed tags its row, and its position (3,) with variance a coordinate."""
+    assert capture.priors is not None
+    posed = np.asarray(np.isfinite(tags.positions).all(axis=1))
+    corners = np.full((len(posed), 4, 3), np.nan)
+    corners[posed] = tag_corners(tags.size_m[posed], tags.positions[posed], tags.quats_xyzw[posed])
+    by_image: dict[int, list[TagSighting]] = {}
+    for sighting in sightings:
+        if posed[sighting.tag]:
+            by_image.setdefault(sighting.image, []).append(sighting)
+    for image, seen in sorted(by_image.items()):
+        quat = capture.priors.quats_xyzw[image]
+        if not np.isfinite(quat).all():
+            continue
+        sigma_deg = capture.priors.sigma_deg[image]
+        sigma = np.radians(DEFAULT_PRIOR_SIGMA_DEG if np.isnan(sigma_deg) else max(float(sigma_deg), 0.1))
+        fix = locate_by_corners(
+            capture.camera(image),
+            np.concatenate([s.corners for s in seen]),
+            np.concatenate([corners[s.tag] for s in seen]),
+            pose_from_position(capture.priors.positions[image], quat),
+            sigma,
+        )
+        if fix is not None and fix[1] < MAX_FIX_SIGMA_M**2:
+            yield image, fix
+
+
+def locate_by_corners(
+    camera: pycolmap.Camera, pixels: Array, points_in_site: Array, prior: pycolmap.Rigid3d, sigma_rad: float
+) -> tuple[Array, float] | None:
+    """Return a camera's position (3,) and its variance a coordinate from surveyed points, turned about as a prior says.
+
+    pixels (N, 2) of points (N, 3) in site metres; of ``prior`` only the rotation counts, with ``sigma_rad`` an axis. It
+    settles which way a small tag is tilted. None where no pose fits the pixels.
+    """
+    rays = np.column_stack([np.asarray(camera.cam_from_img(pixels.mean(axis=0)[None])), [1.0]])[0]
+    middle = points_in_site.mean(axis=0)
+
+    def residuals(xi: Array, start: pycolmap.Rigid3d) -> Array:
+        pose = perturb(start, xi)
+        shown, valid = project(camera, transform_points(pose, points_in_site))
+        off = np.where(valid[:, None], (shown - pixels) / CORNER_SIGMA_PX, 1e3)
+        turned = pose_difference(pose, prior)[:3] / sigma_rad
+        return np.concatenate([off.ravel(), turned])
+
+    def solve(start: pycolmap.Rigid3d) -> OptimizeResult:
+        return least_squares(residuals, np.zeros(6), args=(start,), x_scale="jac", max_nfev=60)
+
+    starts = [pycolmap.Rigid3d(prior.rotation, d * rays - prior.rotation.matrix() @ middle) for d in START_DEPTHS_M]
+    found, start = min(((solve(start), start) for start in starts), key=lambda pair: float(pair[0].cost))
+    # The covariance is that of a perturbation of the result, hence once more from there.
+    pose = perturb(start, found.x)
+    found = solve(pose)
+    if 2 * found.cost > MAX_MEAN_SQUARE * len(found.fun):
+        return None
+    pose = perturb(pose, found.x)
+    covariance = np.linalg.pinv(found.jac.T @ found.jac)
+    return position_of(pose), float(np.linalg.eigvalsh(covariance[3:, 3:])[-1])
