@@ -138,7 +138,9 @@ def build_for(scene_folder: Path, twin_folder: Path | None, options: SurfaceOpti
 
 def _save(path: Path, view: View, real: Pixels, depth: FloatArray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    wrong = ~(np.abs(view.depth - depth) <= FAR_M) & (np.isfinite(view.depth) | np.isfinite(depth))
+    there, ours = np.isfinite(depth), np.isfinite(view.depth)
+    wrong = there != ours
+    wrong[there & ours] = np.abs(view.depth[there & ours] - depth[there & ours]) > FAR_M
     marked = np.where(wrong[..., None], np.array([255, 0, 0], np.uint8), view.colour)
     unseen = (view.colour * np.where(view.seen, 1.0, 0.4)[..., None]).astype(np.uint8)
     sheet = np.vstack([np.hstack([real, view.colour]), np.hstack([marked, unseen])])

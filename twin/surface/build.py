@@ -1,6 +1,6 @@
 """From a floor plan, the map's landmarks and its photos to a surface: start reading here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from geometry import FloorPlan, InputError
 from scenes.rendering.raycasting import raycaster
 from twin.landmarks import Landmarks
 from twin.mapping.photos import MapPhoto
+from twin.progress import Progress, silent
 from twin.surface.backdrop import KIND, backdrop_panels
 from twin.surface.charts import Chart, lay_out
 from twin.surface.clutter import Clutter, clutter_of, exclusion_heights
@@ -25,7 +26,6 @@ from twin.surface.texturing import texture
 from twin.surface.tiles import Tile, tiles_of
 
 Array = NDArray[np.float64]
-OnProgress = Callable[[str, int, int], None]
 
 FINE_KINDS = ("pillar", "exclusion", "sign")
 
@@ -58,16 +58,12 @@ class SurfaceOptions:
             raise InputError("views are 1 to 64, max_side is at least 32, and at least one photo is in memory")
 
 
-def silent(stage: str, done: int, total: int) -> None:
-    """Report nothing."""
-
-
 def build_surface(
     plan: FloorPlan | None,
     landmarks: Landmarks | None,
     photos: Sequence[MapPhoto],
     options: SurfaceOptions | None = None,
-    on_progress: OnProgress = silent,
+    on_progress: Progress = silent,
 ) -> Surface:
     """Extrude the plan, cut it by what the map saw, and colour it from the photos.
 
@@ -94,7 +90,7 @@ def _coloured(
     clutter: Clutter,
     photographs: Photographs,
     options: SurfaceOptions,
-    on_progress: OnProgress,
+    on_progress: Progress,
 ) -> Surface:
     if all(panel.kind == KIND for panel in panels):
         raise InputError("nothing of the plan is left", remedy="Check that plan and map are in one frame.")

@@ -29,6 +29,8 @@ MIN_LANDMARKS, MIN_VIEWS = 4, 3
 """As many must be seen through a neighbourhood of three by three cells before it counts as open."""
 REMOVED_SHARE, MIN_TOLD = 0.6, 0.3
 """An element is removed as a whole where this share of what the map tells of it is open, and it tells of this share."""
+CUT_KINDS = ("wall", "pillar", "exclusion", "sign")
+"""Floors, ramps and ceilings are judged, never cut: what a wet or polished floor mirrors lies beneath it in a map."""
 CHUNK_RAYS = 1 << 17
 
 
@@ -71,7 +73,7 @@ def cut_by_evidence(panels: Sequence[Panel], rays: Rays) -> tuple[list[Panel], l
     by_element: dict[str, list[_Judged]] = {}
     for index, panel in enumerate(panels):
         on, behind = support.of_panel(index), through.of_panel(index)
-        hole, told = _hole(panel, on, behind)
+        hole, told = _hole(panel, on, behind) if panel.kind in CUT_KINDS else (None, 0.0)
         rest = panel if hole is None else panel.without(hole)
         by_element.setdefault(panel.element, []).append(_Judged(panel, rest, told, on.landmark, behind.landmark))
     evidence = [_evidence(element, judged) for element, judged in by_element.items()]

@@ -1,6 +1,6 @@
 """Texture from photos: tiles measured, exposure balanced, views blended, gaps filled."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.colour import bytes_from_linear
+from twin.progress import Progress
 from twin.surface.backdrop import KIND
 from twin.surface.blending import blend
 from twin.surface.charts import Chart
@@ -19,7 +20,6 @@ from twin.surface.photographs import Photographs
 from twin.surface.tiles import Tile
 
 FloatArray = NDArray[np.float32]
-OnProgress = Callable[[str, int, int], None]
 
 WHITE_PERCENTILE = 99.5
 """So many per cent of the seen texels are darker than white."""
@@ -46,7 +46,7 @@ def texture(
     photographs: Photographs,
     occluders: Any,
     rng: np.random.Generator,
-    on_progress: OnProgress,
+    on_progress: Progress,
 ) -> Texturing:
     """Colour an atlas of ``shape`` (rows, columns). Besides it, memory holds a tile and some photos at a time."""
     exposure = balance(tiles, charts, photographs, occluders, rng)

@@ -13,9 +13,9 @@ from geometry import (
     read_cameras,
     read_true_poses,
 )
-from scenes import floor_plan
 from scenes.building import build_facility
 from scenes.captures.render_scene import raycaster_of
+from scenes.plan import floor_plan
 from scenes.rendering.raycasting import cast_rays
 from scenes.rendering.rays import camera_rays, rays_in_site
 from tests.conftest import Rendered, small_room
@@ -93,7 +93,7 @@ def test_without_photos_or_with_impossible_options_there_is_no_surface() -> None
         build_surface(floor_plan(small_room()), None, [])
     for wrong in ({"texel_m": 0.0}, {"views": 0}, {"photos_in_memory": 0}):
         with pytest.raises(InputError):
-            SurfaceOptions(**wrong)  # type: ignore[arg-type]
+            SurfaceOptions(**wrong)
 
 
 def test_floors_without_a_plan() -> None:

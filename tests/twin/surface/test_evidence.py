@@ -78,6 +78,16 @@ def test_a_wall_that_is_there_stays_despite_wrong_landmarks() -> None:
     assert len(kept) == len(extrude(room(walls=(ACROSS,))))
 
 
+def test_what_a_floor_mirrors_does_not_open_it() -> None:
+    mirrored = on_far_wall(300) * [0.5, 1.0, -1.0]
+    panels = extrude(room())
+    kept, evidence = cut_by_evidence(panels, rays(mirrored))
+    floor = judged(evidence)["A/floor"]
+    assert floor.contradicted > 100
+    assert floor.removed_m2 == 0
+    assert len(kept) == len(panels)
+
+
 def test_uncertain_landmarks_contradict_nothing() -> None:
     _, evidence = cut_by_evidence(extrude(room(walls=(ACROSS,))), rays(on_far_wall(400), sigma=2.0))
     assert judged(evidence)["A/wall 1"].contradicted == 0

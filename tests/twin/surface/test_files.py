@@ -32,7 +32,7 @@ def test_a_surface_reads_back(surface: Surface, tmp_path: Path) -> None:
     assert found.evidence == surface.evidence
     assert np.abs(found.texture.astype(int) - surface.texture).mean() < 8  # JPEG of noise; measured 4.5
     assert [chart.element for chart in found.charts] == [chart.element for chart in surface.charts]
-    opened = o3d.io.read_triangle_mesh(str(tmp_path / "mesh.ply"))
+    opened = o3d.io.read_triangle_mesh(tmp_path / "mesh.ply")
     assert np.allclose(np.asarray(opened.vertices), surface.mesh.vertices)
     assert np.array_equal(np.asarray(opened.triangles), surface.mesh.triangles)
 

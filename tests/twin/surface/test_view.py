@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from geometry import camera_from_params, position_of, project, transform_points, unproject
-from scenes import look
+from scenes.captures import look
 from tests.twin.surface.rooms import DEPTH, HEIGHT, WIDTH, noise_surface, room
 from twin.surface import Surface, depth_of, render_view
 
