@@ -151,34 +151,31 @@ class _Views:
 
 
 def _views_of_tiles(photos: Sequence[MapPhoto], height: FloorHeight, tiles: _Tiles, options: OrthoOptions) -> _Views:
-    """Choose for each tile the photos that see its middle with the smallest footprints."""
-    middles = tiles.corners + tiles.side / 2 * np.array([1, -1])
-    points = np.column_stack([middles, height(middles)])
-    margin = tiles.side / 2
+    """Choose for each tile the photos that show it with the smallest footprints."""
+    parts = tiles.side * np.array([[x, -y] for y in (0.1, 0.5, 0.9) for x in (0.1, 0.5, 0.9)])
+    xy = tiles.corners[:, None] + parts
+    points = np.concatenate([xy, height(xy.reshape(-1, 2)).reshape(*xy.shape[:2], 1)], axis=2)
     footprints = np.full((len(photos), len(tiles.corners)), np.inf)
     for index, photo in enumerate(photos):
         centre = position_of(photo.cam_from_site)
         above = centre[2] - float(height(centre[None, :2])[0])
         if options.min_height <= above <= options.max_height:
-            footprint = footprint_of(photo, points)
-            near = np.linalg.norm(points - centre, axis=1) < margin + 3 * above
-            shown = near | _shown(photo, points, margin)
-            footprints[index, shown] = footprint[shown]
+            shown = _shown(photo, points.reshape(-1, 3)).reshape(len(points), -1)
+            share = shown.mean(axis=1)
+            middle = footprint_of(photo, points[:, len(parts) // 2])
+            # A photo that shows half of a tile counts as if it were further away, lest it takes another's place.
+            footprints[index] = np.where(share > 0, middle / np.maximum(share, 0.1), np.inf)
     best = np.argsort(footprints, axis=0, kind="stable")[: options.max_views]
     usable = np.take_along_axis(footprints, best, axis=0) < options.max_footprint
     tile, rank = np.nonzero(usable.T)
     return _Views(photo=best[rank, tile], tile=tile)
 
 
-def _shown(photo: MapPhoto, points: Array, margin: float) -> NDArray[np.bool_]:
-    """Tell which points (N, 3) in site are in the picture, or up to ``margin`` metres outside."""
-    in_cam = transform_points(photo.cam_from_site, points)
-    pixels, valid = project(photo.camera, in_cam)
-    depth = np.maximum(in_cam[:, 2], 0.1)
-    slack = margin * photo.camera.mean_focal_length() / depth
-    size = np.array([photo.camera.width, photo.camera.height])
+def _shown(photo: MapPhoto, points: Array) -> NDArray[np.bool_]:
+    """Tell which points (N, 3) in site lie in the picture."""
+    pixels, valid = project(photo.camera, transform_points(photo.cam_from_site, points))
     with np.errstate(invalid="ignore"):
-        inside = ((pixels > -slack[:, None]) & (pixels < size + slack[:, None])).all(axis=1)
+        inside = ((pixels > 0) & (pixels < (photo.camera.width, photo.camera.height))).all(axis=1)
     return valid & inside
 
 
