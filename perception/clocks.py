@@ -31,12 +31,17 @@ MIN_SIGMA_S = 0.02
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CameraTrack:
-    """What one camera saw of one object: times (K,) by its own clock, growing, and positions (K, 3) in site metres."""
+    """What one camera saw of one object.
+
+    times: (K,) by its own clock, growing; positions: (K, 3) site metres; sigma_m: (K,) the root of the trace of each position's
+    covariance
+    """
 
     camera: str
     family: str
     times: Array
     positions: Array
+    sigma_m: Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,23 +130,27 @@ def _shifts(a: CameraTrack, b: CameraTrack, max_shift: float) -> list[tuple[floa
     covered = (asked >= b.times[0]) & (asked <= b.times[-1]) & _near_in_time(asked, b.times)
     at = np.stack([np.interp(asked, b.times, b.positions[:, axis]) for axis in range(3)], axis=-1)
     squared = ((at - a.positions[:, None]) ** 2).sum(axis=-1)
+    variance = np.interp(asked, b.times, b.sigma_m) ** 2 + a.sigma_m[:, None] ** 2
+    weight = covered / (variance + SYSTEMATIC_M**2)
     count = covered.sum(axis=0)
     step = float(np.median(np.diff(a.times)))
     enough = count * step >= MIN_OVERLAP_S
     if not enough.any():
         return []
-    apart = np.where(enough, (squared * covered).sum(axis=0) / np.maximum(count, 1), np.inf)
+    apart = np.where(enough, (squared * weight).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-12), np.inf)
     best = int(apart.argmin())
     if apart[best] > MAX_APART_M**2 or best in (0, len(shifts) - 1):
         return []
-    moved = np.gradient(a.positions[:, :2], a.times, axis=0)[covered[:, best]]
-    speed = float(np.sqrt((moved**2).sum(axis=1).mean()))
+    moved = np.gradient(a.positions[:, :2], a.times, axis=0)
+    share = weight[:, best] / weight[:, best].sum()
+    speed = float(np.sqrt(((moved**2).sum(axis=1) * share).sum()))
+    unsure = float((variance[:, best] * share).sum())
     low, high = apart[best - 1], apart[best + 1]
     if speed < MIN_SPEED_MPS or not np.isfinite(low + high):
         return []
     bend = low - 2 * apart[best] + high
     offset = 0.5 * (low - high) / bend if bend > 0 else 0.0
-    sigma = max(np.hypot(SYSTEMATIC_M, np.sqrt(apart[best]) / 2) / speed, MIN_SIGMA_S)
+    sigma = max(float(np.sqrt(SYSTEMATIC_M**2 + apart[best] / 4 + unsure / 2)) / speed, MIN_SIGMA_S)
     return [(float(shifts[best] + SHIFT_STEP_S * np.clip(offset, -1, 1)), float(sigma), float(a.times.mean()))]
 
 

@@ -27,6 +27,7 @@ from perception.linking.links import LeastTimes
 from perception.tracking.options import TrackerOptions
 from perception.tracking.smoothing import chain_of, smoothed, states_at
 from perception.tracking.tracker import GroundTracker, instants
+from perception.tracking.tracks import Seen
 
 Array = NDArray[np.float64]
 OnProgress = Callable[[int, int], None]
@@ -45,7 +46,8 @@ class TrackingOptions:
     """Options of ``track``.
 
     clock_sigma_s: how far the cameras' clocks may be off from what cameras.json says; 0 takes them as they are
-    rows_per_s: rows of tracks a second, at multiples of its inverse; fill_gap_s: longer gaps of a moving object stay empty
+    rows_per_s: rows of tracks a second, at multiples of its inverse
+    fill_gap_s: longer gaps of a moving object stay empty
     """
 
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
@@ -94,7 +96,7 @@ def track(
         if on_progress:
             on_progress(done, len(groups))
     linked = identities(tracker.end(), ground, least_times(plan), options.tracker, options.linking)
-    rows = sorted(_rows(linked.identities, ground, plan, options), key=lambda row: (row.time, row.track))
+    rows = sorted(_rows(linked.identities, clocks, ground, plan, options), key=lambda row: (row.time, row.track))
     return Tracks(rows=tuple(rows), clocks=clocks, linked=linked, dropped=dropped | tracker.dropped)
 
 
@@ -185,16 +187,25 @@ def _clocks(
         for piece, path in zip(pieces, smoothed(chains, ground, options.tracker), strict=True):
             z, _ = ground.height(path.levels, path.means[:, :2])
             positions = np.column_stack([path.means[:, :2], z])
-            seen.append(CameraTrack(camera=camera.id, family=piece.family, times=path.times, positions=positions))
-    sigma = options.clock_sigma_s
-    return estimate_clocks(seen, tuple(models), ClockOptions(offset_sigma_s=sigma, max_shift_s=max(1.0, 4 * sigma)))
+            sigma = np.sqrt(np.trace(path.covariances[:, :2, :2], axis1=1, axis2=2))
+            common = CameraTrack(
+                camera=camera.id, family=piece.family, times=path.times, positions=positions, sigma_m=sigma
+            )
+            seen.append(common)
+    known = ClockOptions(offset_sigma_s=options.clock_sigma_s, max_shift_s=max(1.0, 4 * options.clock_sigma_s))
+    return estimate_clocks(seen, tuple(models), known)
 
 
 def _rows(
-    found: Sequence[Identity], ground: GroundSurface, plan: FloorPlan | None, options: TrackingOptions
+    found: Sequence[Identity],
+    clocks: ClockEstimate | None,
+    ground: GroundSurface,
+    plan: FloorPlan | None,
+    options: TrackingOptions,
 ) -> Iterator[TrackRow]:
     """Yield the rows of each identity, numbered from 1 on in the order in which they come up."""
-    order = sorted(range(len(found)), key=lambda i: float(found[i].chains[0].times[0]))
+    enough = [i for i, each in enumerate(found) if sum(map(len, _boxes(each))) >= options.tracker.confirm_hits]
+    order = sorted(enough, key=lambda i: float(found[i].chains[0].times[0]))
     for number, i in enumerate(order, start=1):
         for path, chain in zip(found[i].trajectories, found[i].chains, strict=True):
             first = np.ceil(path.times[0] * options.rows_per_s - 1e-6)
@@ -207,6 +218,8 @@ def _rows(
             shown = np.array([each.time for each in boxes])
             nearest = np.rint(shown * options.rows_per_s) / options.rows_per_s
             mean, covariance, level = states_at(path, times)
+            late = _time_variance(boxes, clocks)
+            covariance[:, :2, :2] += late * mean[:, 2:4, None] * mean[:, None, 2:4]
             z, slope = ground.height(level, mean[:, :2])
             positions = np.column_stack([mean[:, :2], z])
             names = place_names(plan, positions)
@@ -223,6 +236,17 @@ def _rows(
                     mean[k],
                     [Observation(camera=boxes[b].camera, time=boxes[b].shown, bbox=boxes[b].box) for b in here],
                 )
+
+
+def _boxes(identity: Identity) -> list[tuple[Seen, ...]]:
+    return [group for chain in identity.chains for group in chain.boxes]
+
+
+def _time_variance(boxes: Sequence[Seen], clocks: ClockEstimate | None) -> float:
+    """Return the variance of the time of a track's rows, by the clocks of the cameras that saw it."""
+    if clocks is None:
+        return 0.0
+    return float(np.mean([clocks.sigma_s(camera) ** 2 for camera in {each.camera for each in boxes}]))
 
 
 def _is_known(known: Array, positions: Array, times: Array, fill_gap_s: float) -> NDArray[np.bool_]:

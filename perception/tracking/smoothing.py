@@ -32,7 +32,7 @@ from perception.tracking.tracks import Seen, Tracklet
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-PERSON_BIAS_M, VEHICLE_BIAS_M = 0.03, 0.06
+PERSON_BIAS_M, VEHICLE_BIAS_M = 0.02, 0.03
 """Standard deviation along an axis of what no number of boxes averages out: how far a shape is from its solid."""
 
 
@@ -173,7 +173,7 @@ class _Filter:
 
     def backward(self) -> list[Trajectory]:
         """Smooth all chains, from their ends."""
-        n, longest = self.means.shape[:2]
+        longest = self.means.shape[1]
         for back in range(2, longest + 1):
             rows = np.flatnonzero(self.lengths >= back)
             k = self.lengths[rows] - back

@@ -1,0 +1,267 @@
+"""Judging tracks by truth: HOTA, IDF1, MOTA, position errors, honest covariances, and which identities broke and why."""
+
+import contextlib
+import io
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from geometry.errors import InputError, MissingExtraError
+from geometry.track_records import TrackRow, read_tracks
+from geometry.uncertainty import squared_mahalanobis
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+GATE_M = 1.0
+CHI2_95 = 5.991
+"""Of two dimensions."""
+SAME_TIME_S = 1e-3
+EXTRA = "pip install --no-deps trackeval"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Positions:
+    """Rows of tracks as arrays: time (N,), track (N,), position (N, 3) and covariance (N, 2, 2), NaN where not given."""
+
+    time: Array
+    track: Indices
+    position: Array
+    covariance: Array
+
+    def take(self, index: NDArray[np.bool_] | Indices) -> "Positions":
+        """Return some of the rows."""
+        return Positions(
+            time=self.time[index],
+            track=self.track[index],
+            position=self.position[index],
+            covariance=self.covariance[index],
+        )
+
+
+def positions_of(rows: Sequence[TrackRow]) -> Positions:
+    """Return rows as arrays, in the order of time."""
+    rows = sorted(rows, key=lambda row: (row.time, row.track))
+    unknown = ((np.nan,) * 3,) * 3
+    covariance = np.array([row.position_covariance or unknown for row in rows], dtype=np.float64).reshape(-1, 3, 3)
+    return Positions(
+        time=np.array([row.time for row in rows], dtype=np.float64),
+        track=np.array([row.track for row in rows], dtype=np.int64),
+        position=np.array([row.position for row in rows], dtype=np.float64).reshape(-1, 3),
+        covariance=covariance[:, :2, :2],
+    )
+
+
+def evaluate_tracking(
+    result: Path,
+    truth: Path,
+    *,
+    gate_m: float = GATE_M,
+    seen_only: bool = True,
+) -> dict[str, Any]:
+    """Judge tracks.jsonl by a tracks.jsonl of the truth; return a table of figures.
+
+    ``seen_only``: a true row without observations need not be found, and who finds it is not blamed, unless the truth has no
+    observations at all. Raises ``InputError`` where no times are common.
+    """
+    true_rows = read_tracks(truth)
+    observed = {(row.time, row.track) for row in true_rows if row.observations}
+    counted = observed if seen_only and observed else None
+    return judge_tracks(read_tracks(result), true_rows, counted=counted, gate_m=gate_m)
+
+
+def judge_tracks(
+    result: Sequence[TrackRow],
+    truth: Sequence[TrackRow],
+    *,
+    counted: Collection[tuple[float, int]] | None = None,
+    gate_m: float = GATE_M,
+) -> dict[str, Any]:
+    """Judge rows by true rows on the ground: similarity is max(0, 1 - d / gate_m), d in three dimensions.
+
+    Only the instants of the truth are judged. ``counted`` lists the true rows, by time and track, that have to be found;
+    result rows that match others are left out. Raises ``InputError`` where no times are common.
+    """
+    found, true = positions_of(result), positions_of(truth)
+    instants = np.unique(true.time)
+    if len(instants) == 0:
+        raise InputError("the truth is empty")
+    found_at, true_at = _instant(found.time, instants), np.searchsorted(instants, true.time)
+    if len(found.time) and not (found_at >= 0).any():
+        what = f"no row of the result is at a time of the truth, {instants[0]} to {instants[-1]}"
+        raise InputError(what, remedy="Track with the truth's number of rows a second.")
+    keys = {(round(time, 3), track) for time, track in counted} if counted is not None else None
+    asked = np.array(
+        [keys is None or (round(t, 3), k) in keys for t, k in zip(true.time.tolist(), true.track.tolist(), strict=True)],
+        dtype=np.bool_,
+    )
+    pairs, kept = _match_all(found, found_at, true, true_at, asked, gate_m)
+    judged = _Judged(found.take(kept), found_at[kept], true.take(asked), true_at[asked], len(instants), gate_m)
+    errors = found.position[pairs[:, 0], :2] - true.position[pairs[:, 1], :2]
+    return {
+        "instants": len(instants),
+        "true_tracks": len(np.unique(judged.true.track)),
+        "tracks": len(np.unique(judged.found.track)),
+        "true_rows": len(judged.true.time),
+        "rows": len(judged.found.time),
+        **judged.scores(),
+        "position_error_m": _percentiles(np.linalg.norm(errors, axis=1)),
+        "coverage_95": _coverage(errors, found.covariance[pairs[:, 0]]),
+        "identities": identity_report(found, true, pairs, instants),
+    }
+
+
+class _Judged:
+    """Rows to be judged, by instant."""
+
+    def __init__(
+        self, found: Positions, found_at: Indices, true: Positions, true_at: Indices, instants: int, gate_m: float
+    ) -> None:
+        self.found, self.true = found, true
+        self.true_ids, true_id = np.unique(true.track, return_inverse=True)
+        self.found_ids, found_id = np.unique(found.track, return_inverse=True)
+        by_true, by_found = _by_instant(true_at, instants), _by_instant(found_at, instants)
+        similarities = []
+        for a, b in zip(by_true, by_found, strict=True):
+            distance = np.linalg.norm(true.position[a][:, None] - found.position[b][None], axis=-1)
+            similarities.append(np.maximum(0.0, 1.0 - distance / gate_m))
+        self.data = {
+            "num_timesteps": instants,
+            "num_gt_ids": len(self.true_ids),
+            "num_tracker_ids": len(self.found_ids),
+            "num_gt_dets": len(true.time),
+            "num_tracker_dets": len(found.time),
+            "gt_ids": [true_id[a] for a in by_true],
+            "tracker_ids": [found_id[b] for b in by_found],
+            "similarity_scores": similarities,
+        }
+
+    def scores(self) -> dict[str, float | int]:
+        """Return HOTA (Luiten et al. 2021), CLEAR (Bernardin et al. 2008) and identity figures (Ristani et al. 2016)."""
+        metrics = _trackeval()
+        options = {"THRESHOLD": 1e-6, "PRINT_CONFIG": False}
+        with contextlib.redirect_stdout(io.StringIO()):
+            hota = metrics.HOTA().eval_sequence(self.data)
+            clear = metrics.CLEAR(options).eval_sequence(self.data)
+            identity = metrics.Identity(options).eval_sequence(self.data)
+        return {
+            "HOTA": float(np.mean(hota["HOTA"])),
+            "DetA": float(np.mean(hota["DetA"])),
+            "AssA": float(np.mean(hota["AssA"])),
+            "MOTA": float(clear["MOTA"]),
+            "IDF1": float(identity["IDF1"]),
+            "switches": int(clear["IDSW"]),
+            "missed": int(clear["CLR_FN"]),
+            "false": int(clear["CLR_FP"]),
+        }
+
+
+def identity_report(found: Positions, true: Positions, pairs: Indices, instants: Array) -> list[dict[str, Any]]:
+    """Return of each true track that had several ids, or shared one, when it changed and what happened there.
+
+    ``pairs`` (M, 2): matched rows (of found, of true). Tracks with most changes come first.
+    """
+    rows = pairs[np.lexsort((true.time[pairs[:, 1]], true.track[pairs[:, 1]]))]
+    step = float(np.median(np.diff(instants))) if len(instants) > 1 else 1.0
+    report = []
+    for track in np.unique(true.track[rows[:, 1]]).tolist():
+        own = rows[true.track[rows[:, 1]] == track]
+        ids, times = found.track[own[:, 0]], true.time[own[:, 1]]
+        changes = np.flatnonzero(ids[1:] != ids[:-1])
+        if len(changes) == 0:
+            continue
+        counts = Counter(ids.tolist())
+        report.append(
+            {
+                "true_track": track,
+                "ids": dict(counts.most_common()),
+                "changes": [_change(true, own, times, ids, int(k), step) for k in changes],
+            }
+        )
+    return sorted(report, key=lambda entry: -len(entry["changes"]))
+
+
+def _change(true: Positions, own: Indices, times: Array, ids: Indices, k: int, step: float) -> dict[str, Any]:
+    """Return when a track's id changed, from what to what, and the likeliest cause."""
+    before, after = own[k, 1], own[k + 1, 1]
+    gap = float(times[k + 1] - times[k])
+    same = np.flatnonzero((np.abs(true.time - times[k]) < SAME_TIME_S) & (true.track != true.track[before]))
+    others = np.linalg.norm(true.position[same] - true.position[before], axis=1)
+    nearest = float(others.min()) if len(others) else np.inf
+    why = "not found in between" if gap > 1.5 * step else "another is near" if nearest < 1.5 else "no cause nearby"
+    return {
+        "time": float(times[k + 1]),
+        "from": int(ids[k]),
+        "to": int(ids[k + 1]),
+        "gap_s": gap,
+        "moved_m": float(np.linalg.norm(true.position[after] - true.position[before])),
+        "nearest_other_m": nearest if np.isfinite(nearest) else None,
+        "where": true.position[after].round(2).tolist(),
+        "why": why,
+    }
+
+
+def _instant(times: Array, instants: Array) -> Indices:
+    """Return the index of each time's instant, -1 for none."""
+    after = np.clip(np.searchsorted(instants, times), 0, len(instants) - 1)
+    before = np.maximum(after - 1, 0)
+    nearest = np.where(np.abs(instants[before] - times) < np.abs(instants[after] - times), before, after)
+    return np.where(np.abs(instants[nearest] - times) <= SAME_TIME_S, nearest, -1)
+
+
+def _by_instant(index: Indices, instants: int) -> list[Indices]:
+    order = np.argsort(index, kind="stable")
+    bounds = np.searchsorted(index[order], np.arange(instants + 1))
+    return [order[bounds[k] : bounds[k + 1]] for k in range(instants)]
+
+
+def _match_all(
+    found: Positions, found_at: Indices, true: Positions, true_at: Indices, asked: NDArray[np.bool_], gate_m: float
+) -> tuple[Indices, NDArray[np.bool_]]:
+    """Return matched rows (M, 2) of found and asked true rows, and which found rows (N,) count.
+
+    Those count that are at an instant of the truth and match no true row that is not asked for.
+    """
+    kept, pairs = found_at >= 0, []
+    instants = int(true_at.max()) + 1
+    by_found = _by_instant(np.where(kept, found_at, instants), instants)
+    for a, b in zip(_by_instant(true_at, instants), by_found, strict=True):
+        distance = np.linalg.norm(true.position[a][:, None] - found.position[b][None], axis=-1)
+        gain = np.where(distance < gate_m, 2.0 * gate_m - distance + 10.0 * gate_m * asked[a][:, None], 0.0)
+        for i, j in zip(*linear_sum_assignment(gain, maximize=True), strict=True):
+            if distance[i, j] >= gate_m:
+                continue
+            if asked[a[i]]:
+                pairs.append((b[j], a[i]))
+            else:
+                kept[b[j]] = False
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2), kept
+
+
+def _coverage(errors: Array, covariances: Array) -> float | None:
+    """Return the share of errors (N, 2) inside their 95 % ellipses, None where no covariance is given."""
+    known = np.isfinite(covariances).all(axis=(1, 2))
+    if not known.any():
+        return None
+    return float((squared_mahalanobis(errors[known], covariances[known]) <= CHI2_95).mean())
+
+
+def _percentiles(values: Array) -> dict[str, float] | None:
+    if len(values) == 0:
+        return None
+    return {name: float(np.percentile(values, q)) for name, q in {"median": 50, "p90": 90, "p95": 95}.items()}
+
+
+def _trackeval() -> Any:
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            from trackeval import metrics
+    except ImportError as error:
+        raise MissingExtraError("trackeval", EXTRA) from error
+    return metrics
