@@ -65,7 +65,9 @@ def test_a_layout_nobody_tuned_to(cars: float, recall: float) -> None:
     floor, truth = _painted_yard(np.random.default_rng(11), cars)
     proposed = propose_plan([floor])
     judged = judge_stalls(proposed, truth)
-    assert judged["recall"] >= recall  # measured 1.0, and 0.90 with half of the stalls taken, a fifth of these over a line
+    assert (
+        judged["recall"] >= recall
+    )  # measured 1.0, and 0.90 with half of the stalls taken, a fifth of these over a line
     assert judged["precision"] >= 0.95  # measured 1.0
     assert judged["oriented"] >= 0.95  # measured 1.0 and 0.98
     lanes = judge_lanes(proposed, truth)
