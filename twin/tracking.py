@@ -7,6 +7,7 @@ smoothed. ``twin.live_tracking`` does what can be done of this while frames come
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,6 +140,31 @@ def least_times(plan: FloorPlan | None) -> LeastTimes:
         return np.where(np.isnan(found), straight(family, starts, ends), found)
 
     return by_plan if plan.lanes else straight
+
+
+def explanations(linked: Linked) -> Iterator[dict[str, Any]]:
+    """Yield why pieces of tracks were joined or not: of each pair that could be, the log-odds by term, and the rival."""
+    for number, graph in enumerate(linked.same_time):
+        for i, j, edge in graph.edges(data=True):
+            yield {"kind": "at one time", "round": number, "pieces": [i, j], **_plain(edge)}
+    for i, j, edge in linked.succession.edges(data=True):
+        identities = [int(linked.pieces[i]), int(linked.pieces[j])]
+        yield {"kind": "one after the other", "pieces": [i, j], "identities": identities, **_plain(edge)}
+
+
+def _plain(edge: dict[str, Any]) -> dict[str, Any]:
+    """Return an edge's attributes as JSON has them: no infinite numbers."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(each) for key, each in value.items()}
+        if isinstance(value, bool | str):
+            return value
+        if isinstance(value, tuple):
+            return list(value)
+        return round(float(value), 4) if np.isfinite(value) else None
+
+    return {key: plain(value) for key, value in edge.items()}
 
 
 def _by_nominal_time(

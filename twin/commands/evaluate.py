@@ -36,6 +36,47 @@ def localization(result: Path, truth: Path, truth_sigma: float, as_json: bool) -
         click.echo(line)
 
 
+@command.command("tracking")
+@click.argument("result", type=FILE)
+@click.argument("truth", type=FILE)
+@click.option("--gate", default=1.0, show_default=True, metavar="M", help="A track further off is another one, metres.")
+@click.option("--everything", is_flag=True, help="Also ask for what no camera saw, by the truth's observations.")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures for a program to read.")
+def tracking(result: Path, truth: Path, gate: float, everything: bool, as_json: bool) -> None:
+    """Judge tracks.jsonl by a tracks.jsonl of the truth.
+
+    Example: tiepoint evaluate tracking tracks.jsonl truth/tracks.jsonl
+    """
+    from twin.cli import echo_json
+    from twin.evaluate_tracking import evaluate_tracking
+
+    figures = evaluate_tracking(result, truth, gate_m=gate, seen_only=not everything)
+    if as_json:
+        echo_json(figures)
+        return
+    for line in _tracking_lines(figures):
+        click.echo(line)
+
+
+def _tracking_lines(figures: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{figures['tracks']} tracks of {figures['true_tracks']}, {figures['instants']} instants",
+        "".join(f"{name:>8}" for name in ("HOTA", "DetA", "AssA", "MOTA", "IDF1")),
+        "".join(f"{figures[name]:8.3f}" for name in ("HOTA", "DetA", "AssA", "MOTA", "IDF1")),
+        f"{figures['switches']} switches, {figures['missed']} missed, {figures['false']} false",
+    ]
+    if figures["position_error_m"]:
+        lines.append("error m  " + ", ".join(f"{name} {e:.3f}" for name, e in figures["position_error_m"].items()))
+    if figures["coverage_95"] is not None:
+        lines.append(f"truth inside the claimed 95 % ellipse: {figures['coverage_95']:.1%}")
+    for entry in figures["identities"][:10]:
+        for change in entry["changes"][:3]:
+            where = ", ".join(f"{value:.1f}" for value in change["where"])
+            what = f"true track {entry['true_track']}: id {change['from']} became {change['to']}"
+            lines.append(f"{what} at {change['time']:.2f}, ({where}): {change['why']}")
+    return lines
+
+
 def _lines(figures: dict[str, Any]) -> list[str]:
     lines = [f"{figures['localized']} of {figures['queries']} localized, {figures['refused']} refused"]
     position, rotation = figures["position_error_m"], figures["rotation_error_deg"]

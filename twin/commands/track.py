@@ -1,0 +1,150 @@
+"""tiepoint track: detections of fixed cameras become tracks in the site."""
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command("track")
+@click.argument("twin", required=False, type=PATH)
+@click.option("--cameras", type=PATH, help="cameras.json, instead of a twin.")
+@click.option("--plan", "plan_path", type=PATH, help="plan.json: levels, ramps, lanes. Without it the ground is z = 0.")
+@click.option("--detections", required=True, type=PATH, help="detections.jsonl, or - for a stream on standard input.")
+@click.option("--out", required=True, type=PATH, help="tracks.jsonl, or - for standard output.")
+@click.option("--clock-sigma", default=0.3, show_default=True, help="How far clocks may be off, seconds; 0 trusts them.")
+@click.option("--rate", default=5.0, show_default=True, help="Rows a second and track.")
+@click.option("--box-px", default=1.5, show_default=True, help="Standard deviation of a box's sides, pixels.")
+@click.option("--whole-boxes", is_flag=True, help="Boxes go around the whole object, hidden parts too.")
+@click.option("--live", is_flag=True, help="Write rows as frames come, with a bounded delay and no second thoughts.")
+@click.option("--delay", default=0.5, show_default=True, help="With --live: how long late frames are waited for, seconds.")
+@click.option("--links", type=PATH, help="Write why pieces of tracks were joined or not, a line each, into this file.")
+@click.option("--json", "as_json", is_flag=True, help="Print clocks and counts for a program to read.")
+def command(
+    twin: Path | None,
+    cameras: Path | None,
+    plan_path: Path | None,
+    detections: Path,
+    out: Path,
+    clock_sigma: float,
+    rate: float,
+    box_px: float,
+    whole_boxes: bool,
+    live: bool,
+    delay: float,
+    links: Path | None,
+    as_json: bool,
+) -> None:
+    """Track every vehicle and person of all fixed cameras, one identity each, in site metres.
+
+    Example: tiepoint track --cameras cameras.json --plan plan.json --detections detections.jsonl --out tracks.jsonl
+    """
+    from geometry.floorplan import read_plan
+    from geometry.interchange import read_cameras_json
+    from perception.tracking.options import TrackerOptions
+    from twin.tracking import TrackingOptions
+
+    if (twin is None) == (cameras is None):
+        raise click.UsageError("Give a twin or --cameras, one of them.")
+    if live and links:
+        raise click.UsageError("--links needs the whole recording; leave out --live.")
+    cameras_path = cameras if cameras is not None else Path(twin or "") / "cameras.json"
+    found = Path(twin) / "plan.json" if twin is not None else None
+    plan_path = plan_path or (found if found is not None and found.is_file() else None)
+    plan = read_plan(plan_path) if plan_path else None
+    options = TrackingOptions(
+        tracker=TrackerOptions(box_px=box_px, visible_boxes=not whole_boxes), clock_sigma_s=clock_sigma, rows_per_s=rate
+    )
+    known = read_cameras_json(cameras_path)
+    if live:
+        summary = _live(known, plan, options, delay, detections, out)
+    else:
+        summary = _whole(known, plan, options, detections, out, links)
+    if as_json:
+        from twin.cli import echo_json
+
+        echo_json(summary)
+    else:
+        for line in _lines(summary):
+            click.echo(line, err=out == Path("-"))
+
+
+def _whole(cameras: Any, plan: Any, options: Any, detections: Path, out: Path, links: Path | None) -> dict[str, Any]:
+    from geometry.jsonl import write_jsonl
+    from geometry.track_records import read_detections, write_tracks
+    from twin.commands.progress import StageBars
+    from twin.tracking import explanations, track
+
+    frames = _stream() if detections == Path("-") else read_detections(detections)
+    bars = StageBars()
+    try:
+        tracks = track(frames, cameras, plan=plan, options=options, on_progress=partial(bars, "tracking"))
+    finally:
+        bars.close()
+    if out == Path("-"):
+        for row in tracks.rows:
+            click.echo(row.model_dump_json(by_alias=True, exclude_defaults=True))
+    else:
+        write_tracks(out, tracks.rows)
+    if links:
+        write_jsonl(links, explanations(tracks.linked))
+    clocks = tracks.clocks
+    offsets = {
+        camera: {"offset_s": float(clocks.offset_s[i]), "sigma_s": clocks.sigma_s(camera)}
+        for i, camera in enumerate(clocks.cameras if clocks else ())
+        if clocks
+    }
+    return {
+        "tracks": len({row.track for row in tracks.rows}),
+        "rows": len(tracks.rows),
+        "dropped": tracks.dropped,
+        "clocks": offsets,
+    }
+
+
+def _live(cameras: Any, plan: Any, options: Any, delay: float, detections: Path, out: Path) -> dict[str, Any]:
+    from geometry.track_records import read_detections
+    from twin.live_tracking import LiveTracker
+
+    tracker = LiveTracker(cameras, plan=plan, options=options, delay_s=delay)
+    frames = _stream() if detections == Path("-") else read_detections(detections)
+    ids, rows = set(), 0
+    with click.open_file(str(out), "w", encoding="utf-8") as file:
+        for due in _all_rows(tracker, frames):
+            for row in due:
+                file.write(row.model_dump_json(by_alias=True, exclude_defaults=True) + "\n")
+                ids.add(row.track)
+            rows += len(due)
+            if due:
+                file.flush()
+    return {"tracks": len(ids), "rows": rows, "dropped": tracker.dropped, "clocks": {}}
+
+
+def _all_rows(tracker: Any, frames: Iterator[Any]) -> Iterator[Any]:
+    for frame in frames:
+        yield tracker.push(frame)
+    yield tracker.finish()
+
+
+def _stream() -> Iterator[Any]:
+    """Yield frames of standard input as they come; a line that is wrong is an error that names it."""
+    from geometry.track_records import parse_detections
+
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        if line.strip():
+            yield parse_detections(line, f"standard input, line {number}")
+
+
+def _lines(summary: dict[str, Any]) -> list[str]:
+    lines = [f"{summary['tracks']} tracks, {summary['rows']} rows"]
+    lines += [f"dropped: {count} {what}" for what, count in summary["dropped"].items() if count]
+    lines += [
+        f"clock of {camera}: {clock['offset_s']:+.3f} s, sigma {clock['sigma_s']:.3f} s"
+        for camera, clock in summary["clocks"].items()
+    ]
+    return lines
