@@ -84,6 +84,7 @@ class Lifted:
     position: Array
     covariance: Array
     heading: Array
+    heading_sigma: Array
     placed: Mask
     reason: tuple[str, ...]
 
@@ -110,15 +111,16 @@ def shape_sigma(is_round: Mask) -> Array:
 def lift_boxes(planes: BoxPlanes, kinds: Sequence[str], ground: GroundSurface, level: int) -> Lifted:
     """Place N boxes of one camera on a level of the ground, each by itself.
 
-    Not placed are a box without a ray, one whose ray meets no floor, one that no object of its class explains and one whose
+    Not placed are a box without a ray, one whose bottom is seen and meets no floor, one that no object of its class explains and one whose
     position would have a standard deviation above ``MAX_SIGMA_M``.
     """
     if len(kinds) == 0:
-        return Lifted(position=np.zeros((0, 3)), covariance=np.zeros((0, 2, 2)), heading=np.zeros(0), placed=np.zeros(0, dtype=np.bool_), reason=())  # fmt: skip
+        return Lifted(position=np.zeros((0, 3)), covariance=np.zeros((0, 2, 2)), heading=np.zeros(0), heading_sigma=np.zeros(0), placed=np.zeros(0, dtype=np.bool_), reason=())  # fmt: skip
     bottom = _bottom_rays(planes)
     start, met = ground.intersect(level, planes.centre, bottom)
     start = np.where(met[:, None], start, planes.centre + 5.0 * planes.middle)
-    return _fit([planes] * 1, kinds, ground, np.full(len(kinds), level), start[:, :2], met)
+    cut_off = planes.sigma_px[:, SIDES - 1] >= UNKNOWN_PX
+    return _fit([planes], kinds, ground, np.full(len(kinds), level), start[:, :2], met | cut_off)
 
 
 def fuse_views(
@@ -199,6 +201,12 @@ def _fit(
     return _mixed(xy, covariance, headings, evidence, misfit, (n, tried), ground, level, met)
 
 
+def _spread_of_half_turns(headings: Array, weight: Array) -> Array:
+    """Return the circular standard deviation (N,) of headings (N, K) that are only known up to half a turn."""
+    length = np.abs((weight * np.exp(2j * headings)).sum(axis=1))
+    return np.asarray(0.5 * np.sqrt(-2 * np.log(np.clip(length, 1e-3, 1.0))))
+
+
 def _stacked(
     solids: Solids, ground: GroundSurface, level: NDArray[np.int64], views: list[BoxPlanes], unknown: Array
 ) -> tuple[Array, Array, Array]:
@@ -242,7 +250,7 @@ def _mixed(
     outside = ~ground.contains(level, mean)
     z, _ = ground.height(level, mean)
     problems = {
-        "its ray meets no floor": ~met & vague,
+        "its ray meets no floor": ~met,
         "the position is too unsure": vague,
         "it is off the level": outside,
         "no object of its class fits the box": ~(least <= MAX_MISFIT),
@@ -254,20 +262,8 @@ def _mixed(
         position=np.column_stack([mean, z]),
         covariance=mixed,
         heading=headings.reshape(shape)[np.arange(shape[0]), best],
+        heading_sigma=_spread_of_half_turns(headings.reshape(shape), weight),
         placed=reason == "",
         reason=tuple(reason.tolist()),
     )
 
-
-__all__ = [
-    "MAX_SIGMA_M",
-    "ROWS",
-    "UNKNOWN_PX",
-    "Lifted",
-    "Residuals",
-    "Solids",
-    "fuse_views",
-    "hidden_sides",
-    "lift_boxes",
-    "residuals",
-]

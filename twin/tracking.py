@@ -38,8 +38,6 @@ log = logging.getLogger(__name__)
 SPEEDING = 1.3
 """Factor on speed limits and walking speed, below which nobody can have come."""
 FLOOR_SIGMA_M = 0.02
-VEHICLE_MPS, PERSON_MPS = 8.0, 2.0
-"""Where no plan tells the ways: nobody is faster than this, straight ahead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,22 +122,24 @@ def detections_of(frame: FrameRecord, camera: FixedCamera) -> Detections:
 
 
 def least_times(plan: FloorPlan | None) -> LeastTimes:
-    """Return the least times between places: by the plan's lanes and footways, or straight ahead without a plan."""
+    """Return the least times between places by a plan's lanes and footways.
 
-    def straight(family: Family, starts: Array, ends: Array) -> Array:
-        distance = np.linalg.norm(ends - starts, axis=1)
-        return np.asarray(distance / (PERSON_MPS if family == "person" else VEHICLE_MPS))
+    Without a plan nobody can be told to have come by a way that no camera sees: there are no ways.
+    """
 
-    if plan is None:
-        return straight
+    def no_way(family: Family, starts: Array, ends: Array) -> Array:
+        return np.full(len(starts), np.inf)
+
+    if plan is None or not plan.lanes:
+        return no_way
     times = TravelTimes.of(plan, speeding=SPEEDING)
 
     def by_plan(family: Family, starts: Array, ends: Array) -> Array:
         ask = times.on_foot if family == "person" else times.between
         found = ask(starts, ends)
-        return np.where(np.isnan(found), straight(family, starts, ends), found)
+        return np.where(np.isnan(found), np.inf, found)
 
-    return by_plan if plan.lanes else straight
+    return by_plan
 
 
 def explanations(linked: Linked) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,10 @@ LeastTimes = Callable[[Family, Array, Array], Array]
 """From family, starts (N, 3) and ends (N, 3) to the least times (N,) in seconds, infinite for no way, NaN for unknown."""
 
 
+BOTH_SHOWN = 4.0
+"""Frame after frame with both is much stronger evidence than the share of them alone."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Piece:
     """A part of a track.
@@ -50,17 +54,19 @@ class LinkOptions:
     exclusion_m: two people, two vehicles can't be nearer to each other than this
     both_seen: share of common frames in which one camera may show both, by false boxes, and they still are one
     new_per_m2, new_per_s: new objects a square metre where something stood, and a second in a neighbourhood
-    stay: share of objects that are found again where they were lost; stay_sigma_m: how near to it
+    stay: share of objects that are found again where they were lost after more than a moment: parked vehicles;
+        stay_sigma_m: how near to it; stay_s: time in which that becomes less likely by a factor of e
     lateness: mean and standard deviation of the logarithm of the time taken over the least time
     max_gap_s: longer absences are not bridged; min_odds: from which pieces are linked
     other_class: log-odds of another class in the same object; appearance: log-odds for each unit of cosine above 0.5
     """
 
-    exclusion_m: dict[str, float] = field(default_factory=lambda: {"person": 0.25, "vehicle": 0.9})
+    exclusion_m: dict[Family, float] = field(default_factory=lambda: {"person": 0.25, "vehicle": 0.9})
     both_seen: float = 0.1
     new_per_m2: float = 1e-3
     new_per_s: float = 0.05
-    stay: float = 0.3
+    stay: dict[Family, float] = field(default_factory=lambda: {"person": 0.0, "vehicle": 0.3})
+    stay_s: float = 120.0
     stay_sigma_m: float = 0.25
     lateness: tuple[float, float] = (0.3, 0.35)
     max_gap_s: float = 120.0
@@ -101,9 +107,10 @@ def _same_time(a: Piece, b: Piece, options: LinkOptions) -> dict[str, float]:
     near = float((distance < limit).mean())
     both = len(a.frames & b.frames) / max(min(len(a.frames), len(b.frames)), 1)
     within = max(near, 1e-3)
+    both_odds = float(np.log(options.both_seen / max(both, 1e-2)))
     terms = {
         "place": float(np.log(within / max(1 - near, 1e-3))),
-        "no camera shows both": float(np.log(options.both_seen / max(both, 1e-2))),
+        "no camera shows both": both_odds * (BOTH_SHOWN if both_odds < 0 else 1.0),
         "class": 0.0 if a.kind == b.kind else 0.5 * options.other_class,
     }
     return terms | _appearance(a, b, options)
@@ -144,16 +151,17 @@ def _succession(a: Piece, b: Piece, least: float, options: LinkOptions) -> tuple
     gap = float(b.times[0] - a.times[-1])
     offset = b.positions[0] - a.positions[-1]
     spread = a.covariances[-1] + b.covariances[0] + options.stay_sigma_m**2 * np.eye(2)
-    stayed = -np.inf
-    if abs(offset[2]) < 1.0:
-        stayed = np.log(options.stay) + float(log_normal(offset[:2], spread)) - np.log(options.new_per_m2)
+    stay, stayed = options.stay[a.family], -np.inf
+    if abs(offset[2]) < 1.0 and stay > 0:
+        stayed = np.log(stay) + float(log_normal(offset[:2], spread)) - np.log(options.new_per_m2)
+        stayed -= gap / options.stay_s
     came = -np.inf
     if np.isfinite(least):
         mean, sigma = options.lateness
         slack = float(np.sqrt(np.trace(spread))) / 2.0
         ratio = np.log(gap / max(least, 0.3))
         if gap > 0.8 * least - slack:
-            came = np.log(1 - options.stay) - np.log(options.new_per_s) - 0.5 * ((ratio - mean) / sigma) ** 2
+            came = np.log(1 - stay) - np.log(options.new_per_s) - 0.5 * ((ratio - mean) / sigma) ** 2
             came -= np.log(gap * sigma * np.sqrt(2 * np.pi))
     best = float(np.logaddexp(stayed, came))
     if not np.isfinite(best):

@@ -4,12 +4,13 @@ Cutting all tracks between two instants leaves pasts and futures. Their best mat
 exactly; sweeping over all moments, with the futures' states renewed before each sweep, never lowers the likelihood of the whole.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from geometry.solids import Family
 from perception.linking.paths import Points, States, backward_states, join_odds, start_states, updated
 
 Array = NDArray[np.float64]
@@ -28,10 +29,10 @@ class RelinkOptions:
     sweeps: at most
     """
 
-    new_per_m2: float = 1e-3
+    new_per_m2: dict[Family, float] = field(default_factory=lambda: {"person": 1e-2, "vehicle": 1e-3})
     ends: float = 0.03
     max_gap_s: float = 3.0
-    missed: float = -2.0
+    missed: dict[Family, float] = field(default_factory=lambda: {"person": -4.0, "vehicle": -1.5})
     max_missed: float = 3.0
     sweeps: int = 4
 
@@ -42,6 +43,8 @@ def relink(points: Points, following: Indices, options: RelinkOptions) -> Indice
     Points of one track follow in time; a point has at most one before it.
     """
     current = following.copy()
+    if len(points) == 0:
+        return current
     pace = _pace(points.time, following)
     for _ in range(options.sweeps):
         before = current.copy()
@@ -121,9 +124,12 @@ def _match(
     tail, head = tails[row], columns[column]
     past = States(mean=pasts.mean[tail], covariance=pasts.covariance[tail])
     future = States(mean=futures.mean[head], covariance=futures.covariance[head])
-    gain = join_odds(past, future, dt[row, column], points, head) - np.log(options.new_per_m2) - np.log(options.ends)
+    walks = points.walks[head]
+    rarity = -np.log(np.where(walks, options.new_per_m2["person"], options.new_per_m2["vehicle"]))
+    gain = join_odds(past, future, dt[row, column], points, head) + rarity - np.log(options.ends)
     missed = np.clip(dt[row, column] / pace[tail] - 1, 0, options.max_missed)
-    gain += options.missed * missed + 1e-9 * is_own[row, column]
+    gain += missed * np.where(walks, options.missed["person"], options.missed["vehicle"])
+    gain += 1e-9 * is_own[row, column]
     matrix = np.zeros((len(tails), len(columns)))
     matrix[row, column] = np.maximum(gain, 0.0)
     chosen = linear_sum_assignment(matrix, maximize=True)

@@ -41,8 +41,8 @@ class TrackerOptions:
     """
 
     person: MotionOptions = MotionOptions(acceleration=0.6, speed=1.0, sudden=3.0)
-    vehicle: MotionOptions = MotionOptions(acceleration=1.0, speed=2.0, sudden=3.0, turn=0.25)
-    box_px: float = 1.5
+    vehicle: MotionOptions = MotionOptions(acceleration=1.0, speed=3.0, sudden=3.0, turn=0.25)
+    box_px: float = 1.0
     box_share: float = 0.02
     foot_px: float = 0.5
     foot_share: float = 0.02
@@ -50,9 +50,9 @@ class TrackerOptions:
     low_score: float = 0.1
     false_rate: float = 0.5
     detected: float = 0.85
-    new_odds: float = 3.0
+    new_odds: float = 0.0
     new_per_m2: float = 1e-3
-    confirm_odds: float = 10.0
+    confirm_odds: float = 8.0
     confirm_hits: int = 3
     lost_after_s: float = 4.0
     tentative_frames: float = 2.5

@@ -32,7 +32,7 @@ from perception.tracking.tracks import Seen, Tracklet
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-PERSON_BIAS_M, VEHICLE_BIAS_M = 0.02, 0.03
+PERSON_BIAS_M, VEHICLE_BIAS_M = 0.02, 0.02
 """Standard deviation along an axis of what no number of boxes averages out: how far a shape is from its solid."""
 
 

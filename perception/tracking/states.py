@@ -27,7 +27,7 @@ SLIP_MPS = 0.15
 """Standard deviation of a vehicle's sideways velocity."""
 BIRTH_SIGMA_M = 4.0
 """A new object is this unsure before its first box, which settles it."""
-HEADING_SIGMA = 0.4
+HEADING_SIGMA = 0.3
 SUDDEN_SHARE = 0.15
 """Share of steps in which an object does not go on as it went."""
 REVERSED_MPS = 1.0

@@ -36,6 +36,8 @@ Mask = NDArray[np.bool_]
 
 MAX_BOXES = 2000
 """Of a frame with more boxes, the surest ones are taken and the others counted as dropped."""
+ROLLING_HITS = 4
+"""Before so many boxes the heading of a vehicle may be wrong by much, and its velocity is the better guide to it."""
 MAX_ODDS = 15.0
 FOUNDING_ODDS = 2.0
 """Log-odds against a box that no track explains showing an object: new objects are rarer than false boxes."""
@@ -164,7 +166,8 @@ class GroundTracker:
             if len(placed):
                 position, heading = lifted.position[placed, :2], lifted.heading[placed]
                 level = np.full(len(placed), view.level)
-                self._append(position, heading, [kinds[i] for i in placed.tolist()], level)
+                unsure = np.maximum(lifted.heading_sigma[placed], HEADING_SIGMA)
+                self._append(position, heading, unsure, [kinds[i] for i in placed.tolist()], level)
                 instant.extend(number, free[placed])
 
     def _found_again(self, instant: Instant, objects: Indices) -> None:
@@ -176,7 +179,8 @@ class GroundTracker:
             number = next(i for i, box in enumerate(column) if box >= 0)
             kinds.append(instant.views[number].found.kinds[column[number]])
         mean = instant.mean[objects]
-        self._append(mean[:, :2], mean[:, 4], kinds, self.table.level[objects])
+        unsure = np.full(len(objects), HEADING_SIGMA)
+        self._append(mean[:, :2], mean[:, 4], unsure, kinds, self.table.level[objects])
         instant.house(objects)
 
     def _commit(self, instant: Instant) -> None:
@@ -184,7 +188,7 @@ class GroundTracker:
         table, options = self.table, self.options
         mean, covariance, odds = instant.posterior()
         seen = (instant.given >= 0).any(axis=0)
-        rolls = seen & ~table.is_round
+        rolls = seen & ~table.is_round & (table.hits >= ROLLING_HITS)
         if rolls.any():
             mean[rolls] = pointing_ahead(mean[rolls], covariance[rolls])
             mean[rolls], covariance[rolls] = roll_without_slipping(mean[rolls], covariance[rolls])
@@ -234,7 +238,9 @@ class GroundTracker:
         tracklet.seen.append(seen)
         tracklet.kinds[kind] = tracklet.kinds.get(kind, 0.0) + score
 
-    def _append(self, position: Array, heading: Array, kinds: Sequence[str], level: Indices) -> None:
+    def _append(
+        self, position: Array, heading: Array, heading_sigma: Array, kinds: Sequence[str], level: Indices
+    ) -> None:
         priors = [size_prior(kind) for kind in kinds]
         outline, is_round = outlines_of(tuple(kinds))
         motion = [self.options.person if prior.family == "person" else self.options.vehicle for prior in priors]
@@ -243,7 +249,7 @@ class GroundTracker:
         mean[:, 5:] = [prior.size for prior in priors]
         sigma = np.zeros((len(kinds), STATE))
         sigma[:, :2], sigma[:, 2:4] = BIRTH_SIGMA_M, np.array([[each.speed] for each in motion])
-        sigma[:, 4] = np.where(is_round, 1e-3, HEADING_SIGMA)
+        sigma[:, 4] = np.where(is_round, 1e-3, heading_sigma)
         sigma[:, 5:] = [prior.sigma for prior in priors]
         n = len(kinds)
         ids = np.array([next(self._ids) for _ in range(n)], dtype=np.int64)
