@@ -1,6 +1,6 @@
 """Tracking: WILDTRACK with clean and noisy boxes, the garage with traffic and clocks that are off, and what it costs.
 
-    python -m benchmarks.tracking [--data FOLDER] [--out FILE]
+python -m benchmarks.tracking [--data FOLDER] [--out FILE]
 """
 
 import itertools

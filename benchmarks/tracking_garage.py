@@ -1,4 +1,5 @@
-"""The reference garage with traffic: noisy boxes of eight fixed cameras whose clocks are off, simulated without pictures."""
+"""The reference garage with traffic: noisy boxes of eight fixed cameras whose clocks are off, simulated without
+pictures."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,8 @@ CLOCK_STREAM, NOISE_STREAM = 999, 5
 REDUCTION = 2
 """Boxes are this many pixels coarse, before the noise."""
 CLEAR = 0.3
-"""Truth counts where some camera sees an object this clearly: the detector finds it in this share of frames at least."""
+"""Truth counts where some camera sees an object this clearly: the detector finds it in this share of frames at
+least."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,9 +57,7 @@ def simulate(seed: int, *, look_alikes: int = 4, seconds: float = SECONDS) -> Re
         )
         for camera, offset in zip(facility.cameras, offsets, strict=True)
     )
-    traffic = facility.traffic.model_copy(
-        update={"vehicles": VEHICLES, "people": PEOPLE, "look_alikes": look_alikes}
-    )
+    traffic = facility.traffic.model_copy(update={"vehicles": VEHICLES, "people": PEOPLE, "look_alikes": look_alikes})
     facility = facility.model_copy(update={"cameras": cameras, "traffic": traffic})
     plan, building = floor_plan(facility), build_facility(facility)
     recording = record(facility, plan, FixedOptions(seed=seed, seconds=seconds, fps=FPS))

@@ -44,7 +44,9 @@ def read_cameras(folder: Path) -> list[FixedCamera]:
     return cameras
 
 
-def read_frames(folder: Path, cameras: list[FixedCamera], limit: int | None = None) -> tuple[list[Boxes], list[TrackRow]]:
+def read_frames(
+    folder: Path, cameras: list[FixedCamera], limit: int | None = None
+) -> tuple[list[Boxes], list[TrackRow]]:
     """Read boxes, all cameras of an instant together, and the truth."""
     frames, truth = [], []
     for number, file in enumerate(sorted((folder / "annotations_positions").glob("*.json"))[:limit]):
@@ -86,9 +88,7 @@ def records(frames: list[Boxes]) -> list[FrameRecord]:
     lines = []
     for frame in frames:
         low, high = frame.boxes[:, :2], np.maximum(frame.boxes[:, 2:], frame.boxes[:, :2])
-        detections = [
-            {"bbox": box, "score": 1.0, "class": "person"} for box in np.column_stack([low, high]).tolist()
-        ]
+        detections = [{"bbox": box, "score": 1.0, "class": "person"} for box in np.column_stack([low, high]).tolist()]
         lines.append({"camera": frame.camera, "time": frame.time, "detections": detections})
     return [FrameRecord.model_validate(line, strict=False) for line in lines]
 

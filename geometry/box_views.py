@@ -1,13 +1,13 @@
 """Boxes of a camera as planes through its centre that touch the object: what lifting and tracking measure.
 
-Each side of a box spans a plane with the camera's centre, to which the object is tangent. With the plane's unit normal n
-pointing out of the box, an object that stands at p and reaches h(n) along n has
+Each side of a box spans a plane with the camera's centre, to which the object is tangent. With the plane's unit
+normal n pointing out of the box, an object that stands at p and reaches h(n) along n has
 
     n . (p - c) + h(n) = 0,
 
-linear in p and, for the point that touches, in the object's size. Near, wide and tall objects need no special case: where
-the box's bottom touches follows from the solid instead of being the object's foot. A foot, where a detector gives one, adds two
-planes that meet in its ray, with h = 0.
+linear in p and, for the point that touches, in the object's size. Near, wide and tall objects need no special case:
+where the box's bottom touches follows from the solid instead of being the object's foot. A foot, where a detector gives
+one, adds two planes that meet in its ray, with h = 0.
 """
 
 from dataclasses import dataclass

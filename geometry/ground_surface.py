@@ -98,7 +98,8 @@ class GroundSurface:
         return np.asarray(known & self.inside[levels, row, column])
 
     def levels_at(self, level: Indices, points_in_site: Array) -> Indices:
-        """Return the level (N,) to count points (N, 2) of levels (N,) to: on a ramp, the one its height is nearest to."""
+        """Return the level (N,) to count points (N, 2) of levels (N,) to: on a ramp, the one its height is nearest
+        to."""
         if np.isinf(self.cell) or not self.on_ramp.any() or len(level) == 0:
             return level
         levels, row, column, _ = self._cells(level, points_in_site)
@@ -131,13 +132,14 @@ class GroundSurface:
         return points, np.asarray(valid & self.contains(level, np.where(valid[:, None], points[:, :2], np.inf)))
 
     def _cells(self, level: ArrayLike, points: Array) -> tuple[Indices, Indices, Indices, Mask]:
-        """Return level, row and column of cells (N,), the nearest one for points off the raster, and which are on it."""
+        """Return level, row and column of cells (N,), the nearest one for points off the raster, and which are on
+        it."""
         levels = np.broadcast_to(np.asarray(level, dtype=np.int64), len(points))
         position = np.nan_to_num((points - self.origin) / self.cell, nan=-1.0, posinf=1e9, neginf=-1e9)
         limits = np.array([self.heights.shape[2], self.heights.shape[1]])
         known = ((position >= 0) & (position < limits)).all(axis=1)
         index = np.clip(position, 0, limits - 1).astype(np.int64)
-        return levels, index[:, 1], index[:, 0], known
+        return levels, index[:, 1], index[:, 0], np.asarray(known)
 
 
 def _rasterized(plan: FloorPlan, index: int, middle: Array, cell: float) -> tuple[Any, ...]:

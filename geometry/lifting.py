@@ -1,8 +1,9 @@
 """From boxes to the ground: position with covariance of objects, from one box or from several views of one instant.
 
-A solid of its class's size (``geometry.solids``) is fitted to the planes of its boxes (``geometry.box_views``). What is not
-known, the size and of vehicles the heading, is marginalized, so that it widens the covariance where it matters: along the
-ray. Sides that are cut off by the border, or that lie inside the box of something nearer, don't count, or less.
+A solid of its class's size (``geometry.solids``) is fitted to the planes of its boxes (``geometry.box_views``). What
+is not
+known, the size and of vehicles the heading, is marginalized, so that it widens the covariance where it matters: along
+the ray. Sides that are cut off by the border, or that lie inside the box of something nearer, don't count, or less.
 """
 
 from collections.abc import Sequence
@@ -93,10 +94,11 @@ class Lifted:
 
 
 def hidden_noise(px: Array, spread: Array) -> Array:
-    """Return the variances (N, M) of sides that something must hide, given residuals (N, M) and their usual variances, else 0.
+    """Return the variances (N, M) of sides that something must hide, given residuals (N, M) and their usual
+    variances, else 0.
 
-    A side that lies further inside the solid than ``HIDDEN_SIGMAS`` is taken to be as unsure as that shows; not one that
-    lies further outside, so that a box beside the solid isn't taken for a hidden one.
+    A side that lies further inside the solid than ``HIDDEN_SIGMAS`` is taken to be as unsure as that shows; not one
+    that lies further outside, so that a box beside the solid isn't taken for a hidden one.
     """
     inside = np.maximum(px, 0.0) * (np.arange(px.shape[1]) % ROWS < SIDES)
     return np.where(inside**2 > HIDDEN_SIGMAS**2 * spread, np.maximum((inside / HIDDEN_SPREAD) ** 2 - spread, 0.0), 0.0)
@@ -111,11 +113,12 @@ def shape_sigma(is_round: Mask) -> Array:
 def lift_boxes(planes: BoxPlanes, kinds: Sequence[str], ground: GroundSurface, level: int) -> Lifted:
     """Place N boxes of one camera on a level of the ground, each by itself.
 
-    Not placed are a box without a ray, one whose bottom is seen and meets no floor, one that no object of its class explains and one whose
-    position would have a standard deviation above ``MAX_SIGMA_M``.
+    Not placed are a box without a ray, one whose bottom is seen and meets no floor, one that no object of its class
+    explains and one whose position would have a standard deviation above ``MAX_SIGMA_M``.
     """
     if len(kinds) == 0:
-        return Lifted(position=np.zeros((0, 3)), covariance=np.zeros((0, 2, 2)), heading=np.zeros(0), heading_sigma=np.zeros(0), placed=np.zeros(0, dtype=np.bool_), reason=())  # fmt: skip
+        return Lifted(position=np.zeros((0, 3)), covariance=np.zeros((0, 2, 2)), heading=np.zeros(0),
+        heading_sigma=np.zeros(0), placed=np.zeros(0, dtype=np.bool_), reason=())  # fmt: skip
     bottom = _bottom_rays(planes)
     start, met = ground.intersect(level, planes.centre, bottom)
     start = np.where(met[:, None], start, planes.centre + 5.0 * planes.middle)
@@ -266,4 +269,3 @@ def _mixed(
         placed=reason == "",
         reason=tuple(reason.tolist()),
     )
-

@@ -1,8 +1,8 @@
 """How large objects are, by class, and how far they reach in a direction: convex solids that stand on the ground.
 
-A solid is a few points (of a person: rings) of its convex hull in units of its (length, width, height), the ground point under its middle at
-the origin, x ahead. The support h(n) = max_k n . R(heading) (size * q_k) tells how far it reaches along n. For the
-point k that attains it, h is linear in the size; that is all that lifting and tracking need of a shape.
+A solid is a few points (of a person: rings) of its convex hull in units of its (length, width, height), the ground
+point under its middle at the origin, x ahead. The support h(n) = max_k n . R(heading) (size * q_k) tells how far it
+reaches along n. For the point k that attains it, h is linear in the size; that is all that lifting and tracking need.
 """
 
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
 """Clocks of cameras from common motion: an object seen by two of them is at one place at one time.
 
-Each pair of tracks that may show one object tells by how much one clock is ahead of the other: the shift in time that brings
-them nearest. How sure that is follows from how fast the object moved, as its place is uncertain by ``SYSTEMATIC_M`` in each
-camera however long it was followed. All shifts, less those that contradict the rest, and what is known of clocks
-beforehand make one least squares problem in the offsets and drifts of all cameras. A camera that shares no
-motion keeps what was known beforehand, with its sigma.
+Each pair of tracks that may show one object tells by how much one clock is ahead of the other: the shift in time that
+brings them nearest. How sure that is follows from how fast the object moved, as its place is uncertain by
+``SYSTEMATIC_M`` in each camera however long it was followed. All shifts, less those that contradict the rest, and
+what is known of clocks beforehand make one least squares problem in the offsets and drifts of all cameras. A camera
+that shares no motion keeps what was known beforehand, with its sigma.
 """
 
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ MIN_SIGMA_S = 0.02
 class CameraTrack:
     """What one camera saw of one object.
 
-    times: (K,) by its own clock, growing; positions: (K, 3) site metres; sigma_m: (K,) the root of the trace of each position's
-    covariance
+    times: (K,) by its own clock, growing; positions: (K, 3) site metres; sigma_m: (K,) the root of the trace of each
+    position's covariance
     """
 
     camera: str
@@ -180,11 +180,12 @@ def _solve(table: Array, n: int, epoch: float, options: ClockOptions) -> tuple[A
         information = design.T @ (robust[:, None] * design) + np.diag(prior)
         solution = np.linalg.solve(information, design.T @ (robust * table[:, 2]))
         residual = table[:, 2] - design @ solution
-    return solution, np.linalg.inv(information), used
+    return np.asarray(solution), np.asarray(np.linalg.inv(information)), used
 
 
 def _medians(table: Array, n: int) -> Array:
-    """Return offsets (2n,), drifts being 0, that fit the medians of all pairs' shifts: a start that outliers don't move."""
+    """Return offsets (2n,), drifts being 0, that fit the medians of all pairs' shifts: a start that outliers don't
+    move."""
     rows, values, weights = [], [], []
     keys = table[:, 0] * n + table[:, 1]
     for key in np.unique(keys):

@@ -1,10 +1,12 @@
-"""Judging tracks by truth: HOTA, IDF1, MOTA, position errors, honest covariances, and which identities broke and why."""
+"""Judging tracks by truth: HOTA, IDF1, MOTA, position errors, honest covariances, and which identities broke and
+why."""
 
 import contextlib
 import io
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,8 @@ EXTRA = "pip install --no-deps trackeval"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Positions:
-    """Rows of tracks as arrays: time (N,), track (N,), position (N, 3) and covariance (N, 2, 2), NaN where not given."""
+    """Rows of tracks as arrays: time (N,), track (N,), position (N, 3) and covariance (N, 2, 2), NaN where not
+    given."""
 
     time: Array
     track: Indices
@@ -67,8 +70,8 @@ def evaluate_tracking(
 ) -> dict[str, Any]:
     """Judge tracks.jsonl by a tracks.jsonl of the truth; return a table of figures.
 
-    ``seen_only``: a true row without observations need not be found, and who finds it is not blamed, unless the truth has no
-    observations at all. Raises ``InputError`` where no times are common.
+    ``seen_only``: a true row without observations need not be found, and who finds it is not blamed, unless the truth
+    has no observations at all. Raises ``InputError`` where no times are common.
     """
     true_rows = read_tracks(truth)
     observed = {(row.time, row.track) for row in true_rows if row.observations}
@@ -85,8 +88,8 @@ def judge_tracks(
 ) -> dict[str, Any]:
     """Judge rows by true rows on the ground: similarity is max(0, 1 - d / gate_m), d in three dimensions.
 
-    Only the instants of the truth are judged. ``counted`` lists the true rows, by time and track, that have to be found;
-    result rows that match others are left out. Raises ``InputError`` where no times are common.
+    Only the instants of the truth are judged. ``counted`` lists the true rows, by time and track, that have to be
+    found; result rows that match others are left out. Raises ``InputError`` where no times are common.
     """
     found, true = positions_of(result), positions_of(truth)
     instants = np.unique(true.time)
@@ -98,7 +101,10 @@ def judge_tracks(
         raise InputError(what, remedy="Track with the truth's number of rows a second.")
     keys = {(round(time, 3), track) for time, track in counted} if counted is not None else None
     asked = np.array(
-        [keys is None or (round(t, 3), k) in keys for t, k in zip(true.time.tolist(), true.track.tolist(), strict=True)],
+        [
+            keys is None or (round(t, 3), k) in keys
+            for t, k in zip(true.time.tolist(), true.track.tolist(), strict=True)
+        ],
         dtype=np.bool_,
     )
     pairs, kept = _match_all(found, found_at, true, true_at, asked, gate_m)
@@ -143,7 +149,8 @@ class _Judged:
         }
 
     def scores(self) -> dict[str, float | int]:
-        """Return HOTA (Luiten et al. 2021), CLEAR (Bernardin et al. 2008) and identity figures (Ristani et al. 2016)."""
+        """Return HOTA (Luiten et al. 2021), CLEAR (Bernardin et al. 2008) and identity figures (Ristani et al.
+        2016)."""
         metrics = _trackeval()
         options = {"THRESHOLD": 1e-6, "PRINT_CONFIG": False}
         with contextlib.redirect_stdout(io.StringIO()):
@@ -261,7 +268,7 @@ def _percentiles(values: Array) -> dict[str, float] | None:
 def _trackeval() -> Any:
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            from trackeval import metrics
+            metrics = import_module("trackeval").metrics
     except ImportError as error:
         raise MissingExtraError("trackeval", EXTRA) from error
     return metrics

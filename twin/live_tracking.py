@@ -1,7 +1,8 @@
 """Tracking while frames come in: late and unordered ones wait for each other, rows come out with a bounded delay.
 
-Identities are settled when a track is confirmed: it continues the track that was lost before it and that explains it best,
-by the log-odds of ``perception.linking.links``, or it is new. There are no second thoughts; ``twin.tracking`` has them.
+Identities are settled when a track is confirmed: it continues the track that was lost before it and that explains it
+best, by the log-odds of ``perception.linking.links``, or it is new. There are no second thoughts; ``twin.tracking``
+has them.
 """
 
 import heapq
@@ -28,8 +29,8 @@ from twin.tracking import TrackingOptions, detections_of, least_times, place_nam
 Array = NDArray[np.float64]
 
 MAX_AHEAD_S = 60.0
-"""A frame further ahead of all others is a clock gone wrong, and counted as such; after as many of them time is taken to
-have jumped."""
+"""A frame further ahead of all others is a clock gone wrong, and counted as such; after as many of them time is taken
+to have jumped."""
 JUMP_FRAMES = 20
 
 
@@ -162,7 +163,9 @@ class LiveTracker:
             return
         lost = [each.piece for each in self._lost if each.piece is not None]
         pieces = [*lost, *(_piece(tracklet, self.ground) for tracklet in new)]
-        following = follow(succession_graph(pieces, self._least_times, self.options.linking.link), self.options.linking.link)
+        following = follow(
+            succession_graph(pieces, self._least_times, self.options.linking.link), self.options.linking.link
+        )
         came = {int(j): i for i, j in enumerate(following.tolist()) if j >= 0}
         continued = set()
         for number, tracklet in enumerate(new, start=len(lost)):
@@ -193,7 +196,7 @@ def _piece(tracklet: Tracklet, ground: GroundSurface) -> Piece:
     mean, covariance = np.array(tracklet.means).reshape(-1, STATE), np.array(tracklet.covariances)
     z, _ = ground.height(np.array(tracklet.levels), mean[:, :2])
     summed = [each.embedding for each in tracklet.seen if each.embedding is not None]
-    embedding = np.sum(summed, axis=0, dtype=np.float64) if summed else None
+    embedding = np.array(summed, dtype=np.float64).sum(axis=0) if summed else None
     return Piece(
         family=tracklet.family,
         kind=tracklet.kind,

@@ -143,7 +143,8 @@ def least_times(plan: FloorPlan | None) -> LeastTimes:
 
 
 def explanations(linked: Linked) -> Iterator[dict[str, Any]]:
-    """Yield why pieces of tracks were joined or not: of each pair that could be, the log-odds by term, and the rival."""
+    """Yield why pieces of tracks were joined or not: of each pair that could be, the log-odds by term, and the
+    rival."""
     for number, graph in enumerate(linked.same_time):
         for i, j, edge in graph.edges(data=True):
             yield {"kind": "at one time", "round": number, "pieces": [i, j], **_plain(edge)}

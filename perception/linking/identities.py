@@ -1,4 +1,5 @@
-"""From tracklets to identities: relinked, joined where they lie on each other, and followed through what no camera sees."""
+"""From tracklets to identities: relinked, joined where they lie on each other, and followed through what no camera
+sees."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -163,7 +164,8 @@ def _followed(
     tracker: TrackerOptions,
 ) -> tuple[list[Identity], Indices]:
     """Return identities along the path cover, and which of them each chain belongs to."""
-    owner, found = np.full(len(chains), -1), []
+    owner = np.full(len(chains), -1)
+    found: list[Identity] = []
     for begin in np.setdiff1d(np.arange(len(chains)), following).tolist():
         parts, at = [chains[begin]], begin
         owner[begin] = len(found)

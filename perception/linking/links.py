@@ -1,9 +1,9 @@
 """Which pieces of tracks show one object: a graph of pieces, exact choices, and the numbers behind each of them.
 
-Two kinds of edges carry log-odds of "one object" against "two". Pieces at one time are joined where they lie on each other
-and no camera shows both at once; the choice is a maximum weight matching (Edmonds), repeated until nothing is left. A piece
-that begins after another has ended may continue it, where it stayed or came by a way that takes so long; the choice is
-the path cover of largest weight, an assignment problem.
+Two kinds of edges carry log-odds of "one object" against "two". Pieces at one time are joined where they lie on each
+other and no camera shows both at once; the choice is a maximum weight matching (Edmonds), repeated until nothing is
+left. A piece that begins after another has ended may continue it, where it stayed or came by a way that takes so
+long; the choice is the path cover of largest weight, an assignment problem.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,8 @@ from perception.linking.paths import log_normal
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 LeastTimes = Callable[[Family, Array, Array], Array]
-"""From family, starts (N, 3) and ends (N, 3) to the least times (N,) in seconds, infinite for no way, NaN for unknown."""
+"""From family, starts (N, 3) and ends (N, 3) to the least times (N,) in seconds, infinite for no way, NaN for
+unknown."""
 
 
 BOTH_SHOWN = 4.0
@@ -117,8 +118,11 @@ def _same_time(a: Piece, b: Piece, options: LinkOptions) -> dict[str, float]:
 
 
 def merge(graph: nx.Graph, options: LinkOptions) -> list[tuple[int, int]]:
-    """Return the pairs of one matching of largest weight among edges of at least ``min_odds``; marks edges as ``joined``."""
-    good = nx.Graph((i, j, {"weight": e["odds"]}) for i, j, e in graph.edges(data=True) if e["odds"] >= options.min_odds)
+    """Return the pairs of one matching of largest weight among edges of at least ``min_odds``; marks edges as
+    ``joined``."""
+    good = nx.Graph(
+        (i, j, {"weight": e["odds"]}) for i, j, e in graph.edges(data=True) if e["odds"] >= options.min_odds
+    )
     chosen = {tuple(sorted(pair)) for pair in nx.max_weight_matching(good)}
     for i, j, edge in graph.edges(data=True):
         edge["joined"] = tuple(sorted((i, j))) in chosen
@@ -126,7 +130,8 @@ def merge(graph: nx.Graph, options: LinkOptions) -> list[tuple[int, int]]:
 
 
 def succession_graph(pieces: Sequence[Piece], least_times: LeastTimes, options: LinkOptions) -> nx.DiGraph:
-    """Return the graph from pieces that end to pieces that begin later; edges carry ``odds``, ``terms`` and ``facts``."""
+    """Return the graph from pieces that end to pieces that begin later; edges carry ``odds``, ``terms`` and
+    ``facts``."""
     graph = nx.DiGraph()
     graph.add_nodes_from(range(len(pieces)))
     begin, end = np.array([p.times[0] for p in pieces]), np.array([p.times[-1] for p in pieces])
@@ -166,8 +171,18 @@ def _succession(a: Piece, b: Piece, least: float, options: LinkOptions) -> tuple
     best = float(np.logaddexp(stayed, came))
     if not np.isfinite(best):
         return {}, {}
-    terms = {"place and time": best, "size": _same_size(a, b), "class": 0.0 if a.kind == b.kind else options.other_class}
-    facts = {"gap_s": gap, "distance_m": float(np.linalg.norm(offset)), "least_s": least, "stayed": stayed, "came": came}
+    terms = {
+        "place and time": best,
+        "size": _same_size(a, b),
+        "class": 0.0 if a.kind == b.kind else options.other_class,
+    }
+    facts = {
+        "gap_s": gap,
+        "distance_m": float(np.linalg.norm(offset)),
+        "least_s": least,
+        "stayed": stayed,
+        "came": came,
+    }
     return terms | _appearance(a, b, options), facts
 
 

@@ -1,8 +1,9 @@
 """Motion of objects as points on the ground, filtered forwards and backwards in time, and how well two pieces join.
 
-The filter of ``perception.tracking`` decides with the past alone. With the whole recording at hand, a piece of a track that
-ends and one that begins are compared by position and velocity from both sides: with x ~ N(f, F) from the past and N(b, B)
-from the future at one moment, the likelihood of both showing one object is N(f - b; 0, F + B).
+The filter of ``perception.tracking`` decides with the past alone. With the whole recording at hand, a piece of a
+track that
+ends and one that begins are compared by position and velocity from both sides: with x ~ N(f, F) from the past and
+N(b, B) from the future at one moment, the likelihood of both showing one object is N(f - b; 0, F + B).
 """
 
 from dataclasses import dataclass

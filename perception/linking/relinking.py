@@ -1,7 +1,8 @@
 """Second thoughts on who is who: at every moment, all tracks' pasts and futures are matched anew.
 
 Cutting all tracks between two instants leaves pasts and futures. Their best matching is an assignment problem, solved
-exactly; sweeping over all moments, with the futures' states renewed before each sweep, never lowers the likelihood of the whole.
+exactly; sweeping over all moments, with the futures' states renewed before each sweep, never lowers the likelihood of
+the whole.
 """
 
 from dataclasses import dataclass, field

@@ -111,7 +111,8 @@ class Instant:
         Coordinate ascent on the likelihood of all boxes: no view's first choice stays because it came first.
         """
         for _ in range(MAX_ROUNDS if len(self.views) > 1 else 0):
-            if not any([self._choose_again(number) for number in range(len(self.views))]):
+            changed = [self._choose_again(number) for number in range(len(self.views))]
+            if not any(changed):
                 return
 
     def identify(self, dt: float, old: int) -> Indices:

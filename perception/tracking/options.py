@@ -32,7 +32,8 @@ class TrackerOptions:
     false_rate: false boxes a frame and camera; detected: share of visible objects that is detected
     new_odds: log-odds by which a track has to explain a box better than chance, else the box founds a new one
     new_per_m2: new objects a square metre and instant, against which an object has to be a known one
-    confirm_odds: log-odds of being an object, from all its detections, from which a track counts; confirm_hits: detections
+    confirm_odds: log-odds of being an object, from all its detections, from which a track counts; confirm_hits:
+    detections
     lost_after_s: a track unseen for longer has ended; a new one may be linked to it
     tentative_frames, tentative_s: a track that is not confirmed ends when it is unseen for so many frame intervals
         and for so long

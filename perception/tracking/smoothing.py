@@ -177,7 +177,9 @@ class _Filter:
         for back in range(2, longest + 1):
             rows = np.flatnonzero(self.lengths >= back)
             k = self.lengths[rows] - back
-            times = np.array([self.chains[row].times[i : i + 2] for row, i in zip(rows.tolist(), k.tolist(), strict=True)])
+            times = np.array(
+                [self.chains[row].times[i : i + 2] for row, i in zip(rows.tolist(), k.tolist(), strict=True)]
+            )
             forward = transition(times[:, 1] - times[:, 0])
             own, ahead = self.covariances[rows, k], self.predicted[rows, k + 1]
             gain = np.swapaxes(np.linalg.solve(ahead + 1e-12 * np.eye(STATE), forward @ own), 1, 2)
@@ -214,8 +216,8 @@ def _planes(boxes: Sequence[Seen]) -> BoxPlanes:
 def states_at(trajectory: Trajectory, times: Array) -> tuple[Array, Array, Indices]:
     """Return states (N, STATE), covariances of position and velocity (N, 4, 4) and levels (N,) at ``times`` (N,).
 
-    Between two states it is the mean of motion with white acceleration given both, a cubic curve; beyond them the object
-    moves on. Covariances include the trajectory's ``bias_m``.
+    Between two states it is the mean of motion with white acceleration given both, a cubic curve; beyond them the
+    object moves on. Covariances include the trajectory's ``bias_m``.
     """
     known, density = trajectory.times, trajectory.motion.acceleration**2
     after = np.clip(np.searchsorted(known, times, side="left"), 1, max(len(known) - 1, 1))
@@ -235,9 +237,7 @@ def states_at(trajectory: Trajectory, times: Array) -> tuple[Array, Array, Indic
         s, t = share[inside, None], span[inside, None]
         p, q = trajectory.means[a], trajectory.means[b]
         h = s**2 * (3 - 2 * s)
-        mean[inside, :2] = (
-            (1 - h) * p[:, :2] + h * q[:, :2] + t * s * (1 - s) * ((1 - s) * p[:, 2:4] - s * q[:, 2:4])
-        )
+        mean[inside, :2] = (1 - h) * p[:, :2] + h * q[:, :2] + t * s * (1 - s) * ((1 - s) * p[:, 2:4] - s * q[:, 2:4])
         mean[inside, 2:4] = (1 - s) * p[:, 2:4] + s * q[:, 2:4]
         own = density * (t[:, 0] * s[:, 0] * (1 - s[:, 0])) ** 3 / 3
         mixed = (1 - s)[..., None] * trajectory.covariances[a] + s[..., None] * trajectory.covariances[b]

@@ -1,8 +1,8 @@
 """Kalman filtering of objects on the ground, many at once.
 
-A state is (x, y, vx, vy, heading, length, width, height) in site metres, m/s and radians. Size is part of it since an error in
-size is an error in position along the ray that repeats itself in every frame; a filter without it would claim to be
-surer with every frame.
+A state is (x, y, vx, vy, heading, length, width, height) in site metres, m/s and radians. Size is part of it since an
+error in size is an error in position along the ray that repeats itself in every frame; a filter without it would
+claim to be surer with every frame.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,8 @@ STATE = 8
 MEASURED = [0, 1, 4, 5, 6, 7]
 """The parts of a state that boxes depend on, in the order of ``geometry.lifting.residuals``."""
 PLACED_M = 0.5
-"""A state is linearized at least this well, however unsure it is; what doesn't fit beyond that is hidden, not elsewhere."""
+"""A state is linearized at least this well, however unsure it is; what doesn't fit beyond that is hidden, not
+elsewhere."""
 SLIP_MPS = 0.15
 """Standard deviation of a vehicle's sideways velocity."""
 BIRTH_SIGMA_M = 4.0
@@ -47,7 +48,8 @@ class Shapes(NamedTuple):
 
 
 class Innovation(NamedTuple):
-    """N pairs of a state and a box: residual (N, ROWS) px, its Jacobian (N, ROWS, STATE) and covariance, and the noise's."""
+    """N pairs of a state and a box: residual (N, ROWS) px, its Jacobian (N, ROWS, STATE) and covariance, and the
+    noise's."""
 
     px: Array
     jacobian: Array
@@ -64,7 +66,8 @@ def transition(dt: Array) -> Array:
 
 
 def process_noise(dt: Array, acceleration: Array, turn: Array, speed: Array) -> Array:
-    """Return what is added to covariances (N, STATE, STATE) over times (N,): white acceleration, and turning as it moves."""
+    """Return what is added to covariances (N, STATE, STATE) over times (N,): white acceleration, and turning as it
+    moves."""
     noise = np.zeros((len(dt), STATE, STATE))
     density = acceleration**2
     for axis in (0, 1):

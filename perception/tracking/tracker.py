@@ -1,8 +1,8 @@
 """A tracker on the ground: boxes of one or many calibrated cameras in, one tracklet an object out.
 
-Frames come in the order of time; those of one instant are taken together. Confirmed tracks choose their boxes first, then
-low-score boxes continue them, then tracks that are not confirmed choose, and what is left founds new tracks. Each choice
-is the assignment with the largest sum of log-odds of "this object" against "a false box" (Hungarian method).
+Frames come in the order of time; those of one instant are taken together. Confirmed tracks choose their boxes first,
+then low-score boxes continue them, then tracks that are not confirmed choose, and what is left founds new tracks. Each
+choice is the assignment with the largest sum of log-odds of "this object" against "a false box" (Hungarian method).
 """
 
 from collections.abc import Iterable, Iterator, Sequence

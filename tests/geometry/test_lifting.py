@@ -20,9 +20,7 @@ def planes_of(camera, box, sigma_px=1.0, foot=NO_FOOT):
 def solid(kind, position, heading):
     outline, is_round = outlines_of((kind,))
     size = np.array([size_prior(kind).size])
-    return Solids(
-        position=position[None], heading=np.array([heading]), size=size, outline=outline, is_round=is_round
-    )
+    return Solids(position=position[None], heading=np.array([heading]), size=size, outline=outline, is_round=is_round)
 
 
 @given(places, st.floats(-np.pi, np.pi), st.sampled_from(sorted(PRIORS)))
@@ -63,9 +61,9 @@ def test_jacobian_is_the_central_difference(position, heading, kind):
             for sign in (1, -1)
         ]
         # the derivative leaves out the change of distance, which residuals are scaled by
-        numeric = (moved[0].px * exact.px_per_m / moved[0].px_per_m - moved[1].px * exact.px_per_m / moved[1].px_per_m) / (
-            2 * step
-        )
+        numeric = (
+            moved[0].px * exact.px_per_m / moved[0].px_per_m - moved[1].px * exact.px_per_m / moved[1].px_per_m
+        ) / (2 * step)
         np.testing.assert_allclose(exact.jacobian[..., axis], numeric, rtol=1e-4, atol=1e-3)
 
 

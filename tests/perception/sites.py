@@ -47,7 +47,7 @@ def box_of(camera: FixedCamera, kind: str, position: Array, heading: float, size
         points = outline[0] * size
     cos, sin = np.cos(heading), np.sin(heading)
     turned = points @ np.array([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]])
-    in_cam = (turned + [*position, 0.0] - model.centre) @ model.site_from_cam
+    in_cam = (turned + np.array([*position, 0.0]) - model.centre) @ model.site_from_cam
     pixels = in_cam[:, :2] / in_cam[:, 2:] * 900.0 + [640.0, 360.0]
     low, high = pixels.min(axis=0), pixels.max(axis=0)
     if in_cam[:, 2].min() < 0.5 or (low < 5).any() or (high > np.array(SIZE) - 5).any():

@@ -133,9 +133,7 @@ def test_nothing_is_tracked_in_nothing():
 
 def test_report_names_who_broke_and_why():
     true = truth()
-    broken = [
-        row.model_copy(update={"track": 9 if row.track == 1 and row.time > 2.5 else row.track}) for row in true
-    ]
+    broken = [row.model_copy(update={"track": 9 if row.track == 1 and row.time > 2.5 else row.track}) for row in true]
     figures = judge_tracks(broken, true)
     (entry,) = figures["identities"]
     assert entry["true_track"] == 1

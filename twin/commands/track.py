@@ -17,12 +17,16 @@ PATH = click.Path(path_type=Path)
 @click.option("--plan", "plan_path", type=PATH, help="plan.json: levels, ramps, lanes. Without it the ground is z = 0.")
 @click.option("--detections", required=True, type=PATH, help="detections.jsonl, or - for a stream on standard input.")
 @click.option("--out", required=True, type=PATH, help="tracks.jsonl, or - for standard output.")
-@click.option("--clock-sigma", default=0.3, show_default=True, help="How far clocks may be off, seconds; 0 trusts them.")
+@click.option(
+    "--clock-sigma", default=0.3, show_default=True, help="How far clocks may be off, seconds; 0 trusts them."
+)
 @click.option("--rate", default=5.0, show_default=True, help="Rows a second and track.")
-@click.option("--box-px", default=1.5, show_default=True, help="Standard deviation of a box's sides, pixels.")
+@click.option("--box-px", default=1.0, show_default=True, help="Standard deviation of a box's sides, pixels.")
 @click.option("--whole-boxes", is_flag=True, help="Boxes go around the whole object, hidden parts too.")
 @click.option("--live", is_flag=True, help="Write rows as frames come, with a bounded delay and no second thoughts.")
-@click.option("--delay", default=0.5, show_default=True, help="With --live: how long late frames are waited for, seconds.")
+@click.option(
+    "--delay", default=0.5, show_default=True, help="With --live: how long late frames are waited for, seconds."
+)
 @click.option("--links", type=PATH, help="Write why pieces of tracks were joined or not, a line each, into this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print clocks and counts for a program to read.")
 def command(
