@@ -62,7 +62,7 @@ def measure_plan_fit(scene_folder: Path, twin: Twin, rng: np.random.Generator, t
         moved = transform_plan(plan, rigid_from_plane(yaw, shift[:2], shift[2]))
         start = time.perf_counter()
         try:
-            in_site, fit, differences = register_plan(twin, floors, moved)
+            in_site, fit, differences = register_plan(twin.landmarks, twin.view_positions, floors, moved)
         except TiepointError as error:
             found.append({"refused": str(error)})
             continue

@@ -33,7 +33,7 @@ from scenes.description import read_facility
 from scenes.facility import Door, Facility, Fixture, Mounted, Sign
 from scenes.rendering.raycasting import blocked
 from twin import Twin
-from twin.mapping.photos import MapPhoto, photos_of
+from twin.photos import MapPhoto, photos_of
 from twin.signs import SignLandmark, SignOptions, place_signs, read_photos
 
 Array = NDArray[np.float64]

@@ -15,7 +15,7 @@ from geometry.errors import InputError
 from geometry.floorplan import Level
 from perception import CameraStallOptions, CameraStalls, aligned_median, read_image, stalls_in_view
 from twin.layout import MarkedFloor, Ortho, OrthoOptions, propose_plan, read_marks, rectify_floor
-from twin.mapping.photos import MapPhoto
+from twin.photos import MapPhoto
 
 Array = NDArray[np.float64]
 

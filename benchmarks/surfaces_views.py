@@ -22,7 +22,7 @@ from scenes.building import build_facility
 from scenes.description import read_facility
 from scenes.rendering import LightOptions, RenderOptions, World, build_world, render
 from twin import Twin
-from twin.mapping.photos import MapPhoto, photos_of
+from twin.photos import MapPhoto, photos_of
 from twin.surface import Surface, SurfaceOptions, View, build_surface, render_view
 
 FloatArray = NDArray[np.float32]

@@ -119,6 +119,8 @@ def ramp_height(ramp: Ramp, points_in_site: ArrayLike) -> Array:
     """
     xy = np.asarray(points_in_site, dtype=np.float64)
     corners = np.array(ramp.polygon.exterior.coords)
+    if not ramp.polygon.exterior.is_ccw:
+        corners = corners[[1, 0, 3, 2]]
     first, third = _distance_from_line(xy, corners[0], corners[1]), _distance_from_line(xy, corners[2], corners[3])
     s, z = np.array(ramp.profile).T
     return np.asarray(np.interp(s[-1] * first / np.maximum(first + third, 1e-12), s, z))

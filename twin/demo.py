@@ -18,7 +18,7 @@ from scenes.captures.options import Quality
 from scenes.library import facility
 from twin.evaluate import evaluate_localization
 from twin.localization import Localization, write_localizations
-from twin.mapping import MapInputs, MapOptions, map_images
+from twin.mapping import PARTS, MapInputs, MapOptions, map_images
 from twin.model import Twin
 from twin.progress import Progress, silent
 from twin.queries import localize_images
@@ -78,7 +78,7 @@ def run_demo(out: Path, options: DemoOptions | None = None, on_progress: Progres
         tags=scene / "tags.csv",
         plan=scene / "plan.json",
     )
-    map_images(inputs, out / "twin", MapOptions(seed=options.seed), on_progress)
+    map_images(inputs, out / "twin", MapOptions(seed=options.seed, parts=PARTS), on_progress)
     twin = Twin.open(out / "twin")
     queries, foreign = _photos(scene / "queries"), _photos(out / "foreign")
     answers = _localize(twin, scene, queries, partial(on_progress, "localize queries"))

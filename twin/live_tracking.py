@@ -145,7 +145,9 @@ class LiveTracker:
         positions = np.column_stack([mean[:, :2], z])
         names = place_names(self.plan, positions)
         rows = []
-        for k, row in enumerate(index.tolist()):
+        sure = np.linalg.eigvalsh(covariance[:, :2, :2])[:, 1] <= self.options.max_sigma_m**2
+        for k in np.flatnonzero(sure).tolist():
+            row = int(index[k])
             tracklet = self.tracker.tracklets[int(table.ids[row])]
             recent = [each for each in tracklet.seen if each.time > time - 1.0 / self.options.rows_per_s]
             place = names[k] or (self.ground.levels[table.level[row]] or None, None, None)

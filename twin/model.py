@@ -9,16 +9,21 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import FloorPlan, InputError, TwinDamagedError, position_of, read_plan
+from geometry import FloorPlan, Floors, InputError, TwinDamagedError, position_of, read_plan
 from perception import Extractor, make_extractor
 from retrieval import PlaceIndex, Vocabulary
+from twin.floors_file import read_floors
 from twin.landmarks import Landmarks
+from twin.layout import Ortho, ortho_path, read_ortho
 from twin.localizer import Localizer, LocalizerOptions
 from twin.map_uncertainty import MapUncertainty
+from twin.signs import SignLandmark, read_signs
 from twin.store import Manifest, missing_files, problems, read_manifest
+from twin.surface import Surface
 
 VOCABULARY_FILE = "vocabulary.npy"
 PLAN_FILE = "plan.json"
+FLOORS_FILE, SIGNS_FILE, SURFACE_FILE, LAYOUT_FOLDER = "floors.json", "signs.json", "mesh.ply", "layout"
 MAP_BOUNDS = ("min_explained", "explained_px", "max_noise_scale")
 """Fields of ``LocalizerOptions`` that a twin sets, from its own photos."""
 VIEW_COVARIANCES = "map/view_covariances.npy"
@@ -76,6 +81,28 @@ class Twin:
             return read_plan(path)
         except InputError as error:
             raise TwinDamagedError(error.what, where=str(path), remedy="Map again with --plan.") from error
+
+    @cached_property
+    def floors(self) -> Floors | None:
+        """Levels and ramps in site, if the map showed any. Raises ``TwinDamagedError`` where they can't be read."""
+        path = self.folder / FLOORS_FILE
+        return read_floors(path) if path.exists() else None
+
+    @cached_property
+    def signs(self) -> tuple[SignLandmark, ...]:
+        """Texts in the site, none where they were not read. Raises ``TwinDamagedError`` where they can't be read."""
+        path = self.folder / SIGNS_FILE
+        return read_signs(path) if path.exists() else ()
+
+    @cached_property
+    def surface(self) -> Surface | None:
+        """The surface, if it was made. Raises ``TwinDamagedError`` where it can't be read."""
+        return Surface.load(self.folder) if (self.folder / SURFACE_FILE).exists() else None
+
+    def ortho(self, level: str) -> Ortho | None:
+        """Return a level's floor from above, if it was rectified. Raises as ``twin.layout.read_ortho``."""
+        folder = self.folder / LAYOUT_FOLDER
+        return read_ortho(folder, level) if ortho_path(folder, level).exists() else None
 
     @cached_property
     def view_poses(self) -> dict[str, pycolmap.Rigid3d]:

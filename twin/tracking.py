@@ -47,6 +47,7 @@ class TrackingOptions:
     clock_sigma_s: how far the cameras' clocks may be off from what cameras.json says; 0 takes them as they are
     rows_per_s: rows of tracks a second, at multiples of its inverse
     fill_gap_s: longer gaps of a moving object stay empty
+    max_sigma_m: positions that are less sure, by the longer axis of their ellipse, are left out
     """
 
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
@@ -54,9 +55,10 @@ class TrackingOptions:
     clock_sigma_s: float = 0.3
     rows_per_s: float = 5.0
     fill_gap_s: float = 2.0
+    max_sigma_m: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (0 <= self.clock_sigma_s < 1e3 and 0 < self.rows_per_s <= 1000 and self.fill_gap_s >= 0):
+        if not (0 <= self.clock_sigma_s < 1e3 and 0 < self.rows_per_s <= 1000 and self.fill_gap_s >= 0 and self.max_sigma_m > 0):
             raise InputError(f"tracking options out of range: {self}")
 
 
@@ -250,7 +252,9 @@ def _rows(
             z, slope = ground.height(level, mean[:, :2])
             positions = np.column_stack([mean[:, :2], z])
             names = place_names(plan, positions)
-            for k, time in enumerate(times.tolist()):
+            sure = np.linalg.eigvalsh(covariance[:, :2, :2])[:, 1] <= options.max_sigma_m**2
+            for k in np.flatnonzero(sure).tolist():
+                time = float(times[k])
                 here = np.flatnonzero(np.abs(nearest - time) < 1e-6).tolist()
                 yield track_row(
                     time,

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import WALK, Rendered
 from twin.cli import VERBS, main
 from twin.localization import read_localizations
+from twin.model import Twin
 
 
 def run(*arguments: str | Path) -> int:
@@ -47,6 +48,14 @@ def test_map_localize_evaluate_check(rendered: Rendered, tmp_path: Path, capsys:
     poses = rendered.folder / "truth" / "walk.csv"
     assert run("map", rendered.walk, "--out", twin, "--cameras", rendered.cameras, "--poses", poses) == 0
     assert f"{WALK} images placed" in capsys.readouterr().out
+    made = Twin.open(twin)
+    assert made.floors is not None
+    assert [round(level.elevation, 1) for level in made.floors.levels] == [0.0]
+    assert made.plan is not None
+    assert made.plan.levels[0].id == "P1"
+    assert made.surface is not None
+    assert made.surface.seen.any()
+    assert json.loads((twin / "quality.json").read_text("utf-8"))["plan"]["source"] == "proposed"
     assert run("localize", twin, rendered.queries, "--cameras", rendered.cameras, "--out", out) == 0
     answers = read_localizations(out)
     assert sum(a.status == "ok" for a in answers) >= 5  # of 6; measured 6
@@ -56,8 +65,11 @@ def test_map_localize_evaluate_check(rendered: Rendered, tmp_path: Path, capsys:
     figures = json.loads(capsys.readouterr().out)
     assert figures["position_error_m"]["median"] < 0.02  # measured 0.002
     assert run("evaluate", "localization", out, truth) == 0
-    assert run("check", twin) == 0
-    assert "sound" in capsys.readouterr().out
+    assert run("check", twin, "--pictures", tmp_path / "drawn") == 0
+    said = capsys.readouterr().out
+    assert "sound" in said
+    assert "level P1: elevation" in said
+    assert (tmp_path / "drawn" / "plan-P1.png").stat().st_size > 1000
     (twin / "map" / "points3D.bin").write_bytes(b"")
     assert run("check", twin) == 1
     assert "altered" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import pytest
 from geometry import (
     ControlPoints,
     InputError,
+    MappingError,
     Marks,
     TagSpecs,
     pose_error,
@@ -22,7 +23,8 @@ from geometry import (
 from perception import TagDetections
 from tests.conftest import Rendered
 from twin import Twin, map_images
-from twin.mapping import registration
+from twin.mapping import tag_sightings
+from twin.mapping.site_tie import require_unfolded
 
 CONTROL_SIGMA_M = 0.003
 
@@ -105,9 +107,27 @@ def test_tags_with_known_poses_tie_the_map_to_site(
         inside = (valid & (pixels > 0).all(axis=1) & (pixels < size).all(axis=1)).reshape(-1, 4).all(axis=1)
         return TagDetections(family=family, ids=tags.ids[inside], corners=pixels.reshape(-1, 4, 2)[inside])
 
-    monkeypatch.setattr(registration, "detect_tags", detect)
+    monkeypatch.setattr(tag_sightings, "detect_tags", detect)
     map_images(replace(rendered.inputs(None), tags=tmp_path / "tags.csv"), tmp_path / "twin")
     made = Twin.open(tmp_path / "twin")
     assert made.manifest.frame.aligned_by == ["tags"]
     errors = np.array([pose_error(pose, truth.view_poses[name])[0] for name, pose in made.view_poses.items()])
     assert np.median(errors) < 0.02
+
+
+def tied(wrong: int, tags: int) -> dict[str, object]:
+    """Return what is said of a tie to tags of which some contradict the others."""
+    corners = [f"tag36h11 {tag} corner {corner}" for tag in range(wrong) for corner in range(4)]
+    return {"outliers": [*corners, "0007.jpg", f"tag36h11 {wrong} corner 2"], "tags": tags}
+
+
+@pytest.mark.parametrize(("wrong", "tags"), [(0, 8), (1, 3), (2, 12)])
+def test_a_tag_that_was_moved_is_no_fold(wrong: int, tags: int) -> None:
+    assert require_unfolded(tied(wrong, tags), force=False) == []
+    assert require_unfolded(None, force=False) == []
+
+
+def test_a_map_that_many_tags_contradict_is_refused_or_says_so() -> None:
+    with pytest.raises(MappingError, match="3 of 8 surveyed tags are elsewhere"):
+        require_unfolded(tied(3, 8), force=False)
+    assert require_unfolded(tied(3, 8), force=True) == ["tag36h11 0", "tag36h11 1", "tag36h11 2"]

@@ -2,20 +2,27 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 
 @click.command("check")
 @click.argument("twin", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--pictures",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to draw the plan into, over each floor seen from above.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a result for a program to read.")
-def command(twin: Path, as_json: bool) -> None:
+def command(twin: Path, pictures: Path | None, as_json: bool) -> None:
     """Verify every checksum of a TWIN, open it, and say how good it is.
 
     Example: tiepoint check my-garage
     """
     from geometry import TwinDamagedError
     from twin.cli import echo_json
+    from twin.floor_pictures import draw_floors
     from twin.model import Twin
 
     opened = Twin.open(twin, verify=True)
@@ -23,6 +30,7 @@ def command(twin: Path, as_json: bool) -> None:
     if views != len(opened.landmarks.views):
         raise TwinDamagedError(f"map has {views} images, landmarks {len(opened.landmarks.views)}", where=str(twin))
     quality = json.loads((twin / "quality.json").read_text("utf-8"))
+    drawn = [] if pictures is None else draw_floors(opened, pictures)
     if as_json:
         echo_json({"sound": True, "manifest": opened.manifest.model_dump(), "quality": quality})
         return
@@ -31,3 +39,25 @@ def command(twin: Path, as_json: bool) -> None:
     click.echo(f"  frame: {', '.join(frame.aligned_by) or 'its own, unit arbitrary'}")
     for note in frame.undetermined:
         click.echo(f"  undetermined: {note}")
+    for line in remarks(quality):
+        click.echo(f"  {line}")
+    for path in drawn:
+        click.echo(f"  {path}")
+
+
+def remarks(quality: dict[str, Any]) -> list[str]:
+    """Return what quality.json says of the facility, a line each."""
+    lines = []
+    if quality.get("folded"):
+        lines.append(f"FOLDED: these tags contradict the map: {', '.join(quality['folded'])}")
+    for level in quality.get("floors", {}).get("levels", ()):
+        lines.append(f"level {level['level']}: elevation {level['elevation']:.3f} m, sigma {level['sigma_m']:.3f} m")
+    plan = quality.get("plan", {})
+    if plan:
+        lines.append(f"plan: {plan['source']}, {plan['stalls']} stalls on {len(plan['levels'])} levels")
+        lines += [f"plan and map disagree: {d['level']} {d['element']}: {d['what']}" for d in plan["disagreements"]]
+        lines += [f"plan: {text}" for text in (*plan["remarks"], *plan["warnings"])]
+    for part in ("floors", "marks", "signs", "surface"):
+        if "skipped" in quality.get(part, {}):
+            lines.append(f"no {part}: {quality[part]['skipped']}")
+    return lines

@@ -21,10 +21,16 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--control", type=FILE, help="control.csv: surveyed points, with --marks.")
 @click.option("--marks", type=FILE, help="marks.csv: where the control points are seen.")
 @click.option("--tags", type=FILE, help="tags.csv: AprilTags with sizes, and poses where known.")
-@click.option("--plan", type=FILE, help="plan.json: levels, zones and stalls in site metres, for the answers.")
+@click.option("--plan", type=FILE, help="Floor plan in site: plan.json, GeoJSON or DXF. Without one it is proposed.")
+@click.option("--layers", type=FILE, help="Layer map of a DXF plan; see docs/plans.md.")
+@click.option("--fit-plan", is_flag=True, help="The plan has a frame of its own: fit it to the map's walls and marks.")
+@click.option(
+    "--without", multiple=True, type=click.Choice(["marks", "signs", "surface"]), help="Leave out; can be repeated."
+)
 @click.option("--refine-lens", is_flag=True, help="Adjust the lenses of --cameras too.")
 @click.option("--features", default="sift", show_default=True, help="Local features: sift, sift-colmap or xfeat.")
 @click.option("--matcher", default="mutual-ratio", show_default=True, help="Feature matcher: mutual-ratio or adalam.")
+@click.option("--force", is_flag=True, help="Publish a map that surveyed tags contradict; quality.json says so.")
 @click.option("--json", "as_json", is_flag=True, help="Print quality.json.")
 def command(
     images: Path,
@@ -35,9 +41,13 @@ def command(
     marks: Path | None,
     tags: Path | None,
     plan: Path | None,
+    layers: Path | None,
+    fit_plan: bool,
+    without: tuple[str, ...],
     refine_lens: bool,
     features: str,
     matcher: str,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Build a twin from the photos in the folder IMAGES.
@@ -45,11 +55,23 @@ def command(
     Example: tiepoint map photos/ --out my-garage --poses poses.csv
     """
     from twin import MapInputs, MapOptions, map_images
+    from twin.mapping import PARTS
 
     if (control is None) != (marks is None):
         raise click.UsageError("--control and --marks belong together.")
-    inputs = MapInputs(images=images, cameras=cameras, poses=poses, control=control, marks=marks, tags=tags, plan=plan)
-    options = MapOptions(refine_lens=refine_lens, extractor=features, matcher=matcher)
+    if plan is None and (layers or fit_plan):
+        raise click.UsageError("--layers and --fit-plan need --plan.")
+    inputs = MapInputs(
+        images=images, cameras=cameras, poses=poses, control=control, marks=marks, tags=tags, plan=plan, layers=layers
+    )
+    options = MapOptions(
+        refine_lens=refine_lens,
+        extractor=features,
+        matcher=matcher,
+        force=force,
+        parts=tuple(part for part in PARTS if part not in without),
+        fit_plan=fit_plan,
+    )
     bars = StageBars()
     try:
         quality = map_images(inputs, out, options, bars)
@@ -58,6 +80,8 @@ def command(
     if as_json:
         echo_json(quality)
         return
+    if quality["folded"]:
+        click.echo(f"{out}: FOLDED, published by --force; these tags contradict it: {', '.join(quality['folded'])}")
     placed, missing = quality["images"]["placed"], quality["images"]["not_placed"]
     click.echo(f"{out}: {placed} images placed, {quality['landmarks']['count']} landmarks")
     for name, reason in missing.items():

@@ -2,7 +2,8 @@
 
 from twin.layout.marks import FloorMarks, MarkOptions, read_marks
 from twin.layout.ortho import Ortho, OrthoOptions, rectify_floor
-from twin.layout.ortho_file import read_ortho, write_ortho
+from twin.layout.ortho_file import ortho_path, read_ortho, write_ortho
+from twin.layout.overlay import draw_plan
 from twin.layout.proposal import MarkedFloor, propose_plan
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "MarkedFloor",
     "Ortho",
     "OrthoOptions",
+    "draw_plan",
+    "ortho_path",
     "propose_plan",
     "read_marks",
     "read_ortho",

@@ -18,7 +18,7 @@ from geometry.errors import InputError
 from perception import read_image
 from twin.layout.exposure import photo_gains
 from twin.layout.patches import View, reduce_patches
-from twin.mapping.photos import MapPhoto
+from twin.photos import MapPhoto
 from twin.progress import Progress, silent
 
 Array = NDArray[np.float64]

@@ -1,8 +1,9 @@
-"""The floors of a finished map: its landmarks and cameras as the arrays that ``geometry.floors`` wants."""
+"""The floors of a map in site, and a plan beside them: landmarks and cameras as the arrays that ``geometry`` wants."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pycolmap
 from numpy.typing import NDArray
 
 from geometry import (
@@ -15,20 +16,21 @@ from geometry import (
     find_floors,
     fit_plan,
     plan_disagreements,
+    position_of,
     transform_plan,
     with_datum,
 )
 from twin.landmarks import Landmarks
 from twin.model import Twin
+from twin.store import SiteFrame
 
 Array = NDArray[np.float64]
 
 
 def floors_of(twin: Twin, options: FloorOptions | None = None) -> Floors:
-    """Return levels and ramps of a twin in site, with the uncertainty of its tie to the site included.
+    """Return levels and ramps of a twin in site, see ``floors_of_map``.
 
-    The map's own shape counts through the floors' unevenness. Raises ``InputError`` for a twin that is not in site,
-    whose z need not be up: see ``geometry.up_from_cameras`` for these.
+    Raises ``InputError`` for a twin that is not in site, whose z need not be up: see ``geometry.up_from_cameras``.
     """
     if not twin.is_in_site:
         raise InputError(
@@ -36,8 +38,16 @@ def floors_of(twin: Twin, options: FloorOptions | None = None) -> Floors:
             where=str(twin.folder),
             remedy="Map again with --poses, --control and --marks, or --tags.",
         )
-    centres = twin.view_positions
-    landmarks = twin.landmarks
+    return floors_of_map(twin.landmarks, twin.view_positions, twin.manifest.frame, options)
+
+
+def floors_of_map(
+    landmarks: Landmarks, centres: Array, frame: SiteFrame, options: FloorOptions | None = None
+) -> Floors:
+    """Return levels and ramps from landmarks and the centres (V, 3) of their views, both in site.
+
+    The uncertainty of the tie to the site is included; the map's own shape counts through the floors' unevenness.
+    """
     floors = find_floors(
         centres,
         landmarks.points,
@@ -45,44 +55,49 @@ def floors_of(twin: Twin, options: FloorOptions | None = None) -> Floors:
         options,
         seen_from=lowest_viewer(landmarks, centres[:, 2]),
     )
-    frame = twin.manifest.frame
     if frame.covariance is None or frame.centroid is None:
         return floors
     return with_datum(floors, frame.covariance, frame.centroid)
 
 
 def register_plan(
-    twin: Twin,
+    landmarks: Landmarks,
+    centres: Array,
     floors: Floors,
     plan: FloorPlan,
     *,
     stall_lines: Mapping[int, Array] | None = None,
     level_names: Mapping[int, str] | None = None,
 ) -> tuple[FloorPlan, PlanFit, tuple[PlanDisagreement, ...]]:
-    """Return a plan of its own frame in the site of a twin, how it fitted, and where map and plan disagree.
+    """Return a plan of its own frame in site, how it fitted, and where map and plan disagree.
 
-    ``floors`` are those of ``floors_of``; what else there is and what it raises: ``geometry.fit_plan``.
+    ``floors`` are those of ``floors_of_map``; what else there is and what it raises: ``geometry.fit_plan``.
     """
-    landmarks = twin.landmarks
     fit = fit_plan(
         plan, floors, landmarks.points, landmarks.covariances, stall_lines=stall_lines, level_names=level_names
     )
     in_site = transform_plan(plan, fit.site_from_plan)
-    return in_site, fit, disagreements_with(twin, floors, in_site)
+    return in_site, fit, disagreements_with(landmarks, centres, floors, in_site)
 
 
-def disagreements_with(twin: Twin, floors: Floors, plan: FloorPlan) -> tuple[PlanDisagreement, ...]:
-    """Return where a twin's map and a plan in site disagree."""
-    landmarks = twin.landmarks
+def disagreements_with(
+    landmarks: Landmarks, centres: Array, floors: Floors, plan: FloorPlan
+) -> tuple[PlanDisagreement, ...]:
+    """Return where a map and a plan in site disagree."""
     return plan_disagreements(
         plan,
         floors,
         landmarks.points,
         landmarks.covariances,
-        twin.view_positions,
+        centres,
         landmarks.view_of_observation(),
         landmarks.landmark,
     )
+
+
+def view_centres(cams_from_site: Sequence[pycolmap.Rigid3d]) -> Array:
+    """Return the camera centres (V, 3) of poses."""
+    return np.array([position_of(pose) for pose in cams_from_site]).reshape(-1, 3)
 
 
 def lowest_viewer(landmarks: Landmarks, heights: Array) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import FloorPlan, InputError, MappingError, read_plan, read_tags, write_atomic, write_plan
+from geometry import FloorPlan, InputError, MappingError, import_plan, read_tags, write_atomic
 from perception import Features, make_extractor, make_matcher
 from retrieval import PlaceIndex, Vocabulary, aggregate, train_vocabulary
 from twin.landmarks import Landmarks, landmarks_from
@@ -28,13 +28,17 @@ from twin.mapping.correspondence import (
     verify_with_poses,
 )
 from twin.mapping.left_out import leave_out
+from twin.mapping.meaning import Meaning, MeaningOptions, Part, find_meaning
+from twin.mapping.meaning_files import write_meaning
 from twin.mapping.pairing import choose_pairs
 from twin.mapping.shape import pose_covariances
-from twin.mapping.site_tie import register
+from twin.mapping.site_tie import agreeing, register, require_unfolded
+from twin.mapping.tag_adjustment import adjust_with_tags
 from twin.mapping.tag_fixes import correct_priors
 from twin.mapping.tag_sightings import find_tags
 from twin.mapping.workspace import Workspace, digest
-from twin.model import PLAN_FILE, VIEW_COVARIANCES, VOCABULARY_FILE
+from twin.model import VIEW_COVARIANCES, VOCABULARY_FILE
+from twin.photos import photos_of
 from twin.progress import Progress, silent
 from twin.store import Manifest, publish, require_replaceable
 
@@ -55,12 +59,17 @@ class MapOptions:
     """How a twin is made.
 
     refine_lens: adjust intrinsics that were given too (those from EXIF always are, unless all poses are known)
-    extractor, matcher: names of perception's; keep_workspace: leave intermediate results beside the twin
+    extractor, matcher: names of perception's; force: publish a map that is folded, which says so
+    parts: of "marks", "signs", "surface", what to look for beside floors; fit_plan: the plan has a frame of its own
+    keep_workspace: leave intermediate results beside the twin
     """
 
     refine_lens: bool = False
     extractor: str = "sift"
     matcher: str = "mutual-ratio"
+    force: bool = False
+    parts: tuple[Part, ...] = ()
+    fit_plan: bool = False
     seed: int = 0
     keep_workspace: bool = False
 
@@ -78,7 +87,7 @@ def map_images(
     target = target.resolve()
     require_replaceable(target)
     capture = read_capture(inputs.images, inputs.cameras, inputs.poses)
-    plan = None if inputs.plan is None else read_plan(inputs.plan)
+    plan = None if inputs.plan is None else import_plan(inputs.plan, layers=inputs.layers)
     if plan and not (inputs.poses or inputs.control or inputs.tags):
         raise InputError(
             "nothing ties the map to the plan's site",
@@ -124,6 +133,9 @@ def _map(
     on_progress("reconstruction", 1, 1)
     shape = {} if capture.pose_knowledge is PoseKnowledge.KNOWN else pose_covariances(model, corrected)
     frame, alignment, map_unit_m = register(inputs, capture, model, shape, tags, sightings, rng)
+    folded = require_unfolded(alignment, force=options.force)
+    if tags is not None:
+        adjust_with_tags(model, capture, agreeing(sightings, tags, alignment), tags)
     to_site = np.repeat([1.0, map_unit_m], 3)
     shape = {name: np.outer(to_site, to_site) * covariance for name, covariance in shape.items()}
     by_name = dict(zip(capture.names, features, strict=True))
@@ -134,8 +146,19 @@ def _map(
         name: left_out.get(name, rec.NOT_ENOUGH_MATCHES) for name in capture.names if name not in landmarks.views
     }
     view_covariances = np.array([shape[name] for name in landmarks.views]) if shape else None
+    photos = {photo.name: photo for photo in photos_of(model, capture.folder)}
+    meaning = find_meaning(
+        landmarks,
+        [photos[name] for name in landmarks.views],
+        frame,
+        plan,
+        MeaningOptions(parts=options.parts, fit_plan=options.fit_plan),
+        on_progress,
+    )
     result = quality.report(landmarks, model, check, not_placed, view_covariances)
     result["alignment"] = alignment
+    result["folded"] = folded
+    result |= meaning.report
     manifest = Manifest(
         format=1,
         name=target.name,
@@ -155,7 +178,7 @@ def _map(
     publish(
         target,
         manifest,
-        lambda folder: _write(folder, model, landmarks, vocabulary, places, view_covariances, plan, result),
+        lambda folder: _write(folder, model, landmarks, vocabulary, places, view_covariances, meaning, result),
     )
     on_progress("publish", 1, 1)
     return result
@@ -247,7 +270,7 @@ def _write(
     vocabulary: Vocabulary,
     places: np.ndarray,
     view_covariances: Array | None,
-    plan: FloorPlan | None,
+    meaning: Meaning,
     result: dict[str, Any],
 ) -> None:
     for name in ("map", "landmarks", "places"):
@@ -255,8 +278,7 @@ def _write(
     model.write(folder / "map")
     if view_covariances is not None:
         np.save(folder / VIEW_COVARIANCES, view_covariances, allow_pickle=False)
-    if plan is not None:
-        write_plan(folder / PLAN_FILE, plan)
+    write_meaning(folder, meaning)
     landmarks.save(folder / "landmarks")
     np.save(folder / "places" / VOCABULARY_FILE, vocabulary.centers, allow_pickle=False)
     PlaceIndex(places).save(folder / "places")

@@ -1,13 +1,15 @@
 """The tie of a finished map to the site: which evidence there is, what it gives, and how sure that is."""
 
 import logging
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import Alignment, TagSpecs, read_control, read_marks
+from geometry import Alignment, MappingError, TagSpecs, read_control, read_marks
 from twin.mapping.capture import Capture, MapInputs, PoseKnowledge
 from twin.mapping.quality import percentiles
 from twin.mapping.reconstruction import adjust_with_priors
@@ -25,6 +27,10 @@ from twin.store import SiteFrame
 logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
+
+CORNERS = 4
+MIN_CONTRADICTING, MAX_CONTRADICTING_SHARE = 2, 0.2
+"""A single tag may have been moved or mistyped since the survey."""
 
 
 def register(
@@ -81,6 +87,39 @@ def register(
     return SiteFrame(aligned_by=[], metric=False, undetermined=["position, rotation and scale"]), None, 1.0
 
 
+def contradicting_tags(alignment: dict[str, Any] | None) -> list[str]:
+    """Return the tags, of a report as ``register`` returns it, all of whose corners contradict the rest of the tie."""
+    corners = Counter(name.rpartition(" corner ")[0] for name in (alignment or {}).get("outliers", ()))
+    return [tag for tag, count in corners.items() if tag and count == CORNERS]
+
+
+def agreeing(sightings: Sequence[TagSighting], tags: TagSpecs, alignment: dict[str, Any] | None) -> list[TagSighting]:
+    """Return the sightings of tags that the tie did not find elsewhere; none where no tag tied the map to the site."""
+    if not (alignment or {}).get("tags"):
+        return []
+    wrong = set(contradicting_tags(alignment))
+    return [s for s in sightings if f"{tags.families[s.tag]} {tags.ids[s.tag]}" not in wrong]
+
+
+def require_unfolded(alignment: dict[str, Any] | None, *, force: bool) -> list[str]:
+    """Return what contradicts the map; raise ``MappingError`` where that is too much to be tags that were moved.
+
+    A map of which a part was put where it looks alike shows its tags there too. With ``force`` it is only logged.
+    """
+    wrong, used = contradicting_tags(alignment), (alignment or {}).get("tags", 0)
+    if len(wrong) < MIN_CONTRADICTING or len(wrong) <= MAX_CONTRADICTING_SHARE * used:
+        return []
+    what = f"{len(wrong)} of {used} surveyed tags are elsewhere in the map: parts that look alike are folded into one"
+    if not force:
+        raise MappingError(
+            what,
+            where=", ".join(wrong[:6]),
+            remedy="Check tags.csv, give honest sigmas in --poses, take photos closer together. --force publishes it.",
+        )
+    logger.warning("%s", what)
+    return wrong
+
+
 def _frame(alignment: Alignment, sources: list[str]) -> SiteFrame:
     return SiteFrame(
         aligned_by=sources,
@@ -97,6 +136,7 @@ def _alignment_report(alignment: Alignment, points: TiePoints, frame: SiteFrame)
     return {
         "by": frame.aligned_by,
         "points": len(lengths),
+        "tags": sum(name.endswith(f" corner {CORNERS - 1}") for name in points.names),
         "outliers": [name for name, used in zip(points.names, alignment.inliers, strict=True) if not used],
         "residuals_m": percentiles(lengths),
         "chi2_per_dof": alignment.chi2_per_dof,

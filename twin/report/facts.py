@@ -27,6 +27,29 @@ def map_facts(quality: Mapping[str, Any]) -> list[Fact]:
     return facts + _left_out(quality["left_out"])
 
 
+def facility_facts(quality: Mapping[str, Any]) -> list[Fact]:
+    """Return what is worth knowing of floors, plan, signs and surface; nothing where the map was not asked for them."""
+    facts = []
+    for level in quality.get("floors", {}).get("levels", ()):
+        height = f"{level['elevation']:.3f}{units.NO_BREAK}m, sigma {units.length(level['sigma_m'])}"
+        facts.append((f"Level {level['level']}", f"at {height}, on {units.count(level['landmarks'])} landmarks"))
+    for ramp in quality.get("floors", {}).get("ramps", ()):
+        name = f"Ramp {ramp['from'] or 'from below'} to {ramp['to'] or 'above'}"
+        facts.append((name, f"{ramp['length_m']:.1f}{units.NO_BREAK}m long, rises {units.length(ramp['rise_m'])}"))
+    plan = quality.get("plan")
+    if plan:
+        doubts = len(plan["disagreements"]) + len(plan["remarks"]) + len(plan["warnings"])
+        facts.append(("Plan", f"{plan['source']}, {plan['stalls']} stalls, {doubts or 'no'} remarks"))
+    signs = quality.get("signs", {})
+    if signs.get("claimed"):
+        facts.append(("Texts read", ", ".join(signs["claimed"])))
+    surface = quality.get("surface", {})
+    if "seen_share" in surface:
+        facts.append(("Surface", f"{units.share(surface['seen_share'])} of its texture seen by photos"))
+    skipped = ((part, quality.get(part, {}).get("skipped")) for part in ("floors", "marks", "signs", "surface"))
+    return facts + [(f"No {part}", str(why)) for part, why in skipped if why]
+
+
 def evaluation_facts(evaluation: Mapping[str, Any]) -> list[Fact]:
     """Return what is worth knowing of an evaluation beyond the rows of the table."""
     facts = [

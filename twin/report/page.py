@@ -10,13 +10,14 @@ import numpy as np
 import pycolmap
 
 from geometry import TwinDamagedError, write_atomic
+from twin.floor_pictures import floor_pictures
 from twin.localization import Localization
 from twin.model import Twin
 from twin.report import charts, units
 from twin.report.examples import MatchExample
-from twin.report.facts import evaluation_facts, map_facts
+from twin.report.facts import evaluation_facts, facility_facts, map_facts
 from twin.report.figures import Row, headlines, rows_of
-from twin.report.pictures import THUMBNAIL_PX, draw_matches, embed
+from twin.report.pictures import FLOOR_PX, THUMBNAIL_PX, draw_matches, embed, embed_picture
 from twin.report.plan import Plan, draw_plan, half_view_of
 
 COMMANDS = (
@@ -70,6 +71,9 @@ def write_report(
         evaluation=evaluation_facts(evaluation) if evaluation else [],
         examples=[(example, drawing) for example in examples if (drawing := draw_matches(example)) is not None],
         quality=map_facts(quality),
+        floors=[(level, embed_picture(picture, FLOOR_PX)) for level, picture in floor_pictures(twin)],
+        facility=facility_facts(quality),
+        disagreements=quality.get("plan", {}).get("disagreements", []),
         not_placed=quality["images"]["not_placed"],
         tracks=charts.draw_histogram(
             quality["landmarks"]["track_length"]["histogram"], ("images that see it", "landmarks")

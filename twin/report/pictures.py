@@ -17,7 +17,7 @@ from twin.report.examples import MatchExample
 
 logger = logging.getLogger(__name__)
 
-THUMBNAIL_PX, EXAMPLE_PX = (144, 108), (560, 420)
+THUMBNAIL_PX, EXAMPLE_PX, FLOOR_PX = (144, 108), (560, 420), (1100, 1100)
 JPEG_QUALITY = 78
 GAP = 12.0
 MAX_LINES = 60
@@ -34,11 +34,16 @@ def embed(path: Path, name: str, size: tuple[int, int]) -> tuple[str, tuple[int,
     except ImageError as error:
         logger.info("%s", error)
         return None
-    small = Image.fromarray(picture.pixels)
+    return embed_picture(picture.pixels, size), picture.size
+
+
+def embed_picture(picture: NDArray[np.uint8], size: tuple[int, int]) -> str:
+    """Return a picture (H, W, 3) as a JPEG, at most ``size`` (width, height), in a data URI."""
+    small = Image.fromarray(picture)
     small.thumbnail(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     stream = io.BytesIO()
     small.save(stream, "JPEG", quality=JPEG_QUALITY, optimize=True)
-    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}", picture.size
+    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
 def draw_matches(example: MatchExample) -> Markup | None:

@@ -3,6 +3,7 @@
 from twin.signs.finding import PhotoReading, SignOptions, find_signs, place_signs, read_photos
 from twin.signs.landmark import SignLandmark
 from twin.signs.place_likelihood import place_likelihood
+from twin.signs.signs_file import read_signs, write_signs
 
 __all__ = [
     "PhotoReading",
@@ -12,4 +13,6 @@ __all__ = [
     "place_likelihood",
     "place_signs",
     "read_photos",
+    "read_signs",
+    "write_signs",
 ]

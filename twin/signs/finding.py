@@ -22,7 +22,7 @@ from twin.signs.rectangle import Rectangle, fit_rectangle
 from twin.signs.text_fusion import FusedText, fuse_texts, usual_spelling
 
 if TYPE_CHECKING:  # mapping may look for signs itself
-    from twin.mapping.photos import MapPhoto
+    from twin.photos import MapPhoto
 
 Array = NDArray[np.float64]
 

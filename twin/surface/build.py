@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from geometry import FloorPlan, InputError
 from scenes.rendering.raycasting import raycaster
 from twin.landmarks import Landmarks
-from twin.mapping.photos import MapPhoto
+from twin.photos import MapPhoto
 from twin.progress import Progress, silent
 from twin.surface.backdrop import KIND, backdrop_panels
 from twin.surface.charts import Chart, lay_out
 from twin.surface.clutter import Clutter, clutter_of, exclusion_heights
 from twin.surface.evidence import Evidence, cut_by_evidence
 from twin.surface.extrusion import extrude
-from twin.surface.floors import floors_of_map
 from twin.surface.panels import Panel, PanelMesh, mesh_of
 from twin.surface.photographs import Photographs
 from twin.surface.rays import rays_of
@@ -59,7 +58,7 @@ class SurfaceOptions:
 
 
 def build_surface(
-    plan: FloorPlan | None,
+    plan: FloorPlan,
     landmarks: Landmarks | None,
     photos: Sequence[MapPhoto],
     options: SurfaceOptions | None = None,
@@ -67,17 +66,15 @@ def build_surface(
 ) -> Surface:
     """Extrude the plan, cut it by what the map saw, and colour it from the photos.
 
-    Without a plan, floors are what landmarks and cameras show of them. Without landmarks nothing is cut, exclusions
-    have no height, and nothing is known of what stands about. Raises ``InputError`` where no photo or no floor is
-    there.
+    Without landmarks nothing is cut, exclusions have no height, and nothing is known of what stands about. A plan of
+    levels alone, such as ``geometry.plan_levels`` makes of the map, gives floors. Raises ``InputError`` where no photo
+    or no floor is there.
     """
     options = options or SurfaceOptions()
     photographs = Photographs(photos, max_side=options.max_side, in_memory=options.photos_in_memory)
     rays = rays_of(landmarks, photos)
     points = rays.points[np.unique(rays.landmark, return_index=True)[1]]
     on_progress("surface", 0, 1)
-    if plan is None:
-        plan = floors_of_map(points, photographs.centres)
     panels, evidence = cut_by_evidence(extrude(plan, exclusion_heights(plan, points)), rays)
     clutter = clutter_of(plan, points, _distances(panels, points))
     on_progress("surface", 1, 1)

@@ -12,7 +12,7 @@ from geometry import InputError, check_size, position_of, scaled, unproject
 from perception import read_image
 from scenes.colour import linear_from_bytes
 from scenes.rendering.atlas import WHITE, bilinear
-from twin.mapping.photos import MapPhoto
+from twin.photos import MapPhoto
 
 Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]

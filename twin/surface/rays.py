@@ -6,7 +6,7 @@ import numpy as np
 
 from geometry import position_of
 from twin.landmarks import Landmarks
-from twin.mapping.photos import MapPhoto
+from twin.photos import MapPhoto
 from twin.surface.evidence import Rays
 
 

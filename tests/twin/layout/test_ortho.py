@@ -10,7 +10,7 @@ import shapely
 from geometry import camera_from_params, pixels_from_opencv, pose_from_matrix, unproject
 from geometry.errors import ImageError, InputError
 from twin.layout import Ortho, OrthoOptions, read_ortho, rectify_floor, write_ortho
-from twin.mapping.photos import MapPhoto
+from twin.photos import MapPhoto
 
 LENS = camera_from_params("SIMPLE_RADIAL", 320, 240, [260.0, 160.0, 120.0, -0.05])
 EXTENT = shapely.box(0, 0, 6, 4)

@@ -8,7 +8,7 @@ import pycolmap
 from geometry import pose_from_matrix, project, transform_points
 from perception.reading import TextReading
 from perception.reading.ctc import BLANK, CLASSES, LETTERS
-from twin.mapping.photos import MapPhoto
+from twin.photos import MapPhoto
 from twin.signs import PhotoReading
 
 CAMERA = pycolmap.Camera(model="SIMPLE_RADIAL", width=640, height=480, params=[500.0, 320.0, 240.0, -0.02])

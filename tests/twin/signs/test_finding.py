@@ -10,7 +10,7 @@ from geometry.floorplan import FloorPlan, Level, Stall
 from perception.reading import TextReader
 from tests.perception.reading.pictures import board_picture, on_wall, skip_without_reader
 from tests.twin.signs.sites import CAMERA, corners_of, sighted, walk_past
-from twin.mapping.photos import MapPhoto
+from twin.photos import MapPhoto
 from twin.signs import SignLandmark, SignOptions, find_signs, place_signs
 
 CENTRE, NORMAL = np.array([10.0, 10.0, 2.4]), np.array([0.0, -1.0, 0.0])

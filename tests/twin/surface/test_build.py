@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from geometry import (
-    DegenerateError,
     InputError,
     camera_for,
     pose_from_position,
@@ -19,9 +18,8 @@ from scenes.plan import floor_plan
 from scenes.rendering.raycasting import cast_rays
 from scenes.rendering.rays import camera_rays, rays_in_site
 from tests.conftest import Rendered, small_room
-from twin.mapping.photos import MapPhoto
+from twin.photos import MapPhoto
 from twin.surface import Surface, SurfaceOptions, build_surface, render_view
-from twin.surface.floors import floors_of_map
 
 OPTIONS = SurfaceOptions(texel_m=0.05, fine_texel_m=0.05, views=6, photos_in_memory=5)
 
@@ -94,20 +92,3 @@ def test_without_photos_or_with_impossible_options_there_is_no_surface() -> None
     for wrong in ({"texel_m": 0.0}, {"views": 0}, {"photos_in_memory": 0}):
         with pytest.raises(InputError):
             SurfaceOptions(**wrong)
-
-
-def test_floors_without_a_plan() -> None:
-    rng = np.random.default_rng(0)
-    for noise in (0.0, 0.03):
-        floors = [
-            np.column_stack([rng.uniform(0, 10, 300), rng.uniform(0, 6, 300), z + noise * rng.standard_normal(300)])
-            for z in (0.2, 3.7)
-        ]
-        clutter = rng.uniform([0, 0, 0.4], [10, 6, 2.5], (200, 3))
-        eyes = np.column_stack([rng.uniform(1, 9, 40), rng.uniform(1, 5, 40), np.repeat([1.8, 5.3], 20)])
-        plan = floors_of_map(np.vstack([*floors, clutter]), eyes)
-        assert [level.elevation for level in plan.levels] == pytest.approx([0.2, 3.7], abs=0.02)  # measured 0.004
-        assert all(50 < level.outline.area < 110 for level in plan.levels)
-    for points in (np.zeros((0, 3)), clutter):
-        with pytest.raises(DegenerateError, match="no floor"):
-            floors_of_map(points[:10], eyes)
