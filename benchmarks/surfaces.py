@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.plan_speed import measure_speed
-from benchmarks.protocol import RESULTS, describe_machine, print_table, run, write_results
+from benchmarks.protocol import ROOT, describe_machine, print_table, run, write_results
 from benchmarks.surfaces_floors import measure_floors, measure_plan_fit
 from benchmarks.surfaces_signs import judge_signs
 from benchmarks.surfaces_stalls import judge_lanes, judge_stalls, measure_pklot
@@ -134,11 +134,11 @@ def _cell(value: float | None) -> str:
 def main() -> None:
     """Measure, print the table and write the result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the data sets")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the data sets")
     parser.add_argument("--folder", type=Path, help="where scenes and twins are kept")
     parser.add_argument("--scenes", default=",".join(WALK_FRAMES), help="names of the library, with commas")
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="numbers, with commas")
-    parser.add_argument("--out", type=Path, default=RESULTS / "surfaces.json", help="JSON file to write")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "surfaces.json", help="JSON file to write")
     given = parser.parse_args()
     machine = describe_machine()
     figures: dict[str, Figures] = {}
