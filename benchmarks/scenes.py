@@ -2,9 +2,9 @@
 
 Every figure of the table has a bound; figures that miss theirs are marked. ``--quick`` takes few pictures in draft
 light, to see that all runs; its figures mean little. ``--speed`` measures only the seconds anew, on a machine that does
-nothing else, and keeps the other figures of FILE.
+nothing else, ``--hardness`` only how hard places are; both keep the other figures of FILE.
 
-    python -m benchmarks.scenes [--quick | --speed] [--out FILE]
+    python -m benchmarks.scenes [--quick | --speed | --hardness] [--out FILE]
 """
 
 import json
@@ -24,7 +24,7 @@ Figures = dict[str, Any]
 Row = tuple[str, float, str, bool]
 
 
-SPEED = ("seconds", "frame_seconds")
+SUBSETS = {"speed": ("seconds", "frame_seconds"), "hardness": ("wrong_levels", "sfm")}
 
 
 def measure(folder: Path, *, quick: bool, only: Sequence[str] | None = None) -> Figures:
@@ -84,18 +84,21 @@ def table(figures: Figures) -> list[Row]:
 
 def main() -> None:
     """Measure, print the table and write the result as JSON."""
-    arguments = parse_arguments(__doc__, "scenes", flags=("quick", "speed"))
+    arguments = parse_arguments(__doc__, "scenes", flags=("quick", *SUBSETS))
     machine = describe_machine()
-    before = json.loads(arguments.out.read_text("utf-8")) if arguments.speed else {"figures": {}}
+    subset = next((name for name in SUBSETS if getattr(arguments, name)), None)
+    before = json.loads(arguments.out.read_text("utf-8")) if subset else {"figures": {}}
     with tempfile.TemporaryDirectory() as folder:
-        only = SPEED if arguments.speed else None
+        only = SUBSETS[subset] if subset else None
         figures = before["figures"] | measure(Path(folder), quick=arguments.quick, only=only)
     rows = table(figures)
     print_table(["", "", "bound", ""], [(*row[:3], "" if row[3] else "MISSED") for row in rows])
     kept = [dict(zip(("what", "value", "bound", "kept"), row, strict=True)) for row in rows]
     content = {"quick": arguments.quick, "table": kept, "figures": figures}
-    if arguments.speed:
-        content["speed_measured_on"], machine = machine, before["machine"]
+    if subset:
+        kept_before = {key: value for key, value in before.items() if key.endswith("_measured_on")}
+        content |= kept_before | {f"{subset}_measured_on": machine}
+        machine = before["machine"]
     write_results(arguments.out, content, machine)
 
 

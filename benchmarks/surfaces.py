@@ -47,7 +47,7 @@ def measure_scene(name: str, seed: int, folder: Path) -> Figures:
     options = CaptureOptions(
         captures=("walk", "queries"), walk_frames=WALK_FRAMES[name], queries=QUERIES, seed=seed, quality="full"
     )
-    render_scene(facility(name, seed=seed), scene, options)
+    render_scene(facility(name), scene, options)
     started = time.perf_counter()
     if not target.exists():
         inputs = MapInputs(
@@ -138,7 +138,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where scenes and twins are kept")
     parser.add_argument("--scenes", default=",".join(WALK_FRAMES), help="names of the library, with commas")
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="numbers, with commas")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "surfaces.json", help="JSON file to write")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "benchmarks" / "results" / "surfaces.json", help="JSON file to write"
+    )
     given = parser.parse_args()
     machine = describe_machine()
     figures: dict[str, Figures] = {}
