@@ -22,6 +22,7 @@ COLOURS = {
     "exclusions": (150, 150, 150),
 }
 SUBPIXEL_BITS = 4
+HEAD_PX = 14.0
 
 
 def draw_plan(ortho: Ortho, plan: FloorPlan, level: str, max_side_px: int = 1600) -> Picture:
@@ -58,4 +59,5 @@ def _outline(kind: str, element: Any) -> NDArray[np.float64]:
 def _draw_heads(canvas: Picture, lines: Sequence[NDArray[np.float64]], colour: tuple[int, int, int]) -> None:
     for line in lines:
         start, end = np.round(line[-2:]).astype(int)
-        cv2.arrowedLine(canvas, tuple(start.tolist()), tuple(end.tolist()), colour, 2, cv2.LINE_AA, 0, 0.1)
+        tip = min(0.5, HEAD_PX / max(1.0, float(np.linalg.norm(end - start))))
+        cv2.arrowedLine(canvas, tuple(start.tolist()), tuple(end.tolist()), colour, 2, cv2.LINE_AA, 0, tip)
