@@ -96,10 +96,12 @@ def records(frames: list[Boxes]) -> list[FrameRecord]:
 def options(side_px: float) -> TrackingOptions:
     """Return what is known of this data: boxes go around the whole person, clocks are right, two frames a second.
 
-    In a crowd boxes explain each other's tracks, and what is gone for two seconds has gone: ``new_odds`` and
-    ``lost_after_s`` were chosen on the first 100 instants, clean and with noise of seed 101.
+    In a crowd boxes explain each other's tracks, and what is gone for two seconds has gone: the last three were
+    chosen on the first 100 instants, clean and with noise of seed 101.
     """
-    tracker = TrackerOptions(box_px=side_px, box_share=0.0, visible_boxes=False, new_odds=5.0, lost_after_s=2.0)
+    tracker = TrackerOptions(
+        box_px=side_px, box_share=0.0, visible_boxes=False, new_odds=5.0, lost_after_s=2.0, confirm_odds=10.0
+    )
     return TrackingOptions(tracker=tracker, clock_sigma_s=0.0, rows_per_s=FPS)
 
 

@@ -126,7 +126,7 @@ def box_planes(camera: CameraModel, boxes: Array, feet: Array, sigma_px: Array) 
     sides = middle[:, None] + half[:, None] * out
     spread = half[:, None] * along * (2 * TOUCHING_SHARE)
     known_foot = np.isfinite(feet).all(axis=1)
-    foot = np.where(known_foot[:, None], feet, middle)
+    foot = np.where(np.asarray(known_foot)[:, None], feet, middle)
     pixels = np.concatenate(
         [sides - spread, sides + spread, sides + out, foot[:, None] + np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])],
         axis=1,

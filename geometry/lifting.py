@@ -7,7 +7,7 @@ the ray. Sides that are cut off by the border, or that lie inside the box of som
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +23,8 @@ Mask = NDArray[np.bool_]
 HEADINGS = 6
 """Headings tried over half a turn, as a solid looks alike from front and back."""
 FIT_STEPS = 3
+STRAY_SIZES = 1.5
+"""An object's middle is seen within so many of its half sizes of the middle of its box."""
 MAX_SIGMA_M = 3.0
 """A position less sure than this is not placed."""
 MAX_MISFIT = 30.0
@@ -123,7 +125,8 @@ def lift_boxes(planes: BoxPlanes, kinds: Sequence[str], ground: GroundSurface, l
     start, met = ground.intersect(level, planes.centre, bottom)
     start = np.where(met[:, None], start, planes.centre + 5.0 * planes.middle)
     cut_off = planes.sigma_px[:, SIDES - 1] >= UNKNOWN_PX
-    return _fit([planes], kinds, ground, np.full(len(kinds), level), start[:, :2], met | cut_off)
+    lifted = _fit([planes], kinds, ground, np.full(len(kinds), level), start[:, :2], met | cut_off)
+    return _without_strays(lifted, planes, kinds)
 
 
 def fuse_views(
@@ -135,6 +138,17 @@ def fuse_views(
     start: (N, 2) positions to start from, within some metres, such as those of ``lift_boxes``
     """
     return _fit(list(views), kinds, ground, level, start, np.ones(len(kinds), dtype=np.bool_))
+
+
+def _without_strays(lifted: Lifted, planes: BoxPlanes, kinds: Sequence[str]) -> Lifted:
+    """Refuse positions that the camera sees elsewhere than at the box: planes go on behind what they touch."""
+    half = 0.5 * np.array([size_prior(kind).size for kind in kinds])
+    offset = lifted.position + half[:, 2:] * [0.0, 0.0, 1.0] - planes.centre
+    distance = np.maximum(np.linalg.norm(offset, axis=1), 0.5)
+    away = np.arccos(np.clip(np.einsum("ni,ni->n", offset / distance[:, None], planes.middle), -1.0, 1.0))
+    stray = away > STRAY_SIZES * np.arctan(np.linalg.norm(half, axis=1) / distance)
+    reason = ["the box is too small a part" if far else why for why, far in zip(lifted.reason, stray, strict=True)]
+    return replace(lifted, placed=lifted.placed & ~stray, reason=tuple(reason))
 
 
 def hidden_sides(boxes: Array) -> Array:
@@ -201,7 +215,9 @@ def _fit(
     misfit = np.einsum("nm,nm->n", px, np.linalg.solve(noise, px[..., None])[..., 0])
     covariance = np.linalg.inv(information)
     evidence = -0.5 * (misfit + np.linalg.slogdet(noise)[1] + np.linalg.slogdet(information)[1])
-    return _mixed(xy, covariance, headings, evidence, misfit, (n, tried), ground, level, met)
+    return _mixed(
+        xy, np.asarray(covariance, dtype=np.float64), headings, evidence, misfit, (n, tried), ground, level, met
+    )
 
 
 def _spread_of_half_turns(headings: Array, weight: Array) -> Array:

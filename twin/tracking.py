@@ -58,7 +58,12 @@ class TrackingOptions:
     max_sigma_m: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (0 <= self.clock_sigma_s < 1e3 and 0 < self.rows_per_s <= 1000 and self.fill_gap_s >= 0 and self.max_sigma_m > 0):
+        if not (
+            0 <= self.clock_sigma_s < 1e3
+            and 0 < self.rows_per_s <= 1000
+            and self.fill_gap_s >= 0
+            and self.max_sigma_m > 0
+        ):
             raise InputError(f"tracking options out of range: {self}")
 
 

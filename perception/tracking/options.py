@@ -43,7 +43,7 @@ class TrackerOptions:
 
     person: MotionOptions = MotionOptions(acceleration=0.6, speed=1.0, sudden=3.0)
     vehicle: MotionOptions = MotionOptions(acceleration=1.0, speed=3.0, sudden=3.0, turn=0.25)
-    box_px: float = 1.0
+    box_px: float = 1.5
     box_share: float = 0.02
     foot_px: float = 0.5
     foot_share: float = 0.02

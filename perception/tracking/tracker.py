@@ -238,9 +238,7 @@ class GroundTracker:
         tracklet.seen.append(seen)
         tracklet.kinds[kind] = tracklet.kinds.get(kind, 0.0) + score
 
-    def _append(
-        self, position: Array, heading: Array, heading_sigma: Array, kinds: Sequence[str], level: Indices
-    ) -> None:
+    def _append(self, position: Array, heading: Array, unsure: Array, kinds: Sequence[str], level: Indices) -> None:
         priors = [size_prior(kind) for kind in kinds]
         outline, is_round = outlines_of(tuple(kinds))
         motion = [self.options.person if prior.family == "person" else self.options.vehicle for prior in priors]
@@ -249,7 +247,7 @@ class GroundTracker:
         mean[:, 5:] = [prior.size for prior in priors]
         sigma = np.zeros((len(kinds), STATE))
         sigma[:, :2], sigma[:, 2:4] = BIRTH_SIGMA_M, np.array([[each.speed] for each in motion])
-        sigma[:, 4] = np.where(is_round, 1e-3, heading_sigma)
+        sigma[:, 4] = np.where(is_round, 1e-3, unsure)
         sigma[:, 5:] = [prior.sigma for prior in priors]
         n = len(kinds)
         ids = np.array([next(self._ids) for _ in range(n)], dtype=np.int64)

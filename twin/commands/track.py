@@ -21,7 +21,7 @@ PATH = click.Path(path_type=Path)
     "--clock-sigma", default=0.3, show_default=True, help="How far clocks may be off, seconds; 0 trusts them."
 )
 @click.option("--rate", default=5.0, show_default=True, help="Rows a second and track.")
-@click.option("--box-px", default=1.0, show_default=True, help="Standard deviation of a box's sides, pixels.")
+@click.option("--box-px", default=1.5, show_default=True, help="Standard deviation of a box's sides, pixels.")
 @click.option("--whole-boxes", is_flag=True, help="Boxes go around the whole object, hidden parts too.")
 @click.option("--live", is_flag=True, help="Write rows as frames come, with a bounded delay and no second thoughts.")
 @click.option(
