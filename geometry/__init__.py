@@ -2,6 +2,7 @@
 
 from geometry.absolute_pose import PoseEstimate, log10_false_alarms, pose_hypotheses, refine_pose
 from geometry.alignment import Alignment, align_points
+from geometry.box_views import BoxPlanes, CameraModel, box_planes
 from geometry.cameras import (
     camera_from_exif,
     camera_from_opencv,
@@ -49,6 +50,7 @@ from geometry.frames import (
     transform_points,
 )
 from geometry.georeference import Georeference
+from geometry.ground_surface import GroundSurface
 from geometry.interchange import (
     camera_for,
     read_cameras,
@@ -66,6 +68,7 @@ from geometry.interchange import (
     write_tags,
 )
 from geometry.lane_graph import Drive, LanePosition, gate_drives, lane_graph, pieces, travel_time
+from geometry.lifting import Lifted, fuse_views, lift_boxes
 from geometry.location import Located, Locator, floor_height, lane_path, locate, ramp_height
 from geometry.plan_checks import PlanWarning, plan_warnings
 from geometry.plan_control import fit_plan_to_control
@@ -81,6 +84,15 @@ from geometry.similarity import covariances_in_fitted_frame, pose_covariance_of_
 from geometry.structure import Observations, Structure, refine_points
 from geometry.tables import read_bounded, write_atomic
 from geometry.tag_alignment import align_tags, scale_from_tags, tag_corners
+from geometry.track_records import (
+    DetectionRecord,
+    FrameRecord,
+    Observation,
+    TrackRow,
+    read_detections,
+    read_tracks,
+    write_tracks,
+)
 from geometry.travel_times import TravelTimes
 from geometry.triangulation import triangulate_marks
 from geometry.uncertainty import (
@@ -97,17 +109,22 @@ __all__ = [
     "CAUCHY_WIDTH",
     "DEFAULT_LAYERS",
     "Alignment",
+    "BoxPlanes",
     "Calibration",
+    "CameraModel",
     "CameraRule",
     "CancelledError",
     "ControlPoints",
     "DegenerateError",
+    "DetectionRecord",
     "Drive",
     "FixedCamera",
     "FloorOptions",
     "FloorPlan",
     "Floors",
+    "FrameRecord",
     "Georeference",
+    "GroundSurface",
     "HeightCheck",
     "ImageError",
     "InputError",
@@ -116,11 +133,13 @@ __all__ = [
     "LayerRule",
     "LevelRule",
     "LevelSurface",
+    "Lifted",
     "Located",
     "Locator",
     "MappingError",
     "Marks",
     "MissingExtraError",
+    "Observation",
     "Observations",
     "PlanDisagreement",
     "PlanFit",
@@ -131,12 +150,14 @@ __all__ = [
     "Structure",
     "TagSpecs",
     "TiepointError",
+    "TrackRow",
     "TravelTimes",
     "TwinDamagedError",
     "TwinError",
     "TwinFormatError",
     "align_points",
     "align_tags",
+    "box_planes",
     "calibration",
     "camera_for",
     "camera_from_exif",
@@ -151,6 +172,7 @@ __all__ = [
     "fit_plan",
     "fit_plan_to_control",
     "floor_height",
+    "fuse_views",
     "gate_drives",
     "height_disagreements",
     "import_plan",
@@ -160,6 +182,7 @@ __all__ = [
     "lane_path",
     "largest_sigma",
     "level_probability",
+    "lift_boxes",
     "locate",
     "log10_false_alarms",
     "match_levels",
@@ -190,11 +213,13 @@ __all__ = [
     "read_cameras",
     "read_cameras_json",
     "read_control",
+    "read_detections",
     "read_layer_map",
     "read_marks",
     "read_plan",
     "read_poses",
     "read_tags",
+    "read_tracks",
     "read_true_poses",
     "refine_points",
     "refine_pose",
@@ -224,4 +249,5 @@ __all__ = [
     "write_plan_geojson",
     "write_poses",
     "write_tags",
+    "write_tracks",
 ]

@@ -2,7 +2,9 @@
 
 from perception.arrows import ArrowOptions, Arrows, find_arrows
 from perception.camera_stalls import CameraStallOptions, CameraStalls, stalls_in_view
+from perception.clocks import CameraTrack, ClockEstimate, ClockOptions, estimate_clocks
 from perception.containers import Features, Matches
+from perception.detections import Detections
 from perception.features import EXTRACTORS, Extractor, make_extractor
 from perception.floor_marks import StripeOptions, Stripes, dominant_directions, find_stripes, stripe_support
 from perception.images import ImageQuality, Picture, image_quality, list_images, read_image
@@ -19,6 +21,8 @@ from perception.rectify import GroundOptions, GroundView, aligned_median, ground
 from perception.stall_options import StallOptions, StallSize
 from perception.stalls import StallProposals, propose_stalls
 from perception.tags import TAG_FAMILIES, TagDetections, TagPose, detect_tags, tag_corners, tag_poses
+from perception.tracking.options import TrackerOptions
+from perception.tracking.tracker import GroundTracker
 
 __all__ = [
     "EXTRACTORS",
@@ -29,9 +33,14 @@ __all__ = [
     "Arrows",
     "CameraStallOptions",
     "CameraStalls",
+    "CameraTrack",
+    "ClockEstimate",
+    "ClockOptions",
+    "Detections",
     "Extractor",
     "Features",
     "GroundOptions",
+    "GroundTracker",
     "GroundView",
     "ImageQuality",
     "Matcher",
@@ -48,10 +57,12 @@ __all__ = [
     "TagPose",
     "TextReader",
     "TextReading",
+    "TrackerOptions",
     "aligned_median",
     "board_outline",
     "detect_tags",
     "dominant_directions",
+    "estimate_clocks",
     "find_arrows",
     "find_stripes",
     "fold_text",

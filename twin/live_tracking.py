@@ -64,7 +64,7 @@ class LiveTracker:
         self.cameras = {camera.id: camera for camera in cameras}
         self.ground = GroundSurface.flat() if plan is None else GroundSurface.of(plan)
         models = [CameraModel.of(camera) for camera in cameras]
-        self.tracker = GroundTracker(models, self.ground, self.options.tracker)
+        self.tracker = GroundTracker(models, self.ground, self.options.tracker, for_relinking=False)
         self._least_times = least_times(plan)
         self._waiting: list[tuple[float, int, Detections]] = []
         self._order, self._identities = count(), count(1)

@@ -92,7 +92,9 @@ class Instant:
         self.covariance = np.concatenate([self.covariance, self.table.covariance[first:]])
         self.standing = np.pad(self.standing, (0, n), constant_values=-self.options.new_odds)
         track = np.arange(first, first + n)
-        self._give(number, track, boxes, self._compare(number, track, boxes, self.mean, self.covariance))
+        seen = self._compare(number, track, boxes, self.mean, self.covariance)
+        self.odds[number, track] = self._log_odds(number, seen, boxes)
+        self._give(number, track, boxes, seen)
 
     def assign(self, number: int, tracks: Mask, boxes: Mask) -> None:
         """Give free boxes of a mask to tracks of a mask that have none in this view, and update these."""
@@ -101,8 +103,10 @@ class Instant:
         if len(track) == 0:
             return
         seen = self._compare(number, track, box, self.mean, self.covariance)
-        chosen = best_assignment(track, box, self._log_odds(number, seen, box) + self.standing[track])
+        odds = self._log_odds(number, seen, box)
+        chosen = best_assignment(track, box, odds + self.standing[track])
         if len(chosen):
+            self.odds[number, track[chosen]] = odds[chosen]
             self._give(number, track[chosen], box[chosen], Innovation(*(field[chosen] for field in seen)))
 
     def reconsider(self) -> None:
@@ -163,6 +167,9 @@ class Instant:
 
     def posterior(self) -> tuple[Array, Array, Array]:
         """Return states after all boxes given, and the log-odds (T,) of all boxes together; fills ``odds``."""
+        if len(self.views) == 1:  # the first choice is the last one
+            return self.mean, self.covariance, self.odds[0]
+        self.odds[:] = 0.0
         mean, covariance = self._with_views(np.arange(len(self.table)), range(len(self.views)), note=True)
         return mean, covariance, self.odds.sum(axis=0)
 
