@@ -54,28 +54,33 @@ def match_levels(floors: Floors, plan: FloorPlan, plan_offset_z: float = 0.0) ->
     return result
 
 
-def with_plan(floors: Floors, plan: FloorPlan, sigma_m: float = PLAN_SIGMA_M) -> tuple[Floors, tuple[HeightCheck, ...]]:
+def with_plan(
+    floors: Floors, plan: FloorPlan, sigma_m: float = PLAN_SIGMA_M, *, fuse: bool = True
+) -> tuple[Floors, tuple[HeightCheck, ...]]:
     """Return the floors named as in a plan in the same frame, with its elevations as evidence, and the comparison.
 
     An elevation of the plan holds at the centre of what the map saw of the level, with ``sigma_m``; where it disagrees
-    with the map, the map is left as it was. A level that the plan lacks keeps its name, unless the plan has given that
-    to another.
+    with the map, the map is left as it was, as everywhere without ``fuse``: heights of a plan that was fitted to these
+    floors tell nothing new. A level that the plan lacks keeps its name, unless the plan has a level of that name.
     """
     if not sigma_m > 0:
         raise InputError(f"the sigma of a plan's elevations must be positive, not {sigma_m}")
     matched = match_levels(floors, plan)
-    taken = {plan.levels[index].id for index in matched if index >= 0}
+    taken = {level.id for level in plan.levels}
     levels, checks = [], []
     for number, (level, index) in enumerate(zip(floors.levels, matched, strict=True)):
         if index < 0:
-            levels.append(level if level.name not in taken else replace(level, name=f"unplanned {number + 1}"))
+            names = (level.name, *(f"unplanned {n}" for n in range(number + 1, len(floors.levels) + len(taken) + 2)))
+            name = next(each for each in names if each not in taken)
+            taken.add(name)
+            levels.append(replace(level, name=name))
             continue
         planned = plan.levels[index]
         sigma = float(np.sqrt(level.covariance[0, 0] + level.unevenness**2 + sigma_m**2))
         check = HeightCheck(level=planned.id, difference_m=level.elevation - planned.elevation, sigma_m=sigma)
         checks.append(check)
         named = replace(level, name=planned.id)
-        levels.append(_fused(named, planned.elevation, sigma_m) if check.agrees else named)
+        levels.append(_fused(named, planned.elevation, sigma_m) if fuse and check.agrees else named)
     return replace(floors, levels=tuple(levels)), tuple(checks)
 
 
@@ -150,18 +155,23 @@ def _straight_pieces(ramp: RampSurface, id: str, lower: str, upper: str) -> list
     at = shapely.line_locate_point(line, shapely.points(corners))
     at[[0, -1]] = 0.0, ramp.s[-1]
     left, right = _edges(corners, ramp.width / 2)
-    return [
-        Ramp.model_validate(
-            {
-                "id": id if len(corners) == 2 else f"{id}.{index + 1}",
-                "from": lower,
-                "to": upper,
-                "polygon": shapely.Polygon([left[index], right[index], right[index + 1], left[index + 1]]),
-                "profile": _part_of_profile(ramp, at[index], at[index + 1]),
-            }
+    pieces = []
+    for index in range(len(corners) - 1):
+        polygon = shapely.Polygon([left[index], right[index], right[index + 1], left[index + 1]])
+        if not polygon.is_valid:
+            continue  # the inside of a bend tighter than the ramp is wide
+        pieces.append(
+            Ramp.model_validate(
+                {
+                    "id": id if len(corners) == 2 else f"{id}.{index + 1}",
+                    "from": lower,
+                    "to": upper,
+                    "polygon": polygon,
+                    "profile": _part_of_profile(ramp, at[index], at[index + 1]),
+                }
+            )
         )
-        for index in range(len(corners) - 1)
-    ]
+    return pieces
 
 
 def _edges(corners: Array, half_width: float) -> tuple[Array, Array]:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from twin.layout import draw_plan
+from twin.layout import draw_plan, file_stem
 from twin.model import Twin
 
 
@@ -27,7 +26,7 @@ def draw_floors(twin: Twin, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for level, picture in floor_pictures(twin):
-        path = folder / f"plan-{quote(level, safe=' ')}.png"
+        path = folder / f"plan-{file_stem(level)}.png"
         Image.fromarray(picture).save(path)
         written.append(path)
     return written

@@ -8,9 +8,11 @@ import numpy as np
 import shapely
 from shapely.geometry import mapping, shape
 
-from geometry import Floors, LevelSurface, RampSurface, TwinDamagedError, read_bounded, write_atomic
+from geometry import Floors, InputError, LevelSurface, RampSurface, TwinDamagedError, read_bounded, write_atomic
 
 FORMAT = 1
+CARRIED = ("camera_height", "camera_height_sigma", "hand_sigma")
+UNREADABLE = (InputError, ValueError, KeyError, TypeError, AttributeError, IndexError, shapely.errors.ShapelyError)
 
 
 def write_floors(path: Path, floors: Floors) -> None:
@@ -47,7 +49,7 @@ def write_floors(path: Path, floors: Floors) -> None:
         "hand_sigma": float(floors.hand_sigma),
         "warnings": list(floors.warnings),
     }
-    write_atomic(path, json.dumps(content, indent=1).encode())
+    write_atomic(path, json.dumps(content, indent=1, allow_nan=False).encode())
 
 
 def read_floors(path: Path) -> Floors:
@@ -56,22 +58,25 @@ def read_floors(path: Path) -> Floors:
         content = json.loads(read_bounded(path))
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}")
+        carried = _array([content[key] for key in CARRIED], (len(CARRIED),)).tolist()
+        levels = tuple(_level(level) for level in content["levels"])
         return Floors(
-            levels=tuple(_level(level) for level in content["levels"]),
-            ramps=tuple(_ramp(ramp) for ramp in content["ramps"]),
-            camera_height=float(content["camera_height"]),
-            camera_height_sigma=float(content["camera_height_sigma"]),
-            hand_sigma=float(content["hand_sigma"]),
+            levels=levels,
+            ramps=tuple(_ramp(ramp, len(levels)) for ramp in content["ramps"]),
+            **dict(zip(CARRIED, carried, strict=True)),
             warnings=tuple(map(str, content["warnings"])),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, shapely.errors.ShapelyError) as error:
+    except UNREADABLE as error:
         raise TwinDamagedError(f"unreadable ({error})", where=str(path), remedy="Restore it or map again.") from error
 
 
 def _level(content: dict[str, Any]) -> LevelSurface:
+    area = shape(content["area"])
+    if area.geom_type not in ("Polygon", "MultiPolygon"):
+        raise ValueError(f"an area is no {area.geom_type}")
     return LevelSurface(
         name=str(content["name"]),
-        area=shape(content["area"]),
+        area=area,
         centre=_array(content["centre"], (2,)),
         coefficients=_array(content["coefficients"], (3,)),
         covariance=_array(content["covariance"], (3, 3)),
@@ -80,11 +85,14 @@ def _level(content: dict[str, Any]) -> LevelSurface:
     )
 
 
-def _ramp(content: dict[str, Any]) -> RampSurface:
+def _ramp(content: dict[str, Any], levels: int) -> RampSurface:
     stations = (len(content["s"]),)
+    ends = int(content["lower"]), int(content["upper"])
+    if not all(-1 <= end < levels for end in ends):
+        raise ValueError(f"a ramp joins levels {ends} of {levels}")
     return RampSurface(
-        lower=int(content["lower"]),
-        upper=int(content["upper"]),
+        lower=ends[0],
+        upper=ends[1],
         line=_array(content["line"], (len(content["line"]), 2)),
         width=float(content["width"]),
         s=_array(content["s"], stations),

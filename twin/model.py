@@ -9,7 +9,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import FloorPlan, Floors, InputError, TwinDamagedError, position_of, read_plan
+from geometry import FloorPlan, Floors, ImageError, InputError, TwinDamagedError, position_of, read_plan
 from perception import Extractor, make_extractor
 from retrieval import PlaceIndex, Vocabulary
 from twin.floors_file import read_floors
@@ -100,9 +100,12 @@ class Twin:
         return Surface.load(self.folder) if (self.folder / SURFACE_FILE).exists() else None
 
     def ortho(self, level: str) -> Ortho | None:
-        """Return a level's floor from above, if it was rectified. Raises as ``twin.layout.read_ortho``."""
-        folder = self.folder / LAYOUT_FOLDER
-        return read_ortho(folder, level) if ortho_path(folder, level).exists() else None
+        """Return a level's floor from above, if it was rectified. Raises ``TwinDamagedError`` as above."""
+        path = ortho_path(self.folder / LAYOUT_FOLDER, level)
+        try:
+            return read_ortho(path.parent, level) if path.exists() else None
+        except (InputError, ImageError) as error:
+            raise TwinDamagedError(error.what, where=str(path), remedy="Restore it or map again.") from error
 
     @cached_property
     def view_poses(self) -> dict[str, pycolmap.Rigid3d]:

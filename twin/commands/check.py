@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -24,6 +23,7 @@ def command(twin: Path, pictures: Path | None, as_json: bool) -> None:
     from twin.cli import echo_json
     from twin.floor_pictures import draw_floors
     from twin.model import Twin
+    from twin.quality_remarks import remarks
 
     opened = Twin.open(twin, verify=True)
     views = len(opened.view_poses)
@@ -43,21 +43,3 @@ def command(twin: Path, pictures: Path | None, as_json: bool) -> None:
         click.echo(f"  {line}")
     for path in drawn:
         click.echo(f"  {path}")
-
-
-def remarks(quality: dict[str, Any]) -> list[str]:
-    """Return what quality.json says of the facility, a line each."""
-    lines = []
-    if quality.get("folded"):
-        lines.append(f"FOLDED: these tags contradict the map: {', '.join(quality['folded'])}")
-    for level in quality.get("floors", {}).get("levels", ()):
-        lines.append(f"level {level['level']}: elevation {level['elevation']:.3f} m, sigma {level['sigma_m']:.3f} m")
-    plan = quality.get("plan", {})
-    if plan:
-        lines.append(f"plan: {plan['source']}, {plan['stalls']} stalls on {len(plan['levels'])} levels")
-        lines += [f"plan and map disagree: {d['level']} {d['element']}: {d['what']}" for d in plan["disagreements"]]
-        lines += [f"plan: {text}" for text in (*plan["remarks"], *plan["warnings"])]
-    for part in ("floors", "marks", "signs", "surface"):
-        if "skipped" in quality.get(part, {}):
-            lines.append(f"no {part}: {quality[part]['skipped']}")
-    return lines

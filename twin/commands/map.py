@@ -56,6 +56,7 @@ def command(
     """
     from twin import MapInputs, MapOptions, map_images
     from twin.mapping import PARTS
+    from twin.quality_remarks import remarks
 
     if (control is None) != (marks is None):
         raise click.UsageError("--control and --marks belong together.")
@@ -80,8 +81,8 @@ def command(
     if as_json:
         echo_json(quality)
         return
-    if quality["folded"]:
-        click.echo(f"{out}: FOLDED, published by --force; these tags contradict it: {', '.join(quality['folded'])}")
+    for line in remarks(quality):
+        click.echo(f"  {line}")
     placed, missing = quality["images"]["placed"], quality["images"]["not_placed"]
     click.echo(f"{out}: {placed} images placed, {quality['landmarks']['count']} landmarks")
     for name, reason in missing.items():

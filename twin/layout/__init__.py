@@ -2,7 +2,7 @@
 
 from twin.layout.marks import FloorMarks, MarkOptions, read_marks
 from twin.layout.ortho import Ortho, OrthoOptions, rectify_floor
-from twin.layout.ortho_file import ortho_path, read_ortho, write_ortho
+from twin.layout.ortho_file import file_stem, ortho_path, read_ortho, write_ortho
 from twin.layout.overlay import draw_plan
 from twin.layout.proposal import MarkedFloor, propose_plan
 
@@ -13,6 +13,7 @@ __all__ = [
     "Ortho",
     "OrthoOptions",
     "draw_plan",
+    "file_stem",
     "ortho_path",
     "propose_plan",
     "read_marks",

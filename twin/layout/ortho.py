@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from geometry import pixels_to_opencv, position_of, project, transform_points
 from geometry.errors import InputError
 from perception import read_image
+from perception.images import MAX_PIXELS
 from twin.layout.exposure import photo_gains
 from twin.layout.patches import View, reduce_patches
 from twin.photos import MapPhoto
@@ -132,6 +133,11 @@ def _tiles(extent: shapely.Polygon, options: OrthoOptions) -> _Tiles:
     side = options.tile_px * options.m_per_px
     x_min, y_min, x_max, y_max = extent.bounds
     columns, rows = int(np.ceil((x_max - x_min) / side)), int(np.ceil((y_max - y_min) / side))
+    if rows * columns * options.tile_px**2 > MAX_PIXELS:
+        raise InputError(
+            f"a floor of {x_max - x_min:.0f} x {y_max - y_min:.0f} m at {options.m_per_px} m a pixel is too large",
+            remedy="Check the plan's units, or take more metres a pixel.",
+        )
     row, column = np.divmod(np.arange(rows * columns), columns)
     top_left = np.array([x_min, y_max])
     corners = top_left + side * np.column_stack([column, -row])

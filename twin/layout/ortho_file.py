@@ -1,5 +1,6 @@
 """An orthophoto on disk: PNG pictures with a world file beside them, as any GIS reads them."""
 
+import hashlib
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,11 +14,21 @@ from perception import read_image
 from twin.layout.ortho import Ortho
 
 UNSEEN = 255
+MAX_STEM = 180
+"""Characters; file systems take 255, with the endings."""
 
 
 def ortho_path(folder: Path, level: str) -> Path:
     """Return where the orthophoto of a level lies; characters that a file's name can't have are percent-encoded."""
-    return folder / f"{quote(level, safe=' ')}.png"
+    return folder / f"{file_stem(level)}.png"
+
+
+def file_stem(level: str) -> str:
+    """Return a level's id as the name of a file without an ending: percent-encoded, a long one cut and hashed."""
+    encoded = quote(level, safe=" ").replace(".", "%2E")
+    if len(encoded) <= MAX_STEM:
+        return encoded
+    return f"{encoded[: MAX_STEM - 17]}-{hashlib.sha256(level.encode()).hexdigest()[:16]}"
 
 
 def write_ortho(folder: Path, level: str, ortho: Ortho) -> None:

@@ -5,17 +5,22 @@ Each part goes on what the parts before it found. One that can't be made says wh
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from pydantic import ValidationError
+from shapely.errors import ShapelyError
 
 from geometry import (
+    CancelledError,
+    DegenerateError,
     FloorPlan,
     Floors,
+    HeightCheck,
     PlanDisagreement,
     PlanFit,
     TiepointError,
@@ -86,58 +91,88 @@ def find_meaning(
     is said by the plan would be true.
     """
     options = options or MeaningOptions()
-    if not frame.metric or frame.undetermined:
-        why = {"skipped": "the map is not tied to the site"}
-        return Meaning(plan=plan, report=dict.fromkeys(("floors", *PARTS), why))
-    centres = view_centres([photo.cam_from_site for photo in photos])
     report: dict[str, Any] = {}
-    floors = _attempt(report, "floors", lambda: floors_of_map(landmarks, centres, frame))
-    marked: tuple[MarkedFloor, ...] | None = None
-    fit: PlanFit | None = None
-    source, remarks = "given", list[str]()
-    disagreements: tuple[PlanDisagreement, ...] = ()
+    floors: Floors | None = None
+    centres = view_centres([photo.cam_from_site for photo in photos])
+    in_site = frame.metric and not frame.undetermined
+    if in_site:
+        floors = _attempt(report, "floors", lambda: floors_of_map(landmarks, centres, frame))
+    else:
+        report |= {part: {"skipped": "the map is not tied to the site"} for part in ("floors", *options.parts)}
+    if plan is not None and options.fit_plan and floors is None:
+        raise DegenerateError(
+            f"the plan can't be fitted: {report['floors']['skipped']}",
+            remedy="Tie the map to the site, walk some metres along every level, or leave the plan out.",
+        )
+    if not in_site:
+        return Meaning(plan=plan, report=report)
+    found = Meaning(plan=plan, report=report)
     if floors is not None:
-        if plan is not None and not options.fit_plan:
-            floors, checks = with_plan(floors, plan)
-            remarks += height_disagreements(checks, floors, plan)
-            disagreements = disagreements_with(landmarks, centres, floors, plan)
-        if "marks" in options.parts:
-            in_site = None if options.fit_plan else plan
-            mark = partial(_mark, photos, _levels(floors, in_site), floors, on_progress)
-            marked = _attempt(report, "marks", mark)
-        if plan is not None and options.fit_plan:
-            lines = {floors_index(floors, each.level.id): each.marks.stripes for each in marked or ()}
-            plan, fit, disagreements = register_plan(landmarks, centres, floors, plan, stall_lines=lines)
-            floors, checks = with_plan(floors, plan)
-            source, remarks = "fitted", [*fit.remarks, *height_disagreements(checks, floors, plan)]
-        if plan is None and marked:
-            plan, source = _with_ramps(propose_plan(marked), floors), "proposed"
-        report["floors"] = floor_report(floors)
-        if marked is not None:
-            report["marks"] = mark_report(marked)
-    if plan is None and floors is not None:
-        levels, ramps = plan_levels(floors)
-        plan, source = FloorPlan(levels=levels, ramps=ramps), "proposed"
-    if plan is not None:
-        doubts = [str(warning) for warning in plan_warnings(plan)]
-        report["plan"] = plan_report(plan, source, fit, disagreements, remarks, doubts)
+        found = _find_plan(landmarks, photos, centres, floors, found, options, on_progress)
     signs = surface = None
     if "signs" in options.parts:
-        signs = _attempt(report, "signs", lambda: _read_signs(photos, plan, on_progress))
-    if "surface" in options.parts and plan is not None:
-        surface = _attempt(report, "surface", lambda: build_surface(plan, landmarks, photos, on_progress=on_progress))
+        signs = _attempt(report, "signs", lambda: _read_signs(photos, found.plan, on_progress))
+    if "surface" in options.parts:
+        surface = _attempt(report, "surface", lambda: _make_surface(landmarks, photos, found.plan, on_progress))
     if signs is not None:
         report["signs"] = sign_report(signs)
     if surface is not None:
         report["surface"] = surface_report(surface)
-    return Meaning(floors=floors, plan=plan, marked=marked or (), signs=signs, surface=surface, report=report)
+    return replace(found, signs=signs, surface=surface)
+
+
+def _find_plan(
+    landmarks: Landmarks,
+    photos: Sequence[MapPhoto],
+    centres: Array,
+    floors: Floors,
+    found: Meaning,
+    options: MeaningOptions,
+    on_progress: Progress,
+) -> Meaning:
+    """Return floors, their marks, and the plan: compared with the map, fitted to it, or proposed."""
+    plan, report = found.plan, found.report
+    given = plan is not None and not options.fit_plan
+    checks: tuple[HeightCheck, ...] = ()
+    fit: PlanFit | None = None
+    disagreements: tuple[PlanDisagreement, ...] = ()
+    if plan is not None and given:
+        floors, checks = with_plan(floors, plan)
+        disagreements = disagreements_with(landmarks, centres, floors, plan)
+    marked: tuple[MarkedFloor, ...] = ()
+    if "marks" in options.parts:
+        report["marks"] = {"levels": {}}
+        marked = _mark(photos, floors, plan if given else None, report["marks"]["levels"], on_progress)
+    source = "given"
+    if plan is not None and not given:
+        lines = {floors_index(floors, each.level.id): each.marks.stripes for each in marked}
+        plan, fit, disagreements = register_plan(landmarks, centres, floors, plan, stall_lines=lines)
+        before, source = floors, "fitted"
+        floors, checks = with_plan(floors, plan, fuse=False)
+        names = {old.name: new.name for old, new in zip(before.levels, floors.levels, strict=True)}
+        marked = tuple(_renamed(each, names[each.level.id]) for each in marked)
+    remarks = [] if plan is None else [*(fit.remarks if fit else ()), *height_disagreements(checks, floors, plan)]
+    if plan is None:
+        floors_now = floors
+        plan, source = _attempt(report, "plan", lambda: _proposed(floors_now, marked)), "proposed"
+    report["floors"] = floor_report(floors)
+    if marked:
+        report["marks"]["levels"] |= mark_report(marked)
+    if plan is not None:
+        sure = plan
+        doubts = _attempt(report, "plan", lambda: [str(warning) for warning in plan_warnings(sure)])
+        if doubts is not None:
+            report["plan"] = plan_report(plan, source, fit, disagreements, remarks, doubts)
+    return replace(found, floors=floors, plan=plan, marked=marked)
 
 
 def _attempt(report: dict[str, Any], part: str, make: Callable[[], T]) -> T | None:
     """Return what ``make`` makes, or None with the reason in the report where the map does not show enough for it."""
     try:
         return make()
-    except TiepointError as error:
+    except CancelledError:
+        raise
+    except (TiepointError, ShapelyError, ValidationError) as error:
         logger.warning("no %s: %s", part, error)
         report[part] = {"skipped": str(error)}
         return None
@@ -148,37 +183,64 @@ def floors_index(floors: Floors, name: str) -> int:
     return [level.name for level in floors.levels].index(name)
 
 
-def _levels(floors: Floors, plan: FloorPlan | None) -> list[Level]:
-    """Return the levels to look for marks on: the plan's that were found, else as far as they were seen."""
-    if plan is not None:
-        found = {level.name for level in floors.levels}
-        return [level for level in plan.levels if level.id in found]
-    return [
-        level.model_copy(update={"outline": shapely.convex_hull(shapely.buffer(level.outline, OUTLINE_MARGIN_M))})
-        for level in plan_levels(floors)[0]
-    ]
-
-
 def _mark(
-    photos: Sequence[MapPhoto], levels: Sequence[Level], floors: Floors, on_progress: Progress
+    photos: Sequence[MapPhoto],
+    floors: Floors,
+    plan: FloorPlan | None,
+    report: dict[str, Any],
+    on_progress: Progress,
 ) -> tuple[MarkedFloor, ...]:
+    """Return the marked floors of the plan's levels that were found, or else of all that were."""
+    seen = {level.name for level in floors.levels}
+    levels = plan_levels(floors)[0] if plan is None else tuple(level for level in plan.levels if level.id in seen)
     marked = []
     for level in levels:
-        index = floors_index(floors, level.id)
-        above = [other.elevation - level.elevation for other in floors.levels if other.elevation > level.elevation + 1]
-        options = OrthoOptions(max_height=level.ceiling or min(above, default=OPEN_SKY_M))
-
-        def height(points: Array, index: int = index) -> Array:
-            return floors.height(points, index)[0]
-
-        ortho = rectify_floor(photos, height, level.outline, options, on_progress)
-        marked.append(MarkedFloor(level=level, ortho=ortho, marks=read_marks(ortho)))
+        floor = _attempt(report, level.id, partial(_mark_level, photos, floors, level, plan, on_progress))
+        if floor is not None:
+            marked.append(floor)
     return tuple(marked)
 
 
-def _with_ramps(plan: FloorPlan, floors: Floors) -> FloorPlan:
-    """Return a proposed plan with the ramps that were found between its levels."""
-    return plan.model_copy(update={"ramps": plan_levels(floors)[1]})
+def _mark_level(
+    photos: Sequence[MapPhoto], floors: Floors, level: Level, plan: FloorPlan | None, on_progress: Progress
+) -> MarkedFloor:
+    index = floors_index(floors, level.id)
+    above = [other.elevation - level.elevation for other in floors.levels if other.elevation > level.elevation + 1]
+    options = OrthoOptions(max_height=level.ceiling or min(above, default=OPEN_SKY_M))
+    extent = level.outline
+    if plan is None:
+        # Beyond what the map saw of a floor, under what stands there, stalls go on.
+        extent = shapely.convex_hull(shapely.buffer(extent, OUTLINE_MARGIN_M))
+    ortho = rectify_floor(photos, lambda points: floors.height(points, index)[0], extent, options, on_progress)
+    return MarkedFloor(level=level, ortho=ortho, marks=read_marks(ortho))
+
+
+def _renamed(floor: MarkedFloor, name: str) -> MarkedFloor:
+    return replace(floor, level=floor.level.model_copy(update={"id": name}))
+
+
+def _proposed(floors: Floors, marked: Sequence[MarkedFloor]) -> FloorPlan:
+    """Return the plan that marks propose, with all levels and ramps that were found."""
+    levels, ramps = plan_levels(floors)
+    marks = propose_plan(marked) if marked else None
+    if marks is None:
+        return FloorPlan(levels=levels, ramps=ramps, meta={"proposed": {"stalls": {}, "lanes": {}}})
+    grown = {level.id: level for level in marks.levels}
+    return FloorPlan(
+        levels=tuple(grown.get(level.id, level) for level in levels),
+        ramps=ramps,
+        stalls=marks.stalls,
+        lanes=marks.lanes,
+        meta=marks.meta,
+    )
+
+
+def _make_surface(
+    landmarks: Landmarks, photos: Sequence[MapPhoto], plan: FloorPlan | None, on_progress: Progress
+) -> Surface:
+    if plan is None:
+        raise DegenerateError("neither a plan nor floors are known", remedy="Give a plan with --plan.")
+    return build_surface(plan, landmarks, photos, on_progress=on_progress)
 
 
 def _read_signs(photos: Sequence[MapPhoto], plan: FloorPlan | None, on_progress: Progress) -> tuple[SignLandmark, ...]:

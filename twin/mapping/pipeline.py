@@ -14,7 +14,7 @@ import pycolmap
 from numpy.typing import NDArray
 
 from geometry import FloorPlan, InputError, MappingError, import_plan, read_tags, write_atomic
-from perception import Features, make_extractor, make_matcher
+from perception import Features, TextReader, make_extractor, make_matcher
 from retrieval import PlaceIndex, Vocabulary, aggregate, train_vocabulary
 from twin.landmarks import Landmarks, landmarks_from
 from twin.mapping import quality
@@ -96,6 +96,8 @@ def map_images(
         )
     if options.refine_lens:
         capture = replace(capture, given_cameras=frozenset())
+    if "signs" in options.parts:
+        TextReader()  # says at once, and not after an hour, if it can't be had
     target.parent.mkdir(parents=True, exist_ok=True)
     with Workspace.opened_for(target) as workspace:
         for leftover in target.parent.glob(f".{target.name}.*.new"):

@@ -12,6 +12,7 @@ import numpy as np
 import pycolmap
 
 from geometry import TagSpecs, tag_corners
+from geometry.tag_alignment import DEFAULT_TAG_SIGMA_M
 from twin.mapping.capture import Capture
 from twin.mapping.reconstruction import MAX_REPROJECTION_ERROR_PX, adjustment_options, adjustment_problem
 from twin.mapping.tag_sightings import TagSighting
@@ -19,18 +20,22 @@ from twin.mapping.tag_sightings import TagSighting
 LOSS_ROUNDS_PX = (8.0, 2.0, None)
 """Widths of the loss: at first the tags are pixels off, at last it suits the map's noise."""
 MIN_VIEWS = 2
+MAX_SIGMA_M = 0.01
+"""Tags surveyed worse than this tie the map to the site, and do not bend it."""
 MIN_ANGLE_DEG = 1.0
 
 
 def adjust_with_tags(
     model: pycolmap.Reconstruction, capture: Capture, sightings: Sequence[TagSighting], tags: TagSpecs
 ) -> int:
-    """Bundle-adjust a map in site with the corners of tags of known pose held fixed; return how many sightings served.
+    """Bundle-adjust a map in site with the corners of well surveyed tags held fixed; return how many sightings served.
 
     A map that fewer than three tags hold is left as it is: they could not straighten it.
     """
     placed = {image.name: image for image in model.images.values() if image.has_pose}
-    posed = set(np.flatnonzero(np.isfinite(tags.positions).all(axis=1)).tolist())
+    sigma = np.where(np.isnan(tags.sigma_m), DEFAULT_TAG_SIGMA_M, tags.sigma_m)
+    exact = np.isfinite(tags.positions).all(axis=1) & (sigma <= MAX_SIGMA_M)
+    posed = set(np.flatnonzero(exact).tolist())
     seen = [s for s in sightings if s.tag in posed and capture.names[s.image] in placed]
     views = Counter(s.tag for s in seen)
     used = [s for s in seen if views[s.tag] >= MIN_VIEWS]

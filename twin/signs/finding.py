@@ -104,7 +104,13 @@ def place_signs(
     With a plan, what is on none of its levels is left out: rays that met by chance, or something outside of the site.
     """
     options = options or SignOptions()
-    kept = [r for r in readings if r.reading.confidence >= options.min_confidence]
+    # At the edge of a distorted picture a pixel may have no ray.
+    kept = [
+        r
+        for r in readings
+        if r.reading.confidence >= options.min_confidence
+        and np.isfinite(np.asarray(photos[r.photo].camera.cam_from_img(r.reading.quad))).all()
+    ]
     groups = associate(_sightings(photos, kept), options.association)
     placed = [_place(photos, [kept[i] for i in group.tolist()], options) for group in groups]
     distinct = _without_fragments(one for one in placed if one is not None)
