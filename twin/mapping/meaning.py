@@ -160,7 +160,8 @@ def _find_plan(
         report["marks"]["levels"] |= mark_report(marked)
     if plan is not None:
         sure = plan
-        doubts = _attempt(report, "plan", lambda: [str(warning) for warning in plan_warnings(sure)])
+        # What is proposed is a draft, whose lanes nobody has joined yet.
+        doubts = [] if source == "proposed" else _attempt(report, "plan", lambda: list(map(str, plan_warnings(sure))))
         if doubts is not None:
             report["plan"] = plan_report(plan, source, fit, disagreements, remarks, doubts)
     return replace(found, floors=floors, plan=plan, marked=marked)
