@@ -225,9 +225,14 @@ def _landmark(
     photos: Sequence["MapPhoto"], one: _Placed, plan: FloorPlan | None, options: SignOptions, number: int
 ) -> SignLandmark:
     shape = one.board or one.text
-    folded = one.fused.text
+    folded, probability, alternatives = one.fused.text, one.fused.probability, one.fused.alternatives
+    half = said_once(folded)
     if plan is not None and on_pillar(plan, shape.centre):
-        folded = said_once(folded)
+        folded = half
+    elif half != folded and (plan is None or not plan.pillars):
+        # Two faces of a pillar that no plan shows, or a text that says the same twice: as likely as each other.
+        probability /= 2
+        alternatives = ((half, probability), *alternatives)
     eyes = [position_of(photos[view.photo].cam_from_site)[2] for view in one.views]
     kind = kind_of(
         plan,
@@ -248,8 +253,8 @@ def _landmark(
         width=shape.width,
         height=shape.height,
         letter_height=one.text.height,
-        probability=one.fused.probability,
-        alternatives=one.fused.alternatives,
+        probability=probability,
+        alternatives=alternatives,
         covariance=(_triple(covariance[0]), _triple(covariance[1]), _triple(covariance[2])),
         views=len(one.views),
         kind=kind,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
-from geometry.floorplan import FloorPlan, Level, Stall
+from geometry.floorplan import FloorPlan, Level, Pillar, Stall
 from perception.reading import TextReader
 from tests.perception.reading.pictures import board_picture, on_wall, skip_without_reader
 from tests.twin.signs.sites import CAMERA, corners_of, sighted, walk_past
@@ -124,3 +124,22 @@ def test_photos_are_read_and_a_sign_is_found(tmp_path: Path) -> None:
     assert sign.probability > 0.9
     assert np.linalg.norm(np.array(sign.position) - CENTRE) < 0.08  # measured 0.02 m
     np.testing.assert_allclose([sign.width, sign.height], [1.2, 0.4], atol=0.12)
+
+
+def test_a_text_said_twice_is_one_where_a_pillar_stands_and_unsure_where_none_is_known() -> None:
+    photos = walk_past(CENTRE, NORMAL, count=6)
+    text = corners_of(CENTRE, NORMAL, 0.6, 0.25)
+    pillar = Pillar(id="p", level="P1", polygon=shapely.box(9.75, 10.0, 10.25, 10.5))
+    planned = PLAN.model_copy(
+        update={
+            "pillars": (pillar,),
+            "levels": (PLAN.levels[0].model_copy(update={"outline": shapely.box(0, 0, 20, 20)}),),
+        }
+    )
+    readings = sighted(photos, text, "A3A3")
+    (sign,) = place_signs(photos, readings, planned)
+    assert (sign.text, sign.probability > 0.9) == ("A3", True)
+    (unsure,) = place_signs(photos, readings, PLAN)
+    assert unsure.text == "A3A3"
+    assert unsure.probability <= 0.5
+    assert unsure.alternatives[0] == ("A3", unsure.probability)
