@@ -35,7 +35,7 @@ from twin.surface import build_surface
 Figures = dict[str, Any]
 
 WALK_FRAMES = {"garage": 320, "lot": 331, "garage-twins": 240}
-"""About a picture every two metres in the garages, every 0.7 m in the lot, where fewer don't see its small tags twice."""
+"""About a picture every two metres in the garages, every 0.7 m in the lot: fewer don't see its small tags twice."""
 QUERIES = 34
 """Poses a seed at which the surface is looked at: 102 of each scene."""
 SEEDS = (1, 2, 3)

@@ -68,7 +68,7 @@ def test_the_report_shows_it(demo: tuple[Path, dict[str, Any], list[str]]) -> No
     assert len(page) < 4_000_000
     for words in (f"{localized} of 6", "4 of 4", "What the answers rest on", "elsewhere-0000.jpg", "refused, rightly"):
         assert words in page
-    assert page.count("<img ") == 10
+    assert page.count("<img ") == 11
 
 
 def test_summary_names_the_figures(demo: tuple[Path, dict[str, Any], list[str]]) -> None:

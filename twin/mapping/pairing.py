@@ -38,7 +38,8 @@ def choose_pairs(features: list[Features], vocabulary: Vocabulary, capture: Capt
     """Return the image pairs worth matching.
 
     Where all priors are poses, these are the pairs that they let see the same, and no others: in a place that repeats
-    itself most of what looks alike is elsewhere. Else all of a small set, or look-alikes and neighbours in sequence.
+    itself most of what looks alike is elsewhere. Else look-alikes and neighbours in sequence. Of a small set all pairs
+    are, but those of two storeys.
     """
     n = len(capture.names)
     poses = capture.prior_poses()
@@ -61,14 +62,16 @@ def _pairs_in_view(capture: Capture, poses: list[pycolmap.Rigid3d]) -> list[Pair
     assert capture.priors is not None
     n = len(poses)
     cameras = [capture.camera(i) for i in range(n)]
-    overlap = view_overlap(cameras, poses)
-    overlap = 0.5 * (overlap + overlap.T)
     sigma = np.nan_to_num(capture.priors.sigma_m, nan=DEFAULT_PRIOR_SIGMA_M)
     centres = np.array([position_of(pose) for pose in poses])
     apart = centres[:, None] - centres
     unsure = GATE_SIGMAS * np.hypot.outer(sigma, sigma)
     one_storey = np.abs(apart[..., 2]) <= MAX_RISE_M + unsure
     near = one_storey & (np.linalg.norm(apart, axis=2) <= MAX_STEP_M + unsure)
+    if n <= EXHAUSTIVE_LIMIT:
+        return [(i, j) for i, j in itertools.combinations(range(n), 2) if one_storey[i, j]]
+    overlap = view_overlap(cameras, poses)
+    overlap = 0.5 * (overlap + overlap.T)
     overlap[~one_storey] = 0.0
     np.fill_diagonal(overlap, 0.0)
     best = np.argsort(-overlap, axis=1, kind="stable")[:, :VIEW_NEIGHBOURS]
