@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.weighted_median import weighted_median
+
 Array = NDArray[np.float64]
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -48,12 +50,3 @@ def reduce_patches(view: View) -> tuple[NDArray[np.uint8], NDArray[np.uint8], ND
     pixels = np.where(any_seen[..., None], np.clip(mean + 0.5, 0, 255), 0).astype(np.uint8)
     count = np.minimum(np.count_nonzero(near > 0, axis=0), 255).astype(np.uint8)
     return pixels, count, spread
-
-
-def weighted_median(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the lower weighted median along the first axis; where all weights are zero, any of the values."""
-    order = np.argsort(values, axis=0, kind="stable")
-    running = np.cumsum(np.take_along_axis(weights, order, axis=0), axis=0, dtype=np.float64)
-    rank = np.argmax(running >= 0.5 * running[-1], axis=0)
-    index = np.take_along_axis(order, rank[None], axis=0)
-    return np.take_along_axis(values, index, axis=0)[0]

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.surface.measurements import MIN_LIGHT
+from twin.weighted_median import weighted_median
 
 FloatArray = NDArray[np.float32]
 
@@ -25,12 +26,3 @@ def blend(light: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArra
     total = agreeing.sum(axis=0)
     colour = np.einsum("kt,ktc->tc", agreeing, light) / np.maximum(total, 1e-12)[:, None]
     return colour, total / np.maximum(weights.sum(axis=0), np.float32(1e-12))
-
-
-def weighted_median(values: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return the lower weighted median (...) along the first axis of values (K, ...)."""
-    order = np.argsort(values, axis=0)
-    ordered = np.take_along_axis(weights, order, axis=0)
-    below = np.cumsum(ordered, axis=0)
-    row = np.argmax(below >= 0.5 * below[-1], axis=0)
-    return np.take_along_axis(values, np.take_along_axis(order, row[None], axis=0), axis=0)[0]

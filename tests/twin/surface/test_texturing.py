@@ -3,10 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.surface.blending import blend, weighted_median
+from twin.surface.blending import blend
 from twin.surface.exposure import solve_exposure
 from twin.surface.filling import fill
 from twin.surface.texturing import trusted
+from twin.weighted_median import weighted_median
 
 PHOTOS, TEXELS = 12, 400
 
