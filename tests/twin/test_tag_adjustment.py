@@ -89,7 +89,7 @@ def error_of(model: pycolmap.Reconstruction, centres: np.ndarray) -> float:
     return float(np.linalg.norm(found - centres, axis=1).max())
 
 
-# Measured: 0.1 mm and 7 mm.
+# Measured: 2e-10 m and 28 mm, of 185 mm before.
 @pytest.mark.parametrize(("noise_px", "bound_m"), [(0.0, 0.002), (0.3, 0.03)])
 def test_tags_take_a_bend_out(noise_px: float, bound_m: float) -> None:
     model, capture, sightings, centres = world(0.2, noise_px)
