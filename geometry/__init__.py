@@ -67,6 +67,7 @@ from geometry.interchange import (
     write_poses,
     write_tags,
 )
+from geometry.joint_alignment import JointPoints, TagView, refine_alignment
 from geometry.lane_graph import Drive, LanePosition, gate_drives, lane_graph, pieces, travel_time
 from geometry.lifting import Lifted, fuse_views, lift_boxes
 from geometry.location import Located, Locator, floor_height, lane_path, locate, ramp_height
@@ -128,6 +129,7 @@ __all__ = [
     "HeightCheck",
     "ImageError",
     "InputError",
+    "JointPoints",
     "LanePosition",
     "LayerMap",
     "LayerRule",
@@ -149,6 +151,7 @@ __all__ = [
     "RampSurface",
     "Structure",
     "TagSpecs",
+    "TagView",
     "TiepointError",
     "TrackRow",
     "TravelTimes",
@@ -221,6 +224,7 @@ __all__ = [
     "read_tags",
     "read_tracks",
     "read_true_poses",
+    "refine_alignment",
     "refine_points",
     "refine_pose",
     "rename_levels",

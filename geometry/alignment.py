@@ -233,11 +233,12 @@ def _result(points: _Points, inliers: Mask, estimate: pycolmap.Sim3d, with_scale
         residuals_m=points.residuals(estimate),
         inliers=inliers,
         chi2_per_dof=float(used.squared_sigmas(estimate).sum()) / degrees_of_freedom,
-        undetermined=_undetermined(covariance),
+        undetermined=undetermined_parts(covariance),
     )
 
 
-def _undetermined(covariance: Array) -> tuple[str, ...]:
+def undetermined_parts(covariance: Array) -> tuple[str, ...]:
+    """Return in words what a covariance (7, 7) of a tie leaves open; empty for a sound one."""
     variances, axes = np.linalg.eigh(covariance[1:4, 1:4])
     found = []
     if variances[2] > UNDETERMINED_ROTATION**2:

@@ -1,5 +1,7 @@
 """An outdoor asphalt lot of about 50 x 35 m with 60 stalls, kerbs, planters, lamp poles and a hut, in the sun."""
 
+from collections.abc import Sequence
+
 from scenes.drafting import Draft, box_ring
 from scenes.facility import (
     Crossing,
@@ -20,6 +22,9 @@ DEPTH_M = 35.0
 STALL_M = 2.5
 SOUTH_Y, NORTH_Y = 8.25, 24.75
 TURN_M = 3.5
+TAG_M, TAG_HEIGHT_M = 0.6, 2.4
+POLE_ASIDE_M, POLE_M = 0.3, 0.08
+"""Where a lamp's pole stands beside its head, and half its width with the clamp of a tag."""
 
 
 def lot(size: float = 1.0, seed: int = 0) -> Facility:
@@ -87,7 +92,8 @@ def _things(draft: Draft, width: float) -> None:
     )
     for name, kind, at, size in boxes:
         draft.put(Obstacle, id=f"L-{name}", level="L", at=at, size=size, kind=kind)
-    for number, x in enumerate((12.0, width / 2 + 4, width - 12.0), start=1):
+    poles = (12.0, width / 2 + 4, width - 12.0)
+    for number, x in enumerate(poles, start=1):
         pole = {"level": "L", "height": 5.0, "kind": "pole", "flux": 30.0, "on": False}
         draft.put(Light, id=f"L-pole N{number}", at=(x, 34.2), **pole)
         draft.put(Light, id=f"L-pole S{number}", at=(x, -0.5), **pole)
@@ -98,13 +104,18 @@ def _things(draft: Draft, width: float) -> None:
     )
     draft.put(Sign, id="L-sign wall", at=(width / 2, 0.0), height=1.3, facing_deg=90.0, text="SOUTH", **board)
     draft.put(Sign, id="L-sign fence", at=(width / 2, 35.15), height=1.5, facing_deg=270.0, text="NORTH", **board)
-    for at, facing in (
-        ((3.2, 15.6), 0.0),
-        ((10.0, 0.0), 90.0),
-        ((width / 2 + 3, 0.0), 90.0),
-        ((width - 10.0, 0.0), 90.0),
-    ):
-        draft.tag("L", at, facing, height=1.5, size_m=0.24)
+    _tags(draft, width, poles)
+
+
+def _tags(draft: Draft, width: float, poles: Sequence[float]) -> None:
+    """Hang tags of the size of a sheet of A1 on the lamps' poles, above the roofs of parked cars, and on the hut.
+
+    What is walked by at 8 to 15 m in pictures of 640 x 480 must be that large for its bits to have some pixels each.
+    """
+    for x in poles:
+        draft.tag("L", (x + POLE_ASIDE_M, -0.5 + POLE_M), 90.0, height=TAG_HEIGHT_M, size_m=TAG_M)
+        draft.tag("L", (x + POLE_ASIDE_M, 34.2 - POLE_M), 270.0, height=TAG_HEIGHT_M, size_m=TAG_M)
+    draft.tag("L", (3.2, 15.42), 0.0, height=1.5, size_m=TAG_M)
 
 
 def _cameras(draft: Draft, width: float) -> None:

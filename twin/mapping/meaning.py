@@ -111,7 +111,7 @@ def find_meaning(
         found = _find_plan(landmarks, photos, centres, floors, found, options, on_progress)
     signs = surface = None
     if "signs" in options.parts:
-        signs = _attempt(report, "signs", lambda: _read_signs(photos, found.plan, on_progress))
+        signs = _attempt(report, "signs", lambda: _read_signs(landmarks, photos, found.plan, on_progress))
     if "surface" in options.parts:
         surface = _attempt(report, "surface", lambda: _make_surface(landmarks, photos, found.plan, on_progress))
     if signs is not None:
@@ -244,6 +244,8 @@ def _make_surface(
     return build_surface(plan, landmarks, photos, on_progress=on_progress)
 
 
-def _read_signs(photos: Sequence[MapPhoto], plan: FloorPlan | None, on_progress: Progress) -> tuple[SignLandmark, ...]:
+def _read_signs(
+    landmarks: Landmarks, photos: Sequence[MapPhoto], plan: FloorPlan | None, on_progress: Progress
+) -> tuple[SignLandmark, ...]:
     without = None if plan is None else plan.model_copy(update={"signs": ()})
-    return tuple(find_signs(photos, TextReader(), without, on_progress=on_progress))
+    return tuple(find_signs(photos, TextReader(), without, on_progress=on_progress, landmarks=landmarks))

@@ -137,7 +137,7 @@ def _map(
     frame, alignment, map_unit_m = register(inputs, capture, model, shape, tags, sightings, rng)
     folded = require_unfolded(alignment, force=options.force)
     if tags is not None:
-        adjust_with_tags(model, capture, agreeing(sightings, tags, alignment), tags)
+        adjust_with_tags(model, capture, agreeing(capture, sightings, tags, alignment), tags)
     to_site = np.repeat([1.0, map_unit_m], 3)
     shape = {name: np.outer(to_site, to_site) * covariance for name, covariance in shape.items()}
     by_name = dict(zip(capture.names, features, strict=True))

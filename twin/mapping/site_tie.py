@@ -9,8 +9,9 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import Alignment, MappingError, TagSpecs, read_control, read_marks
+from geometry import Alignment, MappingError, TagSpecs, TagView, read_control, read_marks
 from twin.mapping.capture import Capture, MapInputs, PoseKnowledge
+from twin.mapping.joint_tie import tie_jointly, view_name, views_of_tags
 from twin.mapping.quality import percentiles
 from twin.mapping.reconstruction import adjust_with_priors
 from twin.mapping.registration import (
@@ -62,13 +63,26 @@ def register(
     used["tags"] = len(points.names) - sum(used.values())
     if points.names:
         sources = [source for source, count in used.items() if count]
-        alignment = points.align(rng)
+        # Tags that too few photos show for their corners to be triangulated still tie the photos that show them.
+        views: list[TagView] = []
+        shown: list[TagSighting] = []
+        if tags is not None and triangulated is not None:
+            left = [s for s in sightings if s.tag not in triangulated.rows]
+            views, shown = views_of_tags(model, capture, left, tags, shape)
+        alignment, agreed = tie_jointly(points, views, rng)
+        if agreed.any() and "tags" not in sources:
+            sources.append("tags")
         model.transform(alignment.site_from_map)
         if sources == ["position priors"]:
             # Beside control points or tags the priors would pull the map off these again.
             adjust_with_priors(model, capture)
         frame = _frame(alignment, sources)
-        return frame, _alignment_report(alignment, points, frame), alignment.site_from_map.scale
+        report = _alignment_report(alignment, points, frame)
+        if tags is not None and shown:
+            report["single_views"] = int(agreed.sum())
+            wrong = [one for one, good in zip(shown, agreed, strict=True) if not good]
+            report["outliers"] += [view_name(capture, one, tags) for one in wrong]
+        return frame, report, alignment.site_from_map.scale
     if tags is not None and triangulated is not None and triangulated.rows:
         scale, sigma = scale_by_tags(triangulated, tags)
         model.transform(pycolmap.Sim3d(scale, pycolmap.Rotation3d(), np.zeros(3)))
@@ -93,12 +107,19 @@ def contradicting_tags(alignment: dict[str, Any] | None) -> list[str]:
     return [tag for tag, count in corners.items() if tag and count == CORNERS]
 
 
-def agreeing(sightings: Sequence[TagSighting], tags: TagSpecs, alignment: dict[str, Any] | None) -> list[TagSighting]:
+def agreeing(
+    capture: Capture, sightings: Sequence[TagSighting], tags: TagSpecs, alignment: dict[str, Any] | None
+) -> list[TagSighting]:
     """Return the sightings of tags that the tie did not find elsewhere; none where no tag tied the map to the site."""
-    if not (alignment or {}).get("tags"):
+    tie = alignment or {}
+    if not (tie.get("tags") or tie.get("single_views")):
         return []
-    wrong = set(contradicting_tags(alignment))
-    return [s for s in sightings if f"{tags.families[s.tag]} {tags.ids[s.tag]}" not in wrong]
+    wrong = {*contradicting_tags(alignment), *tie["outliers"]}
+    return [
+        s
+        for s in sightings
+        if f"{tags.families[s.tag]} {tags.ids[s.tag]}" not in wrong and view_name(capture, s, tags) not in wrong
+    ]
 
 
 def require_unfolded(alignment: dict[str, Any] | None, *, force: bool) -> list[str]:

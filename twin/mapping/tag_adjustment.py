@@ -1,10 +1,9 @@
 """A map held by the surveyed tags that its photos show, not only moved to them: bends of the map straighten out.
 
 A similarity can't take out that one end of a long walk is some centimetres off. The tags' corners enter the bundle
-adjustment as points that are known, seen in the photos like any other.
+adjustment as points that are known, seen in the photos like any other: even one photo of a tag then holds its place.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -19,7 +18,7 @@ from twin.mapping.tag_sightings import TagSighting
 
 LOSS_ROUNDS_PX = (8.0, 2.0, None)
 """Widths of the loss: at first the tags are pixels off, at last it suits the map's noise."""
-MIN_VIEWS = 2
+MIN_TAGS = 3
 MAX_SIGMA_M = 0.01
 """Tags surveyed worse than this tie the map to the site, and do not bend it."""
 MIN_ANGLE_DEG = 1.0
@@ -37,14 +36,12 @@ def adjust_with_tags(
     exact = np.isfinite(tags.positions).all(axis=1) & (sigma <= MAX_SIGMA_M)
     posed = set(np.flatnonzero(exact).tolist())
     seen = [s for s in sightings if s.tag in posed and capture.names[s.image] in placed]
-    views = Counter(s.tag for s in seen)
-    used = [s for s in seen if views[s.tag] >= MIN_VIEWS]
-    if len({s.tag for s in used}) < 3:
+    if len({s.tag for s in seen}) < MIN_TAGS:
         return 0
-    with _tag_points(model, [placed[capture.names[s.image]] for s in used], used, tags) as points:
+    with _tag_points(model, [placed[capture.names[s.image]] for s in seen], seen, tags) as points:
         for width in LOSS_ROUNDS_PX:
             _adjust(model, capture.given_cameras, points, width)
-    return len(used)
+    return len(seen)
 
 
 def _adjust(

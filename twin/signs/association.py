@@ -1,7 +1,8 @@
 """Which readings in different photos are of one text in the site: rays that meet, letters of one size, like strings.
 
 Two boards that both say P1 are told apart by where their rays meet, and chance meetings of rays by the size that the
-letters would have there: what is twice as far must look half as large.
+letters would have there: what is twice as far must look half as large. Where the map's landmarks tell how far away a
+reading is, it is of no text elsewhere.
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ class AssociationOptions:
     max_size_ratio: of the letters' metric heights as two views have them
     min_similarity: of strings, as difflib's ratio: P1 and P2 have 0.5, as one may be misread for the other
     half_cone_deg: of the directions from which one face is read
+    depth_share, depth_m: how far, of the distance and in metres, a text may be from where landmarks put a reading
     near: within how many letter heights meeting points support each other
     min_views: photos that a text must be read in
     """
@@ -37,6 +39,8 @@ class AssociationOptions:
     max_size_ratio: float = 1.45
     min_similarity: float = 0.5
     half_cone_deg: float = 85.0
+    depth_share: float = 0.03
+    depth_m: float = 0.1
     near: float = 1.0
     min_views: int = 2
 
@@ -47,6 +51,7 @@ class Sightings:
 
     photos: (N,) index of the photo; origins, directions: (N, 3) in site, metres and unit
     angles: (N,) height of the letters as an angle, radians; texts: folded strings
+    depths: (N,) distance by the map's landmarks, NaN where it is not known
     """
 
     photos: Indices
@@ -54,9 +59,15 @@ class Sightings:
     directions: Array
     angles: Array
     texts: Sequence[str]
+    depths: Array
 
     def __len__(self) -> int:
         return len(self.photos)
+
+    def may_be_at(self, rows: Indices, distances: Array, options: AssociationOptions) -> NDArray[np.bool_]:
+        """Tell (R,) whether landmarks allow the readings ``rows`` (R,) to be at distances (R,)."""
+        known = self.depths[rows]
+        return np.asarray(~(np.abs(distances - known) > options.depth_share * known + options.depth_m))
 
 
 def associate(sightings: Sightings, options: AssociationOptions | None = None) -> list[Indices]:
@@ -138,6 +149,7 @@ def _meet(
     good &= (np.maximum(t1, t2) < options.max_range) & (cosine > np.cos(np.radians(2 * options.half_cone_deg)))
     good &= np.maximum(size1, size2) < options.max_size_ratio * np.minimum(size1, size2)
     good &= np.linalg.norm(p1 - p2, axis=1) < options.miss_heights * (size1 + size2)
+    good &= sightings.may_be_at(first, t1, options) & sightings.may_be_at(second, t2, options)
     return good, (p1 + p2) / 2
 
 
@@ -195,6 +207,7 @@ def _passing(
     good = likely & (ahead > 0) & (ahead < options.max_range) & (miss < options.miss_heights * size)
     good &= (ratio < options.max_size_ratio) & (ratio > 1 / options.max_size_ratio)
     good &= towards > np.cos(np.radians(options.half_cone_deg))
+    good &= sightings.may_be_at(np.arange(len(sightings)), ahead, options)
     chosen = np.flatnonzero(good)
     chosen = chosen[np.lexsort([miss[chosen], sightings.photos[chosen]])]
     first = np.diff(sightings.photos[chosen], prepend=-1) != 0

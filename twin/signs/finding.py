@@ -14,8 +14,10 @@ from geometry.frames import position_of
 from geometry.uncertainty import largest_sigma
 from perception.images import read_image
 from perception.reading import TextReader, TextReading, board_outline
+from twin.landmarks import Landmarks
 from twin.progress import Progress, silent
 from twin.signs.association import AssociationOptions, Sightings, associate, nearest_point
+from twin.signs.depths import text_depths
 from twin.signs.kinds import kind_of, level_of, on_pillar, said_once
 from twin.signs.landmark import SignLandmark
 from twin.signs.rectangle import Rectangle, fit_rectangle
@@ -73,13 +75,16 @@ def find_signs(
     plan: FloorPlan | None = None,
     options: SignOptions | None = None,
     on_progress: Progress = silent,
+    *,
+    landmarks: Landmarks | None = None,
 ) -> list[SignLandmark]:
     """Return the texts that stand in the site, vehicles' among them (``permanent`` tells), most viewed first.
 
     The photos' poses are in site and count as exact. With a plan, levels are named and vehicles told by stalls and
-    lanes; without, number plates only, by their pattern and size. A text needs two photos from different places.
+    lanes; without, number plates only, by their pattern and size. The map's landmarks tell how far away texts are, so
+    that rays that meet by chance are no sign. A text needs two photos from different places.
     """
-    return place_signs(photos, read_photos(photos, reader, on_progress), plan, options)
+    return place_signs(photos, read_photos(photos, reader, on_progress), plan, options, landmarks=landmarks)
 
 
 def read_photos(photos: Sequence["MapPhoto"], reader: TextReader, on_progress: Progress = silent) -> list[PhotoReading]:
@@ -98,6 +103,8 @@ def place_signs(
     readings: Sequence[PhotoReading],
     plan: FloorPlan | None = None,
     options: SignOptions | None = None,
+    *,
+    landmarks: Landmarks | None = None,
 ) -> list[SignLandmark]:
     """Return the texts of readings of ``photos`` as landmarks in site; see ``find_signs``.
 
@@ -111,12 +118,12 @@ def place_signs(
         if r.reading.confidence >= options.min_confidence
         and np.isfinite(np.asarray(photos[r.photo].camera.cam_from_img(r.reading.quad))).all()
     ]
-    groups = associate(_sightings(photos, kept), options.association)
+    groups = associate(_sightings(photos, kept, landmarks), options.association)
     placed = [_place(photos, [kept[i] for i in group.tolist()], options) for group in groups]
     distinct = _without_fragments(one for one in placed if one is not None)
     certain = [one for one in distinct if one.fused.probability >= options.min_probability]
-    landmarks = [_landmark(photos, one, plan, options, number) for number, one in enumerate(certain, start=1)]
-    return [landmark for landmark in landmarks if plan is None or landmark.level]
+    signs = [_landmark(photos, one, plan, options, number) for number, one in enumerate(certain, start=1)]
+    return [sign for sign in signs if plan is None or sign.level]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -261,7 +268,9 @@ def _landmark(
     )
 
 
-def _sightings(photos: Sequence["MapPhoto"], readings: Sequence[PhotoReading]) -> Sightings:
+def _sightings(
+    photos: Sequence["MapPhoto"], readings: Sequence[PhotoReading], landmarks: Landmarks | None = None
+) -> Sightings:
     origins, directions, angles = [], [], []
     for one in readings:
         photo, quad = photos[one.photo], one.reading.quad
@@ -270,12 +279,19 @@ def _sightings(photos: Sequence["MapPhoto"], readings: Sequence[PhotoReading]) -
         origins.append(position_of(photo.cam_from_site))
         directions.append(rays[0] @ photo.cam_from_site.rotation.matrix())
         angles.append(float(np.linalg.norm(rays[1] - rays[2])))
+    eyes = np.reshape(origins, (-1, 3))
+    depths = np.full(len(eyes), np.nan)
+    if landmarks is not None:
+        view_of = {name: view for view, name in enumerate(landmarks.views)}
+        views = [view_of.get(photos[one.photo].name, -1) for one in readings]
+        depths = text_depths(landmarks, views, [one.reading.quad for one in readings], eyes)
     return Sightings(
         photos=np.array([one.photo for one in readings], dtype=np.int64),
-        origins=np.reshape(origins, (-1, 3)),
+        origins=eyes,
         directions=np.reshape(directions, (-1, 3)),
         angles=np.array(angles),
         texts=[one.reading.folded for one in readings],
+        depths=depths,
     )
 
 

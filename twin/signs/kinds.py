@@ -20,6 +20,8 @@ PLATE = re.compile(r"(?=(?:[A-Z]*\d){2})(?=.*[A-Z])[A-Z0-9]{5,9}")
 PILLAR_M = 0.25
 EDGE_M = 0.1
 """Stalls are shrunk by this, as walls and pillars stand at their edges."""
+BEHIND_M = 0.4
+"""What a text is on is behind it: of a van that stands out of its stall the stall, of a pillar its middle."""
 BELOW_EYES_M = 0.4
 FLAT = 0.7
 """Without a plan, a normal that points up more than this is of the floor."""
@@ -49,7 +51,7 @@ def kind_of(
         return "vehicle"
     if plan is not None and on_pillar(plan, point):
         return "lettering"
-    if plan is not None and low and _where_vehicles_are(plan, point):
+    if plan is not None and low and _where_vehicles_are(plan, point - BEHIND_M * facing):
         return "vehicle"
     return "board" if outlined else "lettering"
 
@@ -77,9 +79,15 @@ def on_pillar(plan: FloorPlan, point: np.ndarray) -> bool:
 
 
 def said_once(text: str) -> str:
-    """Return half of a text that says the same twice: two faces of a pillar are read as one line."""
+    """Return half of a text that says the same twice: two faces of a pillar are read as one line.
+
+    Halves of two letters and more may differ by one, which was misread.
+    """
     half = len(text) // 2
-    return text[:half] if half and text == 2 * text[:half] else text
+    if not half or 2 * half != len(text):
+        return text
+    differ = sum(a != b for a, b in zip(text[:half], text[half:], strict=True))
+    return text[:half] if differ <= (half > 1) else text
 
 
 def _above_floor(plan: FloorPlan | None, point: np.ndarray) -> float | None:

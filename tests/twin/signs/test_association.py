@@ -7,7 +7,14 @@ from twin.signs.association import AssociationOptions, Sightings, associate, nea
 
 
 def sightings(
-    points: np.ndarray, texts: list[str], eyes: np.ndarray, *, letters: float = 0.3, noise: float = 0.0, seed: int = 0
+    points: np.ndarray,
+    texts: list[str],
+    eyes: np.ndarray,
+    *,
+    letters: float = 0.3,
+    noise: float = 0.0,
+    seed: int = 0,
+    depths: bool = False,
 ) -> tuple[Sightings, np.ndarray]:
     """Return what each of ``eyes`` (P, 3) sees of all points (S, 3), and of which point each reading is."""
     rng = np.random.default_rng(seed)
@@ -21,6 +28,7 @@ def sightings(
         directions=rays / np.linalg.norm(rays, axis=1, keepdims=True),
         angles=letters / distance,
         texts=[texts[i] for i in point.tolist()],
+        depths=distance if depths else np.full(len(distance), np.nan),
     )
     return found, point
 
@@ -49,6 +57,23 @@ def test_a_reading_is_in_one_group_and_a_photo_once_in_each() -> None:
         assert len(np.unique(found.photos[group])) == len(group)
 
 
+def test_rays_that_meet_by_chance_are_no_text_where_landmarks_tell_how_far_it_is() -> None:
+    """Two pillars that say the same, each seen by one photo: their rays meet before them."""
+    points, eyes = np.array([[1.0, 4.0, 1.6], [5.0, 4.0, 1.6]]), np.array([[0.0, 0.0, 1.6], [6.0, 0.0, 1.6]])
+    crossed = np.array([1, 2])  # of the photo at the left the pillar at the right, and the other way round
+    for depths, expected in ((False, 1), (True, 0)):
+        both, _ = sightings(points, ["A7", "A7"], eyes, depths=depths)
+        found = Sightings(
+            photos=both.photos[crossed],
+            origins=both.origins[crossed],
+            directions=both.directions[crossed],
+            angles=both.angles[crossed],
+            texts=["A7", "A7"],
+            depths=both.depths[crossed],
+        )
+        assert len(associate(found)) == expected
+
+
 def test_unlike_texts_do_not_meet() -> None:
     point = np.array([[2.0, 0.0, 2.0]])
     found, _ = sightings(point, ["EXIT"], EYES[:2])
@@ -57,6 +82,7 @@ def test_unlike_texts_do_not_meet() -> None:
         origins=found.origins,
         directions=found.directions,
         angles=found.angles,
+        depths=found.depths,
         texts=["EXIT", "B7"],
     )
     assert len(associate(found)) == 1

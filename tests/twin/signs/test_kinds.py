@@ -18,7 +18,11 @@ SIDEWAYS = np.array([0.0, 1.0, 0.0])
 
 
 def kind(
-    position: tuple[float, float, float], text: str, letters: float, plan: FloorPlan | None = PLAN, **more: bool
+    position: tuple[float, float, float],
+    text: str,
+    letters: float,
+    plan: FloorPlan | None = PLAN,
+    **more: bool,
 ) -> str:
     normal = np.array([0.0, 0.0, 1.0]) if more.pop("flat", False) else SIDEWAYS
     given = {"outlined": False} | more
@@ -49,6 +53,11 @@ def test_outlined_texts_are_boards_unless_on_a_pillar_or_a_vehicle() -> None:
     assert kind((3.0, 1.0, 0.5), "MUTD2013", 0.09, outlined=True) == "vehicle"
 
 
+def test_a_van_that_stands_out_of_its_stall_is_known_by_what_is_behind_its_text() -> None:
+    assert kind((3.0, 5.3, 1.4), "CITYGLASS", 0.3) == "vehicle"
+    assert kind((3.0, 0.15, 1.4), "EXIT", 0.3) == "lettering"  # on the wall at the stall's head, which is behind it
+
+
 def test_without_a_plan_plates_are_told_by_size_and_pattern() -> None:
     assert kind((3.0, 1.0, 0.5), "MUTD2013", 0.09, None) == "vehicle"
     assert kind((3.0, 1.0, 0.5), "MUTD2013", 0.3, None) == "lettering"
@@ -70,7 +79,18 @@ def test_levels_of_signs_on_the_outer_wall() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "once"), [("A3A3", "A3"), ("AA", "A"), ("A3", "A3"), ("A", "A"), ("", ""), ("A3A", "A3A")]
+    ("text", "once"),
+    [
+        ("A3A3", "A3"),
+        ("AA", "A"),
+        ("A3", "A3"),
+        ("A", "A"),
+        ("", ""),
+        ("A3A", "A3A"),
+        ("B333", "B3"),
+        ("AB", "AB"),
+        ("EXIT", "EXIT"),
+    ],
 )
 def test_what_is_said_twice(text: str, once: str) -> None:
     assert said_once(text) == once
