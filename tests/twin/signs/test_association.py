@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -92,9 +94,7 @@ def test_unlike_texts_do_not_meet() -> None:
 def test_letters_must_have_one_size() -> None:
     found, _ = sightings(np.array([[2.0, 0.0, 2.0]]), ["P1"], EYES[:2])
     grown = found.angles * np.array([1.0, 2.0])
-    other = Sightings(
-        photos=found.photos, origins=found.origins, directions=found.directions, angles=grown, texts=found.texts
-    )
+    other = replace(found, angles=grown)
     assert associate(other) == []
 
 
