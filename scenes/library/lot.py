@@ -108,14 +108,15 @@ def _things(draft: Draft, width: float) -> None:
 
 
 def _tags(draft: Draft, width: float, poles: Sequence[float]) -> None:
-    """Hang tags of the size of a sheet of A1 on the lamps' poles, above the roofs of parked cars, and on the hut.
+    """Hang tags of the size of a sheet of A1 on the lamps' poles, above the roofs of parked cars, and on the hut's sides.
 
     What is walked by at 8 to 15 m in pictures of 640 x 480 must be that large for its bits to have some pixels each.
     """
     for x in poles:
         draft.tag("L", (x + POLE_ASIDE_M, -0.5 + POLE_M), 90.0, height=TAG_HEIGHT_M, size_m=TAG_M)
         draft.tag("L", (x + POLE_ASIDE_M, 34.2 - POLE_M), 270.0, height=TAG_HEIGHT_M, size_m=TAG_M)
-    draft.tag("L", (3.2, 15.42), 0.0, height=1.5, size_m=TAG_M)
+    for y, facing in ((15.0, 270.0), (18.0, 90.0)):
+        draft.tag("L", (2.0, y), facing, height=1.5, size_m=TAG_M)
 
 
 def _cameras(draft: Draft, width: float) -> None:
