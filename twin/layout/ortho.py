@@ -17,7 +17,7 @@ from geometry import pixels_to_opencv, position_of, project, transform_points
 from geometry.errors import InputError
 from perception import read_image
 from perception.images import MAX_PIXELS
-from twin.layout.exposure import photo_gains
+from twin.exposure import photo_gains
 from twin.layout.patches import View, reduce_patches
 from twin.photos import MapPhoto
 from twin.progress import Progress, silent
@@ -86,7 +86,7 @@ def rectify_floor(
 ) -> Ortho:
     """Return the floor inside ``extent``, in site metres, as the photos show it from above.
 
-    Photos are balanced in exposure among each other (``exposure.photo_gains``). In each pixel the value is agreed on
+    Photos are balanced in exposure (``twin.exposure.photo_gains``). In each pixel the value is agreed on
     by weight, near and steep views weighing most, so that whoever walks by, and what stands above the floor and
     therefore lies elsewhere in each view, drops out (``patches.reduce_patches``). A car that stood there
     throughout hides its floor: look at ``views`` and ``spread``.

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.colour import bytes_from_linear
+from twin.exposure import Exposure, solve_exposure
 from twin.progress import Progress
 from twin.surface.backdrop import KIND
 from twin.surface.blending import blend
 from twin.surface.charts import Chart
-from twin.surface.exposure import Exposure, balance
 from twin.surface.filling import fill
-from twin.surface.measurements import measure
+from twin.surface.measurements import CLIPPED_BRIGHT, MIN_LIGHT, luminance, measure
 from twin.surface.photographs import Photographs
 from twin.surface.tiles import Tile
 
@@ -27,6 +27,8 @@ MIN_WEIGHT = 0.0005
 """Of all views of a texel together: below, it is as good as not seen."""
 NEIGHBOURHOOD_M, MIN_AGREEMENT = 0.4, 0.7
 """Texels are taken for what stands in front of the panel if around them less than this share of the views agrees."""
+SAMPLES_A_TILE = 6
+"""Texels by which exposure is balanced."""
 GREY = np.full(3, 0.2, dtype=np.float32)
 
 
@@ -49,7 +51,7 @@ def texture(
     on_progress: Progress,
 ) -> Texturing:
     """Colour an atlas of ``shape`` (rows, columns). Besides it, memory holds a tile and some photos at a time."""
-    exposure = balance(tiles, charts, photographs, occluders, rng)
+    exposure = _balance(tiles, charts, photographs, occluders, rng)
     light = np.zeros((*shape, 3), dtype=np.float16)
     agreement = np.zeros(shape, dtype=np.float16)
     for number, tile in enumerate(tiles):
@@ -120,3 +122,22 @@ def _fallbacks(charts: Sequence[Chart], light: NDArray[np.float16], seen: NDArra
     everything = np.sum(list(totals.values()), axis=0)
     overall = (everything[:3] / everything[3]).astype(np.float32) if everything[3] else GREY
     return {kind: (t[:3] / t[3]).astype(np.float32) if t[3] else overall for kind, t in totals.items()}
+
+
+def _balance(
+    tiles: Sequence[Tile], charts: Sequence[Chart], photographs: Photographs, occluders: Any, rng: np.random.Generator
+) -> Exposure:
+    """Measure a few texels of every tile in its photos and solve for the exposure of these."""
+    parts: list[tuple[NDArray[Any], ...]] = []
+    for number, tile in enumerate(tiles):
+        if len(tile.photos) < 2:
+            continue
+        chart = charts[tile.chart]
+        grid = chart.points(tile.rows, tile.columns).reshape(-1, 3)
+        found = measure(grid[rng.integers(0, len(grid), SAMPLES_A_TILE)], chart, tile, photographs, occluders)
+        usable = found.seen & (found.light.max(axis=-1) < CLIPPED_BRIGHT) & (found.light.mean(axis=-1) > MIN_LIGHT)
+        k, sample = np.nonzero(usable)
+        texel = number * SAMPLES_A_TILE + sample
+        parts.append((texel, found.photos[k], luminance(found.light)[k, sample], found.radius2[k, sample]))
+    joined = [np.concatenate([np.zeros(0), *(part[i] for part in parts)]) for i in range(4)]
+    return solve_exposure(joined[0].astype(int), joined[1].astype(int), joined[2], joined[3], photographs.lenses())

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twin.exposure import solve_exposure
 from twin.surface.blending import blend
-from twin.surface.exposure import solve_exposure
 from twin.surface.filling import fill
 from twin.surface.texturing import trusted
 from twin.weighted_median import weighted_median

@@ -1,32 +1,27 @@
-"""Exposure of the photos and the fall-off of their lenses, from texels that several of them show.
+"""Exposure of photos and the fall-off of their lenses, from places that several of them show: one surface, one floor.
 
 The log of the light that photo j of lens c shows of texel i is L_i - g_j - a_c r^2 for a texel of log light L_i: g_j
 takes a photo's exposure out, a_c the first term of vignetting (Goldman, Vignette and exposure calibration and
 compensation, PAMI 2010). All are solved at once by iterated, robustly weighted least squares; the L_i are eliminated.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from twin.surface.charts import Chart
-from twin.surface.measurements import CLIPPED_BRIGHT, MIN_LIGHT, luminance, measure
-from twin.surface.photographs import Photographs
-from twin.surface.tiles import Tile
-
 Array = NDArray[np.float64]
 FloatArray = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-SAMPLES_A_TILE = 6
 SIGMA = 0.1
 """Of a photo's log light at a texel; what is off by more, cars and people for instance, loses its weight (Cauchy)."""
 PRIOR_SIGMA_GAIN, PRIOR_SIGMA_FALLOFF = 1.0, 0.5
 ROUNDS = 8
+MIN_SEEN = 0.3
+"""A floor's patch is compared where the photo shows at least this share of it."""
+DARK = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,20 +73,15 @@ def solve_exposure(texel: Indices, photo: Indices, log_light: Array, radius2: Ar
     return Exposure(log_gains=gains, falloffs=solution[photos:][lenses], residual=spread)
 
 
-def balance(
-    tiles: Sequence[Tile], charts: Sequence[Chart], photographs: Photographs, occluders: Any, rng: np.random.Generator
-) -> Exposure:
-    """Measure a few texels of every tile in its photos and solve for the exposure of these."""
-    parts: list[tuple[NDArray[Any], ...]] = []
-    for number, tile in enumerate(tiles):
-        if len(tile.photos) < 2:
-            continue
-        chart = charts[tile.chart]
-        grid = chart.points(tile.rows, tile.columns).reshape(-1, 3)
-        found = measure(grid[rng.integers(0, len(grid), SAMPLES_A_TILE)], chart, tile, photographs, occluders)
-        usable = found.seen & (found.light.max(axis=-1) < CLIPPED_BRIGHT) & (found.light.mean(axis=-1) > MIN_LIGHT)
-        k, sample = np.nonzero(usable)
-        texel = number * SAMPLES_A_TILE + sample
-        parts.append((texel, found.photos[k], luminance(found.light)[k, sample], found.radius2[k, sample]))
-    joined = [np.concatenate([np.zeros(0), *(part[i] for part in parts)]) for i in range(4)]
-    return solve_exposure(joined[0].astype(int), joined[1].astype(int), joined[2], joined[3], photographs.lenses())
+def photo_gains(patches: NDArray[np.uint8], photo: Indices, tile: Indices) -> Array:
+    """Return factors (photos, 3) for the colours of each photo, 1 on average, from patches (V, S, S, 4) of tiles.
+
+    The fourth channel tells what the photo shows. Each colour is solved by itself, which balances white as well.
+    """
+    keep = np.array([np.count_nonzero(patch[..., 3]) >= MIN_SEEN * patch[..., 3].size for patch in patches])
+    levels = [np.median(patches[v][patches[v, ..., 3] > 0], axis=0)[:3] for v in np.flatnonzero(keep)]
+    logs = np.log(np.maximum(np.reshape(levels, (-1, 3)), DARK))
+    lenses, centred = np.zeros(int(photo.max()) + 1, dtype=np.int64), np.zeros(len(logs))
+    found = [solve_exposure(tile[keep], photo[keep], logs[:, c], centred, lenses).log_gains for c in range(3)]
+    gains = np.column_stack(found)
+    return np.asarray(np.exp(gains - gains[np.unique(photo)].mean(axis=0)))
