@@ -1,5 +1,7 @@
 """Matching a photo's features against landmarks rather than images: one search over all candidate observations."""
 
+from dataclasses import dataclass
+
 import faiss
 import numpy as np
 import pycolmap
@@ -8,23 +10,35 @@ from scipy.spatial import cKDTree
 
 from geometry import InputError, project, transform_points
 from perception import Features
+from retrieval import angle_between
 from twin.landmarks import Landmarks
 
 Indices = NDArray[np.int64]
+Array = NDArray[np.float64]
 
-NEIGHBOURS = 6
+NEIGHBOURS = 8
 """A landmark is usually seen by fewer views than this, so that the nearest other landmark is among them."""
+ROLL_TOLERANCE = np.radians(30.0)
 
 CANDIDATES = 4
 
 
+@dataclass(frozen=True, kw_only=True)
+class Uprightness:
+    """A photo's roll against upright views, and the orientations (O,) of observations as if they were upright."""
+
+    roll: float
+    orientations: Array
+
+
 def match_landmarks(
-    features: Features, landmarks: Landmarks, observations: Indices, ratio: float
+    features: Features, landmarks: Landmarks, observations: Indices, ratio: float, upright: Uprightness | None = None
 ) -> tuple[Indices, Indices]:
     """Return (feature (M,), landmark (M,)) pairs; neither a feature nor a landmark occurs twice.
 
     Lowe's ratio is taken between the nearest and the nearest *other* landmark among ``observations``, as several
-    views of one landmark are no contradiction. Where several features want one landmark the nearest gets it.
+    views of one landmark are no contradiction. With ``upright``, what is turned otherwise than the photo is neither a
+    match nor a rival. Where several features want one landmark the nearest gets it.
     """
     if features.kind != landmarks.kind:
         raise InputError(f"features are {features.kind}, the twin's are {landmarks.kind}")
@@ -33,12 +47,15 @@ def match_landmarks(
     k = min(NEIGHBOURS, len(observations))
     descriptors = landmarks.descriptors[observations].astype(np.float32)
     squared, nearest = faiss.knn(features.descriptors, descriptors, k)
+    furthest = squared[:, -1]  # what is not among the neighbours is no nearer than this
+    if upright is not None:
+        turns = features.orientations[:, None] - upright.orientations[observations][nearest]
+        squared = np.where(np.abs(angle_between(turns, upright.roll)) < ROLL_TOLERANCE, squared, np.inf)
+        order = np.argsort(squared, axis=1, kind="stable")
+        squared, nearest = (np.take_along_axis(array, order, axis=1) for array in (squared, nearest))
     seen = np.asarray(landmarks.landmark[observations], dtype=np.int64)[nearest]
-    other = seen != seen[:, :1]
-    # Where all neighbours are one landmark, the furthest of them is a lower bound of the distance to any other.
-    second = np.where(other.any(axis=1), other.argmax(axis=1), k - 1)
-    limit = ratio**2 * squared[np.arange(len(squared)), second]
-    distinct = np.flatnonzero(squared[:, 0] < limit)
+    other = np.where(seen != seen[:, :1], squared, np.inf).min(axis=1)
+    distinct = np.flatnonzero(squared[:, 0] < ratio**2 * np.minimum(other, furthest))
     by_distance = distinct[np.argsort(squared[distinct, 0], kind="stable")]
     landmark, first = np.unique(seen[by_distance, 0], return_index=True)
     return by_distance[first].astype(np.int64), landmark

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pycolmap
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
 
 from geometry import Observations, Structure, TwinDamagedError, position_of, refine_points, write_atomic
+from perception import Features
 
 Array = NDArray[np.float64]
 Poses = Sequence[pycolmap.Rigid3d]
@@ -35,7 +37,7 @@ class Landmarks:
 
     ids: (L,) int64, point ids of the COLMAP model; points: (L, 3) float64, site metres
     covariances: (L, 3, 3) float32, site metres squared, for keypoint_sigma_px and exact map poses
-    landmark: (O,) int32, index of the landmark observed; pixels: (O, 2) float32; scales: (O,) float32
+    landmark: (O,) int32, index of the landmark observed; pixels: (O, 2) float32; scales, orientations: (O,) float32
     descriptors: (O, D) float16; view_offsets: (V + 1,) int64, observations of view v are view_offsets[v]:[v + 1]
     views: V image names; kind: of the descriptors
     """
@@ -46,6 +48,7 @@ class Landmarks:
     landmark: NDArray[np.int32]
     pixels: NDArray[np.float32]
     scales: NDArray[np.float32]
+    orientations: NDArray[np.float32]
     descriptors: NDArray[np.float16]
     view_offsets: NDArray[np.int64]
     views: tuple[str, ...]
@@ -58,6 +61,7 @@ class Landmarks:
             "covariances": (n, 3, 3),
             "pixels": (o, 2),
             "scales": (o,),
+            "orientations": (o,),
             "descriptors": (o, self.descriptors.shape[-1]),
             "view_offsets": (v + 1,),
         }
@@ -108,15 +112,10 @@ class Landmarks:
 _ARRAY_NAMES = tuple(f.name for f in fields(Landmarks) if f.name not in ("views", "kind"))
 
 
-def landmarks_from(
-    reconstruction: pycolmap.Reconstruction,
-    descriptors: dict[str, NDArray[np.float32]],
-    scales: dict[str, NDArray[np.float32]],
-    kind: str,
-) -> Landmarks:
+def landmarks_from(reconstruction: pycolmap.Reconstruction, features: dict[str, Features], kind: str) -> Landmarks:
     """Take the well-triangulated points of a map in site as landmarks, refined with all poses held fixed.
 
-    ``descriptors`` (N, D) and ``scales`` (N,) are by image name, in the order of the image's 2D points.
+    ``features`` are by image name, in the order of the image's 2D points.
     """
     images = sorted((image for image in reconstruction.images.values() if image.has_pose), key=lambda i: i.name)
     point_ids, rows, counts = [], [], []
@@ -126,22 +125,51 @@ def landmarks_from(
         point_ids.append(np.array([p for _, p in seen], dtype=np.int64))
         counts.append(len(seen))
     ids, landmark = np.unique(np.concatenate(point_ids), return_inverse=True)
-    pixels = [_pixels(image)[r] for image, r in zip(images, rows, strict=True)]
+    taken = [(features[image.name], r) for image, r in zip(images, rows, strict=True)]
     raw = Landmarks(
         ids=ids,
         points=np.array([reconstruction.points3D[i].xyz for i in ids]).reshape(-1, 3),
         covariances=np.zeros((len(ids), 3, 3), np.float32),
         landmark=landmark.astype(np.int32),
-        pixels=np.concatenate(pixels).astype(np.float32),
-        scales=np.concatenate([scales[i.name][r] for i, r in zip(images, rows, strict=True)]).astype(np.float32),
-        descriptors=np.concatenate([descriptors[i.name][r] for i, r in zip(images, rows, strict=True)]).astype(
-            np.float16
-        ),
+        pixels=np.concatenate([_pixels(i)[r] for i, r in zip(images, rows, strict=True)]).astype(np.float32),
+        scales=np.concatenate([f.scales[r] for f, r in taken]),
+        orientations=np.concatenate([f.orientations[r] for f, r in taken]),
+        descriptors=np.concatenate([f.descriptors[r] for f, r in taken]).astype(np.float16),
         view_offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         views=tuple(image.name for image in images),
         kind=kind,
     )
     return refined(raw, [i.cam_from_world() for i in images], [i.camera for i in images])
+
+
+def upright_orientations(landmarks: Landmarks, cams_from_site: Poses, down: ArrayLike | None) -> Array:
+    """Return the orientation (O,) of every observation against the image of ``down`` (3,) where it is, radians.
+
+    Lenses' distortion is left out, which turns it by less than a degree or two. With None the image's own y axis counts
+    as down.
+    """
+    orientations = np.asarray(landmarks.orientations, dtype=np.float64)
+    if down is None:
+        return orientations - np.pi / 2
+    view = landmarks.view_of_observation()
+    rotations = np.array([pose.rotation.matrix() for pose in cams_from_site])[view]
+    points = np.einsum("oij,oj->oi", rotations, landmarks.points[landmarks.landmark])
+    points += np.array([pose.translation for pose in cams_from_site])[view]
+    along = rotations @ np.asarray(down, dtype=np.float64)
+    u, v = (along[:, k] * points[:, 2] - points[:, k] * along[:, 2] for k in (0, 1))
+    return orientations - np.arctan2(v, u)
+
+
+def described(landmarks: Landmarks, orientations: Array) -> tuple[NDArray[np.float32], Array]:
+    """Return one descriptor (L, D) and one orientation (L,) for each landmark: means over what (O,) views saw."""
+    count, observations = len(landmarks), len(landmarks.landmark)
+    belongs = csr_array(
+        (np.ones(observations, np.float32), (np.asarray(landmarks.landmark), np.arange(observations))),
+        shape=(count, observations),
+    )
+    mean = belongs @ np.asarray(landmarks.descriptors, dtype=np.float32)
+    mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
+    return mean, np.angle(belongs @ np.exp(1j * orientations))
 
 
 def refined(landmarks: Landmarks, cams_from_site: Poses, cameras: Cameras) -> Landmarks:
@@ -220,6 +248,7 @@ def _subset(
         landmark=new_index[landmarks.landmark[keep]].astype(np.int32),
         pixels=landmarks.pixels[keep],
         scales=landmarks.scales[keep],
+        orientations=landmarks.orientations[keep],
         descriptors=landmarks.descriptors[keep],
         view_offsets=np.concatenate([[0], np.cumsum(per_view)]).astype(np.int64),
         views=landmarks.views,

@@ -13,9 +13,11 @@ from geometry import FloorPlan, Floors, ImageError, InputError, TwinDamagedError
 from perception import Extractor, make_extractor
 from retrieval import PlaceIndex, Vocabulary
 from twin.floors_file import read_floors
+from twin.gravity import down_in_map, is_tied
 from twin.landmarks import Landmarks
 from twin.layout import Ortho, ortho_path, read_ortho
-from twin.localizer import Localizer, LocalizerOptions
+from twin.localizer import Localizer
+from twin.localizer_options import LocalizerOptions
 from twin.map_uncertainty import MapUncertainty
 from twin.signs import SignLandmark, read_signs
 from twin.store import Manifest, missing_files, problems, read_manifest
@@ -69,7 +71,7 @@ class Twin:
     @property
     def is_in_site(self) -> bool:
         """Whether poses are where they are in the site: the frame is metric, and nothing of it is left open."""
-        return self.manifest.frame.metric and not self.manifest.frame.undetermined
+        return is_tied(self.manifest.frame)
 
     @cached_property
     def plan(self) -> FloorPlan | None:
@@ -120,6 +122,11 @@ class Twin:
         covariances = _load_covariances(path, len(poses)) if path.exists() else None
         return MapUncertainty.of(poses, covariances, frame.covariance, frame.centroid)
 
+    @cached_property
+    def down(self) -> NDArray[np.float64] | None:
+        """Which way is down (3,) in the map's frame; None where neither the site nor the cameras tell."""
+        return down_in_map(self.manifest.frame, [self.view_poses[name] for name in self.landmarks.views])
+
     def view_covariance(self, name: str) -> NDArray[np.float64]:
         """Return the covariance (6, 6) of a map image's pose in site, of the tie to the site and the map's shape."""
         return self.uncertainty.view_covariance(self.landmarks.views.index(name), self.view_poses[name])
@@ -145,8 +152,8 @@ class Twin:
         return Localizer(
             self.landmarks,
             self.vocabulary,
-            self.places,
-            self.view_positions,
+            [self.view_poses[name] for name in self.landmarks.views],
+            down=self.down,
             covariance_scale=float(self.manifest.mapping.get("covariance_scale", 1.0)),
             map_uncertainty=self.uncertainty,
             options=options or self.localizer_options,

@@ -29,6 +29,7 @@ def landmarks_of(place: Garage, cameras: np.ndarray) -> Landmarks:
         landmark=np.tile(np.arange(count, dtype=np.int32), 2)[order],
         pixels=np.zeros((2 * count, 2), np.float32),
         scales=np.ones(2 * count, np.float32),
+        orientations=np.zeros(2 * count, np.float32),
         descriptors=np.zeros((2 * count, 4), np.float16),
         view_offsets=offsets.astype(np.int64),
         views=tuple(f"{k}.jpg" for k in range(len(cameras))),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.twin.worlds import CAMERA, looking, mapped, room, walk
-from twin.localizer import LocalizerOptions
+from twin.localizer_options import LocalizerOptions
 from twin.mapping.left_out import MIN_EXPLAINED, MIN_RIGHT, USUAL_NOISE, LeftOut, LeftOutImage
 
 

@@ -6,7 +6,7 @@ import pytest
 from geometry import InputError, calibration, pose_difference, pose_error
 from perception import Features
 from tests.twin.worlds import CAMERA, DIMENSION, joined, looking, mapped, moved, room, walk
-from twin.localizer import LocalizerOptions
+from twin.localizer_options import LocalizerOptions
 
 QUERY = looking((0.7, -0.4, 1.5), 0.6)
 

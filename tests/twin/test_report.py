@@ -65,6 +65,7 @@ def _map() -> tuple[pycolmap.Reconstruction, Landmarks]:
         landmark=np.tile(np.arange(60, dtype=np.int32), 4),
         pixels=rng.uniform(0, 48, (240, 2)).astype(np.float32),
         scales=np.ones(240, np.float32),
+        orientations=np.zeros(240, np.float32),
         descriptors=np.zeros((240, 4), np.float16),
         view_offsets=60 * np.arange(5),
         views=tuple(names),

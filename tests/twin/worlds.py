@@ -7,16 +7,18 @@ import pycolmap
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from geometry import camera_from_params, position_of, project, transform_points
+from geometry import camera_from_params, project, transform_points
 from perception import Features
-from retrieval import PlaceIndex, aggregate, train_vocabulary
+from retrieval import train_vocabulary
 from twin.landmarks import Landmarks, keypoint_sigma_px, refined
-from twin.localizer import Localizer, LocalizerOptions
+from twin.localizer import Localizer
+from twin.localizer_options import LocalizerOptions
 
 Array = NDArray[np.float64]
 
 CAMERA = camera_from_params("PINHOLE", 640, 480, [500.0, 500.0, 320.0, 240.0])
 DIMENSION = 32
+DOWN = (0.0, 0.0, -1.0)
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,7 @@ class Mapped:
         """Return a localizer in this map."""
         rng = np.random.default_rng(0)
         vocabulary = train_vocabulary(np.concatenate([f.descriptors for f in self.features]), 16, rng)
-        places = PlaceIndex(np.stack([aggregate(vocabulary, f.descriptors) for f in self.features]))
-        positions = np.array([position_of(pose) for pose in self.poses])
-        return Localizer(self.landmarks, vocabulary, places, positions, options=options)
+        return Localizer(self.landmarks, vocabulary, self.poses, down=DOWN, options=options)
 
 
 def mapped(world: World, poses: list[pycolmap.Rigid3d], rng: np.random.Generator) -> Mapped:
@@ -111,6 +111,7 @@ def mapped(world: World, poses: list[pycolmap.Rigid3d], rng: np.random.Generator
         landmark=np.concatenate([index[p[r]] for (_, p), r in zip(seen, rows, strict=True)]).astype(np.int32),
         pixels=np.concatenate([f.keypoints[r] for f, r in zip(features, rows, strict=True)]),
         scales=np.concatenate([f.scales[r] for f, r in zip(features, rows, strict=True)]),
+        orientations=np.concatenate([f.orientations[r] for f, r in zip(features, rows, strict=True)]),
         descriptors=np.concatenate([f.descriptors[r] for f, r in zip(features, rows, strict=True)]).astype(np.float16),
         view_offsets=np.concatenate([[0], np.cumsum([len(r) for r in rows])]).astype(np.int64),
         views=tuple(f"{i:03}.jpg" for i in range(len(poses))),
@@ -131,6 +132,7 @@ def joined(maps: list[Mapped]) -> Mapped:
         landmark=np.concatenate([p.landmark + s for p, s in zip(parts, shift, strict=True)]).astype(np.int32),
         pixels=np.concatenate([p.pixels for p in parts]),
         scales=np.concatenate([p.scales for p in parts]),
+        orientations=np.concatenate([p.orientations for p in parts]),
         descriptors=np.concatenate([p.descriptors for p in parts]),
         view_offsets=np.concatenate(
             [[0], *[p.view_offsets[1:] + o for p, o in zip(parts, observations, strict=True)]]

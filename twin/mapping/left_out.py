@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from geometry import calibration, pose_difference, pose_error
 from perception import Features
-from retrieval import PlaceIndex, Vocabulary
+from retrieval import Vocabulary
+from twin.candidates import Candidate
 from twin.landmarks import Landmarks, left_out
 from twin.localization import Localization
-from twin.localizer import Candidate, Localizer, LocalizerOptions
+from twin.localizer import Localizer
+from twin.localizer_options import LocalizerOptions
 from twin.progress import Progress
 
 Array = NDArray[np.float64]
@@ -120,9 +122,9 @@ class LeftOut:
 def leave_out(
     landmarks: Landmarks,
     vocabulary: Vocabulary,
-    places: NDArray[np.float32],
     reconstruction: pycolmap.Reconstruction,
     features: dict[str, Features],
+    down: Array | None,
     on_progress: Progress,
 ) -> LeftOut:
     """Localize up to ``MAX_LEFT_OUT`` evenly chosen map images in the map without them.
@@ -143,7 +145,8 @@ def leave_out(
         on_progress("left-out check", done, len(chosen))
         others = np.arange(len(images)) != view
         without = left_out(landmarks, view, poses, cameras)
-        localizer = Localizer(without, vocabulary, PlaceIndex(places[others]), positions[others], options=options)
+        remaining = [pose for pose, other in zip(poses, others, strict=True) if other]
+        localizer = Localizer(without, vocabulary, remaining, down=down, options=options)
         name = images[view].name
         answer, support = localizer.localize_with_support(name, features[name], cameras[view])
         seen = landmarks.points[landmarks.landmark[landmarks.observations_of(np.array([view]))]]

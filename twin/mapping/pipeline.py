@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from geometry import FloorPlan, InputError, MappingError, import_plan, read_tags, write_atomic
 from perception import Features, TextReader, make_extractor, make_matcher
 from retrieval import PlaceIndex, Vocabulary, aggregate, train_vocabulary
+from twin.gravity import down_in_map
 from twin.landmarks import Landmarks, landmarks_from
 from twin.mapping import quality
 from twin.mapping import reconstruction as rec
@@ -143,7 +144,8 @@ def _map(
     by_name = dict(zip(capture.names, features, strict=True))
     landmarks = _landmarks(model, by_name, extractor.kind)
     places = np.stack([aggregate(vocabulary, by_name[name].descriptors) for name in landmarks.views])
-    check = leave_out(landmarks, vocabulary, places, model, by_name, on_progress)
+    poses = [model.find_image_with_name(name).cam_from_world() for name in landmarks.views]
+    check = leave_out(landmarks, vocabulary, model, by_name, down_in_map(frame, poses), on_progress)
     not_placed = capture.refused | {
         name: left_out.get(name, rec.NOT_ENOUGH_MATCHES) for name in capture.names if name not in landmarks.views
     }
@@ -252,9 +254,7 @@ def _require_matches(matches: PairMatches, capture: Capture) -> None:
 
 
 def _landmarks(model: pycolmap.Reconstruction, features: dict[str, Features], kind: str) -> Landmarks:
-    landmarks = landmarks_from(
-        model, {n: f.descriptors for n, f in features.items()}, {n: f.scales for n, f in features.items()}, kind
-    )
+    landmarks = landmarks_from(model, features, kind)
     if len(landmarks) < MIN_LANDMARKS:
         raise MappingError(
             f"only {len(landmarks)} landmarks could be triangulated",

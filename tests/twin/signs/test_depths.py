@@ -18,6 +18,7 @@ def landmarks(points: np.ndarray, pixels: np.ndarray) -> Landmarks:
         landmark=np.arange(count, dtype=np.int32),
         pixels=pixels.astype(np.float32),
         scales=np.ones(count, np.float32),
+        orientations=np.zeros(count, np.float32),
         descriptors=np.zeros((count, 4), np.float16),
         view_offsets=np.array([0, count]),
         views=("0.jpg",),

@@ -1,0 +1,43 @@
+"""What the localizer tries, and what it refuses."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalizerOptions:
+    """What the localizer tries and what it refuses.
+
+    search_features, observation_budget: how many of the strongest features are compared with how many landmark
+        observations, best ranked views first, to find a first pose; all others join in by projection
+    ratio: of descriptor distances to the nearest and the nearest other landmark
+    max_error_px: RANSAC's inlier bound
+    min_inliers, max_log10_false_alarms: weaker support is refused as chance
+    min_expected, min_explained, explained_px: where a pose should show at least so many landmarks, this share of them
+        must be found this near; a twin sets the last two as its own left-out photos ask, see twin.mapping.left_out
+    max_noise_scale: poses whose residuals are so many times larger than keypoints' sigmas are refused; as above
+    max_sigma_m, max_sigma_deg: weaker determined poses are refused
+    guided_views, guided_radius_px, guided_distance: how many views that see what a pose should show lend their
+        descriptors, and bounds, in the image and between descriptors, for matches found by projection
+    ambiguity_ratio: a second, different pose with more than this share of the best one's inliers means 'ambiguous'
+    distinct_m, distinct_deg: how far apart two poses are different
+    """
+
+    search_features: int = 1500
+    observation_budget: int = 12_000
+    ratio: float = 0.85
+    max_error_px: float = 6.0
+    min_inliers: int = 12
+    max_log10_false_alarms: float = -20.0
+    min_expected: int = 100
+    min_explained: float = 0.07
+    explained_px: float = 1.0
+    max_noise_scale: float = 20.0
+    max_sigma_m: float = 1.0
+    max_sigma_deg: float = 5.0
+    guided_views: int = 20
+    guided_radius_px: float = 2.0
+    guided_distance: float = 0.75
+    ambiguity_ratio: float = 0.6
+    distinct_m: float = 1.0
+    distinct_deg: float = 10.0
+    seed: int = 0
