@@ -7,6 +7,7 @@ After it is built it tries itself on stored vectors against exact search, and ta
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import faiss
@@ -64,8 +65,9 @@ class CandidateIndex:
     ) -> RowNumbers:
         """Return (Q, depth) candidates, -1 where there are no more; ``allowed`` has a bit a row, the lowest first."""
         probes = int(min(self.lists, max(1.0, np.ceil(self.probes * effort))))
-        parameters = _FAISS.SearchParametersIVF(nprobe=probes)
-        if allowed is not None:
+        if allowed is None:
+            parameters = _plain_parameters(probes)
+        else:
             selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(allowed))
             parameters = _FAISS.SearchParametersIVF(nprobe=probes, sel=selector)
         found = np.empty((len(queries), depth), dtype=np.int64)
@@ -75,6 +77,11 @@ class CandidateIndex:
             len(queries), faiss.swig_ptr(padded), depth, faiss.swig_ptr(scores), faiss.swig_ptr(found), parameters
         )
         return found
+
+
+@lru_cache(maxsize=64)
+def _plain_parameters(probes: int) -> Any:
+    return _FAISS.SearchParametersIVF(nprobe=probes)
 
 
 def build_candidates(

@@ -83,8 +83,10 @@ class Columns:
 
     def ids(self, rows: Sequence[int]) -> tuple[str, ...]:
         """Return the ids of rows."""
-        ends, room = self._id_ends.values, self._id_bytes.values
-        return tuple([room[ends[i] : ends[i + 1]].tobytes().decode() for i in rows])
+        numbers = np.asarray(rows, dtype=np.int64)
+        starts, ends = self._id_ends.values[numbers].tolist(), self._id_ends.values[numbers + 1].tolist()
+        room = self._id_bytes.values.data
+        return tuple([str(room[start:end], "utf-8") for start, end in zip(starts, ends, strict=True)])
 
     def erase(self, rows: NDArray[np.int64]) -> None:
         """Overwrite all that is known of rows, which must be gone."""

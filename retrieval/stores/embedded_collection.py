@@ -39,6 +39,8 @@ GROWTH_BEFORE_TRAINING = 3.0
 """The index is trained anew when there are this many times the rows it was trained on."""
 CHECKPOINT_ROWS = 200_000
 """Rows written since the last checkpoint that are worth another one; after a crash they are read row by row."""
+FILTERED_EFFORT = 1.5
+"""Probes beyond those in proportion to the rows left out: the best of a part lie further off, in more lists."""
 FEW_SURVIVORS = 2
 """Candidates for each result, after removed rows were left out, below which the index searches again without them."""
 
@@ -118,7 +120,7 @@ class EmbeddedCollection:
     def search(
         self, vectors: Vectors, k: int, filter: Filter | None = None, options: SearchOptions | None = None
     ) -> list[Hits]:
-        """Return the ``k`` best rows that pass, of equal scores the one written first."""
+        """Return the ``k`` best rows that pass, equal scores in no stated order."""
         require_k(k)
         options = options or SearchOptions()
         queries = checked_vectors(self.schema, vectors)
@@ -209,7 +211,7 @@ class EmbeddedCollection:
         values, alive, metric = self._vectors.values, self._columns.alive, self.schema.metric
         depth = depth_for(k)
         if passed is not None:
-            found = index.search(queries, depth, effort, np.packbits(passed, bitorder="little"))
+            found = index.search(queries, depth, FILTERED_EFFORT * effort, np.packbits(passed, bitorder="little"))
         else:
             found = index.search(queries, depth, effort)
             if self._columns.removed_rows:
@@ -222,9 +224,11 @@ class EmbeddedCollection:
             rows = index.covered + np.flatnonzero(rest)
             late, late_scores = top_of_rows(queries, values, rows, k, metric)
             found, scores = np.hstack([found, late]), np.hstack([scores, late_scores])
-        keys = np.where(found < 0, np.inf, scores if metric == "l2" else -scores)
-        order = np.argsort(keys, axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(found, order, axis=1), np.take_along_axis(scores, order, axis=1)
+        keys = scores if metric == "l2" else -scores
+        keys[found < 0] = np.inf
+        order = np.argsort(keys, axis=1)[:, :k]
+        each = np.arange(len(queries))[:, None]
+        return found[each, order], scores[each, order]
 
     def _passing(self, filter: Filter) -> Mask:
         return np.asarray(matches(filter, self._columns) & self._columns.alive)

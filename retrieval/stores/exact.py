@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.errors import InputError
-from retrieval.stores.filters import Filter, Mask, Value, check, matches
+from retrieval.stores.filters import Filter, check
 from retrieval.stores.rows import Rows, Vectors, checked_vectors
 from retrieval.stores.schema import Metric, Schema
 from retrieval.stores.store import (
@@ -22,6 +22,7 @@ from retrieval.stores.store import (
     require_k,
     resolve_name,
 )
+from retrieval.stores.widening import best_of, passing, with_fields
 
 RowNumbers = NDArray[np.int64]
 Scores = NDArray[np.float32]
@@ -60,6 +61,7 @@ class ExactCollection:
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
+        self._names = [field.name for field in schema.fields]
         self._rows: dict[str, tuple[Vectors, dict[str, Any], dict[str, Any]]] = {}
 
     def upsert(self, rows: Rows) -> Written:
@@ -87,24 +89,15 @@ class ExactCollection:
         """Return the ``k`` best rows that pass, of equal scores the first by id."""
         require_k(k)
         queries, options = checked_vectors(self.schema, vectors), options or SearchOptions()
-        ids = sorted(self._passing(filter))
-        stored = np.array([self._rows[id][0] for id in ids], dtype=np.float32).reshape(-1, self.schema.dimension)
-        answers = []
-        for query in queries:
-            scores = ((stored - query) ** 2).sum(axis=1) if self.schema.metric == "l2" else stored @ query
-            order = np.argsort(-scores if self.schema.higher_is_better else scores, kind="stable")[:k]
-            best = tuple(ids[i] for i in order)
-            rows = None if options.fields is None else self._taken(best, options.fields, vectors=False)
-            answers.append(Hits(ids=best, scores=scores[order], exact=True, exhausted=len(best) < k, rows=rows))
-        return answers
+        rows = self._taken(tuple(sorted(self._passing(filter))), self._names, vectors=True)
+        return [with_fields(best_of(self.schema, rows, query, k), options.fields) for query in queries]
 
     def scan(
         self, filter: Filter | None = None, *, size: int = 1000, token: str | None = None, vectors: bool = False
     ) -> Page:
         """Return a page of the rows that pass, by id."""
         ids = [id for id in sorted(self._passing(filter)) if token is None or id > token]
-        names = [field.name for field in self.schema.fields]
-        rows = self._taken(tuple(ids[:size]), names, vectors)
+        rows = self._taken(tuple(ids[:size]), self._names, vectors)
         return Page(rows=rows, token=ids[size - 1] if len(ids) > size else None)
 
     def build(self) -> None:
@@ -119,8 +112,7 @@ class ExactCollection:
         if filter is None:
             return ids
         check(filter, self.schema)
-        passed = matches(filter, _PlainTable(self.schema, ids, [self._rows[id][1] for id in ids]))
-        return [ids[i] for i in np.flatnonzero(passed)]
+        return list(passing(self.schema, self._taken(tuple(ids), self._names, vectors=False), filter).ids)
 
     def _taken(self, ids: tuple[str, ...], names: Sequence[str], vectors: bool) -> Rows:
         taken = [self._rows[id] for id in ids]
@@ -190,29 +182,3 @@ def require_alias(alias: str, name: str, names: Sequence[str]) -> None:
     resolve_name(name, names, {})
     if alias in names:
         raise InputError(f"'{alias}' is a collection", remedy="Take another word for the alias.")
-
-
-class _PlainTable:
-    """A list of dictionaries as a table of filters."""
-
-    def __init__(self, schema: Schema, ids: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
-        self._schema, self._ids, self._rows = schema, ids, rows
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def equals(self, field: str, values: Sequence[Value]) -> Mask:
-        listed = set(values)
-        return np.array([row[field] in listed for row in self._rows], dtype=bool)
-
-    def within(self, field: str, at_least: float | None, at_most: float | None) -> Mask:
-        low, high = -np.inf if at_least is None else at_least, np.inf if at_most is None else at_most
-        return np.array([row[field] is not None and low <= row[field] <= high for row in self._rows], dtype=bool)
-
-    def has_id(self, ids: Sequence[str]) -> Mask:
-        listed = set(ids)
-        return np.array([id in listed for id in self._ids], dtype=bool)
-
-    def plane(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        x, y = (np.array([row[axis] for row in self._rows], dtype=np.float64) for axis in self._schema.plane)
-        return x, y

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from geometry.errors import InputError
 from retrieval.stores.schema import Schema
 
+MANY_POINTS, CELLS = 20_000, 64
+"""From so many points on, a polygon is first looked up in a grid of cells."""
 Mask = NDArray[np.bool_]
 Value = str | int | float
 
@@ -157,11 +159,29 @@ def contains(region: Region, x: NDArray[np.float64], y: NDArray[np.float64]) -> 
     if isinstance(region, WithinRadius):
         good = np.hypot(x[rows] - region.x, y[rows] - region.y) <= region.radius
     else:
-        shape = shapely.Polygon(region.corners)
-        shapely.prepare(shape)
-        good = shapely.intersects_xy(shape, x[rows], y[rows])
+        good = _in_polygon(shapely.Polygon(region.corners), x[rows], y[rows])
     inside[rows] = good
     return inside
+
+
+def _in_polygon(shape: shapely.Polygon, x: NDArray[np.float64], y: NDArray[np.float64]) -> Mask:
+    """Return which points within a polygon's bounds are in it; of many, only those in cells that its rim crosses."""
+    shapely.prepare(shape)
+    if len(x) < MANY_POINTS:
+        return np.asarray(shapely.intersects_xy(shape, x, y))
+    x_min, y_min, x_max, y_max = shape.bounds
+    edges = [np.linspace(low, high, CELLS + 1) for low, high in ((x_min, x_max), (y_min, y_max))]
+    cells = shapely.box(*(each.ravel() for each in np.meshgrid(edges[0][:-1], edges[1][:-1])),
+                        *(each.ravel() for each in np.meshgrid(edges[0][1:], edges[1][1:])))  # fmt: skip
+    column, row = (
+        np.clip(((values - low) * (CELLS / (high - low))).astype(np.int64), 0, CELLS - 1)
+        for values, low, high in ((x, x_min, x_max), (y, y_min, y_max))
+    )
+    cell = row * CELLS + column
+    inside = shapely.contains_properly(shape, cells)[cell]
+    rim = np.flatnonzero(shapely.intersects(shapely.boundary(shape), cells)[cell] & ~inside)
+    inside[rim] = shapely.intersects_xy(shape, x[rim], y[rim])
+    return np.asarray(inside)
 
 
 def bounds(region: Region) -> tuple[float, float, float, float]:

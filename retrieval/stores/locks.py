@@ -19,20 +19,21 @@ class ReadWriteLock:
         self._writing = False
         self._waiting = 0
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Hold off writers."""
+    def reading(self) -> "_Reading":
+        """Hold off writers, as a context."""
+        return _Reading(self)
+
+    def _begin_reading(self) -> None:
         with self._changed:
             while self._writing or self._waiting:
                 self._changed.wait()
             self._readers += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._readers -= 1
-                if not self._readers:
-                    self._changed.notify_all()
+
+    def _end_reading(self) -> None:
+        with self._changed:
+            self._readers -= 1
+            if not self._readers:
+                self._changed.notify_all()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -49,6 +50,19 @@ class ReadWriteLock:
             with self._changed:
                 self._writing = False
                 self._changed.notify_all()
+
+
+class _Reading:
+    """Written out, as a generator would cost each search some microseconds."""
+
+    def __init__(self, lock: ReadWriteLock) -> None:
+        self._lock = lock
+
+    def __enter__(self) -> None:
+        self._lock._begin_reading()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock._end_reading()
 
 
 class FolderLock:

@@ -80,11 +80,13 @@ def checked_vectors(schema: Schema, vectors: NDArray[np.floating], count: int | 
     if array.ndim != 2 or array.shape[1] != schema.dimension or (count is not None and len(array) != count):
         expected = f"({'N' if count is None else count}, {schema.dimension})"
         raise InputError(f"expected {expected} vectors, got {array.shape}", where=schema.name)
-    with np.errstate(over="ignore"):
-        array = np.ascontiguousarray(array, dtype=np.float32)
-    lengths = np.sqrt(np.einsum("nd,nd->n", array, array, dtype=np.float64))
+    if array.dtype != np.float32:
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float32)
+    array = np.ascontiguousarray(array)
+    lengths = np.sqrt(np.vecdot(array, array))
     if not np.isfinite(lengths).all():
-        raise InputError("a vector has numbers that aren't finite", where=schema.name)
+        raise InputError("a vector has numbers that aren't finite, or too large", where=schema.name)
     if schema.metric != "cosine":
         return array
     if (lengths < 1e-12).any():
