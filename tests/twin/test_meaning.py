@@ -24,7 +24,7 @@ from scenes import look
 from tests.geometry.garage_points import Garage, garage
 from tests.twin.test_floors import landmarks_of
 from twin.layout import Ortho
-from twin.mapping import meaning
+from twin.mapping import meaning, meaning_stages
 from twin.mapping.meaning import Meaning, MeaningOptions, find_meaning
 from twin.mapping.meaning_files import write_meaning
 from twin.photos import MapPhoto
@@ -53,7 +53,7 @@ def _bare_floors(monkeypatch: pytest.MonkeyPatch) -> None:
             spread=np.zeros(shape, np.float32), top_left=(x_min, y_max), m_per_px=0.1,
         )  # fmt: skip
 
-    monkeypatch.setattr(meaning, "rectify_floor", rectify)
+    monkeypatch.setattr(meaning_stages, "rectify_floor", rectify)
 
 
 def found(place: Garage, plan: FloorPlan | None, options: MeaningOptions = MARKS, frame: SiteFrame = SITE) -> Meaning:
@@ -142,8 +142,8 @@ def test_a_part_that_cannot_be_made_leaves_the_others(
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(meaning, "find_signs", fail)
-    monkeypatch.setattr(meaning, "TextReader", lambda: None)
+    monkeypatch.setattr(meaning_stages, "read_photos", fail)
+    monkeypatch.setattr(meaning_stages, "TextReader", lambda: None)
     made = found(place, None, MeaningOptions(parts=("marks", "signs")))
     assert made.signs is None
     assert made.report["signs"] == {"skipped": str(error)}
@@ -151,7 +151,7 @@ def test_a_part_that_cannot_be_made_leaves_the_others(
 
 
 def test_a_level_that_no_photo_shows_leaves_the_others(place: Garage, monkeypatch: pytest.MonkeyPatch) -> None:
-    rectify, calls = meaning.rectify_floor, []
+    rectify, calls = meaning_stages.rectify_floor, []
 
     def first_fails(*parts: Any) -> Ortho:
         calls.append(parts)
@@ -159,7 +159,7 @@ def test_a_level_that_no_photo_shows_leaves_the_others(place: Garage, monkeypatc
             raise InputError("no photo shows the floor")
         return rectify(*parts)
 
-    monkeypatch.setattr(meaning, "rectify_floor", first_fails)
+    monkeypatch.setattr(meaning_stages, "rectify_floor", first_fails)
     made = found(place, None)
     assert [floor.level.id for floor in made.marked] == ["P2"]
     assert "no photo" in made.report["marks"]["levels"]["P1"]["skipped"]
@@ -169,6 +169,6 @@ def test_whoever_stops_it_stops_all_of_it(place: Garage, monkeypatch: pytest.Mon
     def stop(*_: Any, **__: Any) -> None:
         raise CancelledError("stop")
 
-    monkeypatch.setattr(meaning, "rectify_floor", stop)
+    monkeypatch.setattr(meaning_stages, "rectify_floor", stop)
     with pytest.raises(CancelledError):
         found(place, None)

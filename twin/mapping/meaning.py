@@ -30,16 +30,17 @@ from geometry import (
     with_plan,
 )
 from geometry.floorplan import Level
-from perception import TextReader
 from twin.landmarks import Landmarks
-from twin.layout import MarkedFloor, OrthoOptions, propose_plan, read_marks, rectify_floor
+from twin.layout import MarkedFloor, OrthoOptions, propose_plan, read_marks
 from twin.mapping.floors import disagreements_with, floors_of_map, register_plan, view_centres
 from twin.mapping.meaning_report import floor_report, mark_report, plan_report, sign_report, surface_report
+from twin.mapping.meaning_stages import MeaningStages
+from twin.mapping.workspace import Workspace
 from twin.photos import MapPhoto
 from twin.progress import Progress, silent
-from twin.signs import SignLandmark, find_signs
+from twin.signs import SignLandmark, place_signs
 from twin.store import SiteFrame
-from twin.surface import Surface, build_surface
+from twin.surface import Surface
 
 logger = logging.getLogger(__name__)
 
@@ -84,13 +85,17 @@ def find_meaning(
     plan: FloorPlan | None,
     options: MeaningOptions | None = None,
     on_progress: Progress = silent,
+    workspace: Workspace | None = None,
 ) -> Meaning:
     """Return what a map shows; ``photos`` are those of ``landmarks.views``, in their order.
+
+    With a ``workspace`` what was read, rectified or coloured before is not made again.
 
     Raises ``InputError`` and ``DegenerateError`` where a plan of a frame of its own can't be fitted: then nothing that
     is said by the plan would be true.
     """
     options = options or MeaningOptions()
+    stages = MeaningStages(workspace)
     report: dict[str, Any] = {}
     floors: Floors | None = None
     centres = view_centres([photo.cam_from_site for photo in photos])
@@ -108,12 +113,12 @@ def find_meaning(
         return Meaning(plan=plan, report=report)
     found = Meaning(plan=plan, report=report)
     if floors is not None:
-        found = _find_plan(landmarks, photos, centres, floors, found, options, on_progress)
+        found = _find_plan(landmarks, photos, centres, floors, found, options, stages, on_progress)
     signs = surface = None
     if "signs" in options.parts:
-        signs = _attempt(report, "signs", lambda: _read_signs(landmarks, photos, found.plan, on_progress))
+        signs = _attempt(report, "signs", lambda: _read_signs(stages, landmarks, photos, found.plan, on_progress))
     if "surface" in options.parts:
-        surface = _attempt(report, "surface", lambda: _make_surface(landmarks, photos, found.plan, on_progress))
+        surface = _attempt(report, "surface", lambda: _make_surface(stages, landmarks, photos, found.plan, on_progress))
     if signs is not None:
         report["signs"] = sign_report(signs)
     if surface is not None:
@@ -128,6 +133,7 @@ def _find_plan(
     floors: Floors,
     found: Meaning,
     options: MeaningOptions,
+    stages: MeaningStages,
     on_progress: Progress,
 ) -> Meaning:
     """Return floors, their marks, and the plan: compared with the map, fitted to it, or proposed."""
@@ -142,7 +148,7 @@ def _find_plan(
     marked: tuple[MarkedFloor, ...] = ()
     if "marks" in options.parts:
         report["marks"] = {"levels": {}}
-        marked = _mark(photos, floors, plan if given else None, report["marks"]["levels"], on_progress)
+        marked = _mark(stages, photos, floors, plan if given else None, report["marks"]["levels"], on_progress)
     source = "given"
     if plan is not None and not given:
         lines = {floors_index(floors, each.level.id): each.marks.stripes for each in marked}
@@ -185,6 +191,7 @@ def floors_index(floors: Floors, name: str) -> int:
 
 
 def _mark(
+    stages: MeaningStages,
     photos: Sequence[MapPhoto],
     floors: Floors,
     plan: FloorPlan | None,
@@ -196,14 +203,19 @@ def _mark(
     levels = plan_levels(floors)[0] if plan is None else tuple(level for level in plan.levels if level.id in seen)
     marked = []
     for level in levels:
-        floor = _attempt(report, level.id, partial(_mark_level, photos, floors, level, plan, on_progress))
+        floor = _attempt(report, level.id, partial(_mark_level, stages, photos, floors, level, plan, on_progress))
         if floor is not None:
             marked.append(floor)
     return tuple(marked)
 
 
 def _mark_level(
-    photos: Sequence[MapPhoto], floors: Floors, level: Level, plan: FloorPlan | None, on_progress: Progress
+    stages: MeaningStages,
+    photos: Sequence[MapPhoto],
+    floors: Floors,
+    level: Level,
+    plan: FloorPlan | None,
+    on_progress: Progress,
 ) -> MarkedFloor:
     index = floors_index(floors, level.id)
     above = [other.elevation - level.elevation for other in floors.levels if other.elevation > level.elevation + 1]
@@ -212,7 +224,7 @@ def _mark_level(
     if plan is None:
         # Beyond what the map saw of a floor, under what stands there, stalls go on.
         extent = shapely.convex_hull(shapely.buffer(extent, OUTLINE_MARGIN_M))
-    ortho = rectify_floor(photos, lambda points: floors.height(points, index)[0], extent, options, on_progress)
+    ortho = stages.ortho(photos, floors, index, extent, options, on_progress)
     return MarkedFloor(level=level, ortho=ortho, marks=read_marks(ortho))
 
 
@@ -237,15 +249,23 @@ def _proposed(floors: Floors, marked: Sequence[MarkedFloor]) -> FloorPlan:
 
 
 def _make_surface(
-    landmarks: Landmarks, photos: Sequence[MapPhoto], plan: FloorPlan | None, on_progress: Progress
+    stages: MeaningStages,
+    landmarks: Landmarks,
+    photos: Sequence[MapPhoto],
+    plan: FloorPlan | None,
+    on_progress: Progress,
 ) -> Surface:
     if plan is None:
         raise DegenerateError("neither a plan nor floors are known", remedy="Give a plan with --plan.")
-    return build_surface(plan, landmarks, photos, on_progress=on_progress)
+    return stages.surface(plan, landmarks, photos, on_progress)
 
 
 def _read_signs(
-    landmarks: Landmarks, photos: Sequence[MapPhoto], plan: FloorPlan | None, on_progress: Progress
+    stages: MeaningStages,
+    landmarks: Landmarks,
+    photos: Sequence[MapPhoto],
+    plan: FloorPlan | None,
+    on_progress: Progress,
 ) -> tuple[SignLandmark, ...]:
     without = None if plan is None else plan.model_copy(update={"signs": ()})
-    return tuple(find_signs(photos, TextReader(), without, on_progress=on_progress, landmarks=landmarks))
+    return tuple(place_signs(photos, stages.readings(photos, on_progress), without, landmarks=landmarks))

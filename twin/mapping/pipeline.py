@@ -158,6 +158,7 @@ def _map(
         plan,
         MeaningOptions(parts=options.parts, fit_plan=options.fit_plan),
         on_progress,
+        workspace,
     )
     result = quality.report(landmarks, model, check, not_placed, view_covariances)
     result["alignment"] = alignment
