@@ -18,11 +18,12 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @click.option("--cameras", type=FILE, help="cameras.csv: lenses, kept fixed. Without it they come from EXIF.")
 @click.option("--poses", type=FILE, help="poses.csv: known poses (sigmas 0) or priors.")
-@click.option("--control", type=FILE, help="control.csv: surveyed points, with --marks.")
+@click.option("--control", type=FILE, help="control.csv: surveyed points, with --marks or --plan-control.")
 @click.option("--marks", type=FILE, help="marks.csv: where the control points are seen.")
 @click.option("--tags", type=FILE, help="tags.csv: AprilTags with sizes, and poses where known.")
 @click.option("--plan", type=FILE, help="Floor plan in site: plan.json, GeoJSON or DXF. Without one it is proposed.")
 @click.option("--layers", type=FILE, help="Layer map of a DXF plan; see docs/plans.md.")
+@click.option("--plan-control", type=FILE, help="The same control points, named alike, in the plan's own frame.")
 @click.option("--fit-plan", is_flag=True, help="The plan has a frame of its own: fit it to the map's walls and marks.")
 @click.option(
     "--without", multiple=True, type=click.Choice(["marks", "signs", "surface"]), help="Leave out; can be repeated."
@@ -42,6 +43,7 @@ def command(
     tags: Path | None,
     plan: Path | None,
     layers: Path | None,
+    plan_control: Path | None,
     fit_plan: bool,
     without: tuple[str, ...],
     refine_lens: bool,
@@ -58,12 +60,22 @@ def command(
     from twin.mapping import PARTS
     from twin.quality_remarks import remarks
 
-    if (control is None) != (marks is None):
+    if (marks is not None and control is None) or (control is not None and marks is None and plan_control is None):
         raise click.UsageError("--control and --marks belong together.")
-    if plan is None and (layers or fit_plan):
-        raise click.UsageError("--layers and --fit-plan need --plan.")
+    if plan is None and (layers or fit_plan or plan_control):
+        raise click.UsageError("--layers, --fit-plan and --plan-control need --plan.")
+    if plan_control and (fit_plan or control is None):
+        raise click.UsageError("--plan-control needs --control, and takes the place of --fit-plan.")
     inputs = MapInputs(
-        images=images, cameras=cameras, poses=poses, control=control, marks=marks, tags=tags, plan=plan, layers=layers
+        images=images,
+        cameras=cameras,
+        poses=poses,
+        control=control,
+        marks=marks,
+        tags=tags,
+        plan=plan,
+        plan_control=plan_control,
+        layers=layers,
     )
     options = MapOptions(
         refine_lens=refine_lens,

@@ -41,6 +41,7 @@ class MapInputs:
     marks: Path | None = None
     tags: Path | None = None
     plan: Path | None = None
+    plan_control: Path | None = None
     layers: Path | None = None
 
 

@@ -72,10 +72,14 @@ class Meaning:
 
 @dataclass(frozen=True, kw_only=True)
 class MeaningOptions:
-    """What to look for: the parts, and whether a plan that is given has a frame of its own, to be fitted to the map."""
+    """What to look for: the parts, and how a plan that is given comes into site.
+
+    fit_plan: it has a frame of its own, and is fitted to the map; by_control: how control points brought it into site
+    """
 
     parts: tuple[Part, ...] = PARTS
     fit_plan: bool = False
+    by_control: PlanFit | None = None
 
 
 def find_meaning(
@@ -140,7 +144,7 @@ def _find_plan(
     plan, report = found.plan, found.report
     given = plan is not None and not options.fit_plan
     checks: tuple[HeightCheck, ...] = ()
-    fit: PlanFit | None = None
+    fit = options.by_control
     disagreements: tuple[PlanDisagreement, ...] = ()
     if plan is not None and given:
         floors, checks = with_plan(floors, plan)
@@ -149,7 +153,7 @@ def _find_plan(
     if "marks" in options.parts:
         report["marks"] = {"levels": {}}
         marked = _mark(stages, photos, floors, plan if given else None, report["marks"]["levels"], on_progress)
-    source = "given"
+    source = "given" if fit is None else "control"
     if plan is not None and not given:
         lines = {floors_index(floors, each.level.id): each.marks.stripes for each in marked}
         plan, fit, disagreements = register_plan(landmarks, centres, floors, plan, stall_lines=lines)

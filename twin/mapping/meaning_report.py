@@ -68,7 +68,10 @@ def plan_report(
     remarks: Sequence[str],
     doubts: Sequence[str],
 ) -> dict[str, Any]:
-    """Return where the plan comes from ("given", "fitted" or "proposed"), how it fits, and what is odd about it."""
+    """Return where the plan comes from, how it fits, and what is odd about it.
+
+    source: "given" in site, "control" by control points, "fitted" to the map, or "proposed" by it
+    """
     fitted = {} if fit is None else {"fit": _fit(fit)}
     return {
         "source": source,

@@ -13,7 +13,16 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import FloorPlan, InputError, MappingError, import_plan, read_tags, write_atomic
+from geometry import (
+    FloorPlan,
+    InputError,
+    MappingError,
+    PlanFit,
+    import_plan,
+    read_control,
+    read_tags,
+    write_atomic,
+)
 from perception import Features, TextReader, make_extractor, make_matcher
 from retrieval import PlaceIndex, Vocabulary, aggregate, train_vocabulary
 from twin.gravity import down_in_map
@@ -32,6 +41,7 @@ from twin.mapping.left_out import leave_out
 from twin.mapping.meaning import Meaning, MeaningOptions, Part, find_meaning
 from twin.mapping.meaning_files import write_meaning
 from twin.mapping.pairing import choose_pairs
+from twin.mapping.plan_control import plan_by_control
 from twin.mapping.shape import pose_covariances
 from twin.mapping.site_tie import agreeing, register, require_unfolded
 from twin.mapping.tag_adjustment import adjust_with_tags
@@ -95,6 +105,15 @@ def map_images(
             where=str(inputs.plan),
             remedy="Give --poses, --control with --marks, or --tags.",
         )
+    fit: PlanFit | None = None
+    if plan and inputs.plan_control:
+        if inputs.control is None:
+            raise InputError(
+                "control points of the plan need those of the site",
+                where=str(inputs.plan_control),
+                remedy="Give --control.",
+            )
+        plan, fit = plan_by_control(plan, read_control(inputs.plan_control), read_control(inputs.control))
     if options.refine_lens:
         capture = replace(capture, given_cameras=frozenset())
     if "signs" in options.parts:
@@ -103,7 +122,7 @@ def map_images(
     with Workspace.opened_for(target) as workspace:
         for leftover in target.parent.glob(f".{target.name}.*.new"):
             shutil.rmtree(leftover)
-        result = _map(inputs, capture, plan, target, options, workspace, on_progress)
+        result = _map(inputs, capture, plan, fit, target, options, workspace, on_progress)
         if not options.keep_workspace:
             workspace.remove()
     return result
@@ -113,6 +132,7 @@ def _map(
     inputs: MapInputs,
     capture: Capture,
     plan: FloorPlan | None,
+    plan_fit: PlanFit | None,
     target: Path,
     options: MapOptions,
     workspace: Workspace,
@@ -156,7 +176,7 @@ def _map(
         [photos[name] for name in landmarks.views],
         frame,
         plan,
-        MeaningOptions(parts=options.parts, fit_plan=options.fit_plan),
+        MeaningOptions(parts=options.parts, fit_plan=options.fit_plan, by_control=plan_fit),
         on_progress,
         workspace,
     )
