@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from geometry import ControlPoints, DegenerateError, FloorPlan, InputError, transform_plan
 from geometry.floorplan import Level
 from geometry.plan_transform import rigid_from_plane
-from twin.cli import main
+from twin.commands.map import command
 from twin.mapping.plan_control import plan_by_control
 
 PLAN = FloorPlan(levels=(Level(id="P1", elevation=0.0, ceiling=2.8, outline=shapely.box(0, 0, 40, 30)),))
@@ -54,10 +54,10 @@ def test_the_command_says_what_belongs_together(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for name in ("plan.json", "control.csv"):
         (tmp_path / name).write_text("x")
-    given = ["map", str(tmp_path / "photos"), "--out", str(tmp_path / "twin"), "--plan-control"]
-    run = CliRunner().invoke(main, [*given, str(tmp_path / "control.csv")])
+    given = [str(tmp_path / "photos"), "--out", str(tmp_path / "twin"), "--plan-control"]
+    run = CliRunner().invoke(command, [*given, str(tmp_path / "control.csv")])
     assert run.exit_code == 2
     assert "need --plan" in run.output
-    run = CliRunner().invoke(main, [*given, str(tmp_path / "control.csv"), "--plan", str(tmp_path / "plan.json")])
+    run = CliRunner().invoke(command, [*given, str(tmp_path / "control.csv"), "--plan", str(tmp_path / "plan.json")])
     assert run.exit_code == 2
     assert "needs --control" in run.output
