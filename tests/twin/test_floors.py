@@ -1,16 +1,19 @@
 """A twin's floors: what goes from its landmarks, views and tie to the site into ``geometry.find_floors``."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
-from geometry import Floors, InputError
+from geometry import Floors, InputError, pose_from_matrix, transform_points
+from scenes import look
 from tests.geometry.garage_points import Garage, floor, garage
 from twin.landmarks import Landmarks
-from twin.mapping.floors import floors_of, lowest_viewer
+from twin.mapping.floors import floors_of, lowest_viewer, upright_floors
 from twin.model import Twin
 
 
@@ -83,3 +86,31 @@ def test_the_lowest_viewer_of_each_landmark() -> None:
     gap = np.abs(lowest - place.seen_from)
     assert np.median(gap) < 0.05  # the nearest camera by height that there is
     assert (lowest <= place.cameras[:, 2].max()).all()
+
+
+def test_a_map_that_nothing_ties_has_floors_once_it_is_upright() -> None:
+    place = garage(np.random.default_rng(0))
+    rng = np.random.default_rng(1)
+    upright = [look(tuple(c), yaw, -0.05, 0.01 * rng.standard_normal()) for c, yaw in
+               zip(place.cameras.tolist(), rng.uniform(0, 6, len(place.cameras)), strict=True)]  # fmt: skip
+    tilted = pose_from_matrix(Rotation.from_rotvec([0.9, -0.4, 0.3]).as_matrix(), np.array([3.0, 4.0, 5.0]))
+    turn = tilted.rotation.matrix()
+    landmarks = landmarks_of(place, place.cameras)
+    landmarks = replace(
+        landmarks,
+        points=transform_points(tilted, landmarks.points),
+        covariances=(turn @ landmarks.covariances @ turn.T).astype(np.float32),
+    )
+    poses = {view: pose * tilted.inverse() for view, pose in zip(landmarks.views, upright, strict=True)}
+    manifest = SimpleNamespace(frame=SimpleNamespace(metric=True))
+    parts = SimpleNamespace(folder=Path("garage"), landmarks=landmarks, view_poses=poses, manifest=manifest)
+    floors, upright_from_map = upright_floors(cast(Twin, parts))
+    up = upright_from_map.rotation.matrix() @ turn @ [0, 0, 1]
+    assert np.degrees(np.arccos(up[2])) < 0.3  # measured 0.04
+    assert len(floors.levels) == 2
+    apart = floors.levels[1].elevation - floors.levels[0].elevation
+    true = floor(np.array([[20.0, 15.0]]), 1)[0] - floor(np.array([[20.0, 15.0]]), 0)[0]
+    assert apart == pytest.approx(true, abs=0.05)
+    manifest.frame.metric = False
+    with pytest.raises(InputError, match="no scale"):
+        upright_floors(cast(Twin, parts))

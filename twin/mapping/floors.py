@@ -18,6 +18,9 @@ from geometry import (
     plan_disagreements,
     position_of,
     transform_plan,
+    transform_points,
+    up_from_cameras,
+    upright_from_map,
     with_datum,
 )
 from twin.landmarks import Landmarks
@@ -30,7 +33,7 @@ Array = NDArray[np.float64]
 def floors_of(twin: Twin, options: FloorOptions | None = None) -> Floors:
     """Return levels and ramps of a twin in site, see ``floors_of_map``.
 
-    Raises ``InputError`` for a twin that is not in site, whose z need not be up: see ``geometry.up_from_cameras``.
+    Raises ``InputError`` for a twin that is not in site, whose z need not be up: see ``upright_floors``.
     """
     if not twin.is_in_site:
         raise InputError(
@@ -39,6 +42,36 @@ def floors_of(twin: Twin, options: FloorOptions | None = None) -> Floors:
             remedy="Map again with --poses, --control and --marks, or --tags.",
         )
     return floors_of_map(twin.landmarks, twin.view_positions, twin.manifest.frame, options)
+
+
+def upright_floors(twin: Twin, options: FloorOptions | None = None) -> tuple[Floors, pycolmap.Rigid3d]:
+    """Return levels and ramps of a metric twin that nothing ties to the site, and ``upright_from_map``.
+
+    Up is told by how the cameras were held; the floors are in the map turned so that up is z, and what is not known of
+    up counts in their uncertainty. Raises ``InputError`` where metres are unknown too, and ``DegenerateError`` where
+    all cameras look the same way.
+    """
+    if not twin.manifest.frame.metric:
+        raise InputError(
+            "the map has no scale, so that levels can't be told from steps",
+            where=str(twin.folder),
+            remedy="Map again with --tags of known sizes, --poses, or --control and --marks.",
+        )
+    poses = list(twin.view_poses.values())
+    up, sigma = up_from_cameras([pose.rotation.matrix() for pose in poses])
+    upright = upright_from_map(up)
+    landmarks, centres = twin.landmarks, transform_points(upright, view_centres(poses))
+    turn = upright.rotation.matrix()
+    floors = find_floors(
+        centres,
+        transform_points(upright, landmarks.points),
+        turn @ landmarks.covariances @ turn.T,
+        options,
+        seen_from=lowest_viewer(landmarks, centres[:, 2]),
+    )
+    tilt = np.zeros((7, 7))
+    tilt[1, 1] = tilt[2, 2] = sigma**2
+    return with_datum(floors, tilt, centres.mean(axis=0)), upright
 
 
 def floors_of_map(
