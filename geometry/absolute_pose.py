@@ -26,7 +26,7 @@ GATE = float(stats.chi2.ppf(0.999, 2))
 """Squared whitened residual, in units of the noise scale, above which a match is no inlier."""
 MAX_CONDITION = 1e12
 MAX_ITERATIONS = 30
-STEP_TOLERANCE = 1e-8
+STEP_TOLERANCE = 1e-6
 """In radians and metres."""
 PRIOR_DOF = 1.0
 """Degrees of freedom that the belief 'the claimed sigmas are right' counts for; a match has two, the pose takes six."""
@@ -61,7 +61,7 @@ def pose_hypotheses(
     options = pycolmap.AbsolutePoseEstimationOptions()
     options.ransac.max_error = max_error_px
     options.ransac.random_seed = seed
-    options.ransac.max_num_trials = 10_000
+    options.ransac.max_num_trials = 3000
     remaining = np.arange(len(pixels))
     for _ in range(limit):
         if len(remaining) < MIN_MATCHES:

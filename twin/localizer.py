@@ -66,9 +66,7 @@ class Localizer:
         upright = None
         if places.roll is not None:
             upright = Uprightness(roll=places.roll, orientations=self._places.orientations)
-        candidates = [c for group in places.groups for c in self._candidates.find(features, camera, group, upright)]
-        explains = self._candidates.explains
-        candidates.sort(key=lambda c: (c.support < self.options.min_inliers or not explains(c), -c.support))
+        candidates = self._candidates.find(features, camera, places.groups, upright)
         if not candidates:
             seconds = time.perf_counter() - start
             return refusal(image, "nothing in the twin looks like this photo", coarse=coarse, seconds=seconds), None

@@ -45,10 +45,11 @@ class Viewpoints:
         They project into the image and were seen from within ``MAX_VIEW_ANGLE`` and ``MAX_DISTANCE_RATIO``: what hid
         them would have hidden them there too.
         """
-        pixels, valid = project(camera, transform_points(cam_from_site, landmarks.points))
-        inside = valid & (pixels > 0).all(axis=1) & (pixels < (camera.width, camera.height)).all(axis=1)
         rays = landmarks.points - position_of(cam_from_site)
         distances = np.maximum(np.linalg.norm(rays, axis=1), 1e-12)
-        same_side = np.einsum("li,li->l", rays, self.rays) > np.cos(MAX_VIEW_ANGLE) * distances
-        same_distance = np.abs(np.log(distances) - self.log_distances) < np.log(MAX_DISTANCE_RATIO)
-        return inside & same_side & same_distance
+        seen_so = np.einsum("li,li->l", rays, self.rays) > np.cos(MAX_VIEW_ANGLE) * distances
+        seen_so &= np.abs(np.log(distances) - self.log_distances) < np.log(MAX_DISTANCE_RATIO)
+        near = np.flatnonzero(seen_so)
+        pixels, valid = project(camera, transform_points(cam_from_site, landmarks.points[near]))
+        seen_so[near] = valid & (pixels > 0).all(axis=1) & (pixels < (camera.width, camera.height)).all(axis=1)
+        return seen_so
