@@ -1,0 +1,234 @@
+"""Whether two sightings can be of one vehicle, and how likely the later one is the vehicle's next, by the floor plan.
+
+Two stays conflict if their ends can't be reached from one another in time (``TravelTimes``, which only bounds from
+below), or if one stood still while the other was elsewhere, or if one camera saw both at once. What doesn't conflict
+is weighed: a vehicle that stays is seen again where it stood, one that drives is seen soon after the least time by
+whoever it must pass, one that parks is seen much later; strangers begin at gates, or anywhere, at any time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geometry.errors import InputError
+from geometry.floorplan import FloorPlan
+from geometry.location import Locator
+from geometry.records import FixedCamera
+from geometry.travel_times import TravelTimes
+from retrieval.coverage import Coverage
+from retrieval.sightings import NO_TRACK, Sightings
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransitOptions:
+    """How vehicles behave between sightings; the defaults were fitted to the reference garage, seed 7.
+
+    speeding: how much faster than the limits anybody drives; slack_s: by how much times may be wrong
+    near_m: sightings closer than this are at one place; still_m, still_s: who moved less in a longer stay stood still
+    stay, drive, park: shares of next sightings at the same place, on the way, and after parking unseen
+    stay_s, drive_s, park_s: mean seconds of each beyond the least
+    miss: probability that a camera does not see a vehicle which passes it
+    end: probability that no next sighting follows one in the middle of the recording, away from gates
+    leave: the same at a gate out; appear: share of first sightings neither at the beginning nor at a gate
+    gate_m, edge_s: what is at a gate, and what at the recording's beginning or end
+    """
+
+    speeding: float = 1.5
+    slack_s: float = 1.5
+    near_m: float = 2.0
+    still_m: float = 1.2
+    still_s: float = 4.0
+    stay: float = 0.45
+    drive: float = 0.45
+    park: float = 0.10
+    stay_s: float = 40.0
+    drive_s: float = 8.0
+    park_s: float = 200.0
+    miss: float = 0.15
+    end: float = 0.1
+    leave: float = 0.8
+    appear: float = 0.1
+    gate_m: float = 12.0
+    edge_s: float = 3.0
+
+
+class Site:
+    """A facility prepared for comparing sightings, recorded from ``begin`` to ``end`` (epoch seconds)."""
+
+    def __init__(
+        self,
+        plan: FloorPlan,
+        cameras: Sequence[FixedCamera],
+        *,
+        begin: float,
+        end: float,
+        options: TransitOptions | None = None,
+    ) -> None:
+        """Tabulate travel times and what cameras see; ``InputError`` for a plan without lanes."""
+        if not plan.lanes:
+            raise InputError("the plan has no lanes, so nothing is known of travel times", remedy="Draw the lanes.")
+        self.plan, self.begin, self.end = plan, begin, end
+        self.options = options or TransitOptions()
+        self.travel = TravelTimes.of(plan, speeding=self.options.speeding)
+        self.coverage = Coverage.of(plan, cameras, speeding=self.options.speeding)
+        self.locator = Locator(plan)
+        self.places = max(1, len(plan.stalls))
+        self.cameras = max(1, len(cameras))
+
+    def at_gate(self, places: Array, direction: str) -> Mask:
+        """Return which places (N, 3) are near a gate of a direction ("in" or "out"), on its level."""
+        found = np.zeros(len(places), dtype=bool)
+        elevation = {level.id: level.elevation for level in self.plan.levels}
+        for gate in self.plan.gates:
+            if gate.direction in (direction, "both"):
+                near = shapely.distance(gate.line, shapely.points(places[:, :2])) <= self.options.gate_m
+                found |= near & (np.abs(places[:, 2] - elevation[gate.level]) < 1.5)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pairs:
+    """What is known of pairs of N sightings, row a and column b.
+
+    conflict: (N, N) whether they can't be one vehicle; least, given: (N, N) seconds it takes at best from the one to
+        the other and seconds there were, of the two ends that fit worst; nan where that isn't what counts
+    elsewhere: (N, N) whether a stood still somewhere else during b
+    link: (N, N) log-likelihood ratio that b, not earlier than a, is the next sighting of a's vehicle rather than the
+        first of another's
+    passed: (N, N) how many cameras would have had to see it on the way from a to b; passed_by: one of them, -1 none
+    near: (N, N) whether b begins where a ends
+    until: (N,) when each sighting ends; ends: (N,) log-probability that none follows; goes_on: (N,) that one does
+    same_track: (N, N) known to be one object
+    """
+
+    conflict: Mask
+    least: Array
+    given: Array
+    elsewhere: Mask
+    link: Array
+    passed: NDArray[np.int64]
+    passed_by: NDArray[np.int64]
+    near: Mask
+    until: Array
+    ends: Array
+    goes_on: Array
+    same_track: Mask
+
+
+def compare(site: Site, sightings: Sightings) -> Pairs:
+    """Compare all pairs of sightings; one of the others near enough in time must be given for "didn't see" to hold."""
+    n, options = len(sightings), site.options
+    a, b = (each.ravel() for each in np.meshgrid(np.arange(n), np.arange(n), indexing="ij"))
+    least, given, worst = _reachability(site, sightings, a, b)
+    elsewhere = _stood_elsewhere(sightings, options)
+    shape = (n, n)
+    camera = np.array(sightings.camera)
+    overlap = (sightings.first[:, None] <= sightings.last) & (sightings.first <= sightings.last[:, None])
+    twice = overlap & (camera[:, None] == camera) & ~np.eye(n, dtype=bool)
+    same_track = (sightings.track[:, None] == sightings.track) & (sightings.track != NO_TRACK)
+    conflict = (worst.reshape(shape) > options.slack_s) | elsewhere | elsewhere.T | twice
+    conflict = (conflict | conflict.T) & ~np.eye(n, dtype=bool) & ~same_track
+    gap = np.maximum(sightings.first - sightings.last[:, None], 0.0)
+    between = np.linalg.norm(sightings.end[:, None] - sightings.start, axis=2)
+    near = between <= options.near_m
+    way = _times(site, sightings.end[a], sightings.start[b]).reshape(shape)
+    unseen = site.coverage.unavoidable(sightings.end[a], sightings.start[b], gap.ravel())
+    names = np.array([*site.coverage.cameras, ""])
+    own = (names[:-1] == camera[a][:, None]) | (names[:-1] == camera[b][:, None])
+    unseen &= ~own & (gap.ravel() > 0)[:, None]
+    passed = unseen.sum(axis=1).reshape(shape)
+    passed_by = np.where(unseen.any(axis=1), unseen.argmax(axis=1), -1).reshape(shape)
+    link = _link(site, sightings, gap, way, near, passed)
+    still = _stood_still(sightings, options)
+    leaves = site.at_gate(sightings.end, "out") & ~still
+    probability = np.where(leaves, options.leave, options.end)
+    probability = np.where(sightings.last >= site.end - options.edge_s, 1.0 - 1e-3, probability)
+    return Pairs(
+        conflict=conflict,
+        least=least.reshape(shape),
+        given=given.reshape(shape),
+        elsewhere=elsewhere,
+        link=link,
+        passed=passed,
+        passed_by=passed_by,
+        near=near,
+        until=sightings.last,
+        ends=np.log(probability),
+        goes_on=np.log1p(-probability),
+        same_track=same_track,
+    )
+
+
+def _times(site: Site, starts: Array, ends: Array) -> Array:
+    """Return the least seconds (N,), 0 within one place and where the plan knows nothing."""
+    seconds = site.travel.between(starts, ends)
+    here = np.linalg.norm(ends - starts, axis=1) <= site.options.near_m
+    return np.where(here | np.isnan(seconds), 0.0, seconds)
+
+
+def _reachability(
+    site: Site, sightings: Sightings, a: NDArray[np.int64], b: NDArray[np.int64]
+) -> tuple[Array, Array, Array]:
+    """Return for pairs (P,) the least and the given seconds of the ends that fit worst, and by how much they don't."""
+    times = np.stack([sightings.first, sightings.last])
+    places = np.stack([sightings.start, sightings.end])
+    worst = np.full(len(a), -np.inf)
+    least, given = np.zeros(len(a)), np.zeros(len(a))
+    for x in (0, 1):
+        for y in (0, 1):
+            later = times[y, b] >= times[x, a]
+            start = np.where(later[:, None], places[x, a], places[y, b])
+            end = np.where(later[:, None], places[y, b], places[x, a])
+            needed, there = _times(site, start, end), np.abs(times[y, b] - times[x, a])
+            lack = needed - there
+            take = lack > worst
+            worst, least, given = (
+                np.where(take, new, old) for new, old in ((lack, worst), (needed, least), (there, given))
+            )
+    return least, given, worst
+
+
+def _stood_still(sightings: Sightings, options: TransitOptions) -> Mask:
+    moved = np.linalg.norm(sightings.end - sightings.start, axis=1)
+    return np.asarray((moved <= options.still_m) & (sightings.last - sightings.first >= options.still_s))
+
+
+def _stood_elsewhere(sightings: Sightings, options: TransitOptions) -> Mask:
+    """Return (N, N) whether a stood still during the beginning or end of b, which was not there."""
+    still = _stood_still(sightings, options)
+    found = np.zeros((len(sightings), len(sightings)), dtype=bool)
+    for times, places in ((sightings.first, sightings.start), (sightings.last, sightings.end)):
+        # the first and last second of a stay may be of setting off and of arriving
+        during = (times >= sightings.first[:, None] + 1.0) & (times <= sightings.last[:, None] - 1.0)
+        away = np.linalg.norm(places - sightings.start[:, None], axis=2) > options.near_m + options.still_m
+        found |= still[:, None] & during & away
+    return found
+
+
+def _link(site: Site, sightings: Sightings, gap: Array, way: Array, near: Mask, passed: NDArray[np.int64]) -> Array:
+    """Return the log-likelihood ratios (N, N) of next against new, densities over seconds and places."""
+    options = site.options
+    excess = np.maximum(gap - np.where(np.isfinite(way), way, 0.0), 0.0)
+    possible = np.isfinite(way)
+    stay = np.where(near, options.stay * _falling(gap, options.stay_s), 0.0)
+    drive = options.drive / site.cameras * _falling(excess, options.drive_s) * options.miss**passed
+    park = options.park / site.places * _falling(excess, options.park_s)
+    same = stay + np.where(possible, drive + park, 0.0)
+    gone = site.at_gate(sightings.end, "out") & ~_stood_still(sightings, options)
+    still = _stood_still(sightings, options)
+    where = np.where(still, 1.0 / site.places, 1.0 / site.cameras)
+    known = (sightings.first <= site.begin + options.edge_s) | site.at_gate(sightings.start, "in")
+    new = np.where(known, 1.0, options.appear) * where / max(site.end - site.begin, 1.0)
+    same = np.where(gone[:, None] & ~near, same * (1.0 - options.leave), same)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(same) - np.log(new)[None, :])
+
+
+def _falling(seconds: Array, mean: float) -> Array:
+    return np.asarray(np.exp(-seconds / mean) / mean)
