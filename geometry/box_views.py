@@ -30,14 +30,17 @@ ROWS = 6
 """The sides and the two planes through the foot."""
 BORDER_PX = 1.5
 """A side this near to the picture's border, and some standard deviations more, may have been cut off by it."""
-RAYS = 16
 BORDER_SIGMAS = 2.5
-EDGE_OF_VIEW = 0.03
+EDGE_OF_VIEW = 0.05
 """Rays of a fisheye lens nearly at right angles to its axis, in cosines: what is beyond isn't in the picture either."""
+LOST_PX = 1.0
+"""A ray that images further from its pixel than this is none: the lens has no ray there."""
 UNKNOWN_PX = 1000.0
 """Standard deviation of a row that says nothing."""
 TOUCHING_SHARE = 0.3
 """How far from the middle of a side, as a share of it, the two points lie that span its plane."""
+WIDE_SAMPLES = 5
+"""Points along a side, end to end, that must all be in a wide lens's view, else its edge may be what ends the box."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,6 +48,7 @@ class CameraModel:
     """A calibrated camera, ready to look at boxes.
 
     centre: (3,) site metres; site_from_cam: (3, 3); level: the name of the level it hangs on
+    is_wide: whether the picture shows, in its corners, what the lens has no rays for
     """
 
     id: str
@@ -53,6 +57,7 @@ class CameraModel:
     site_from_cam: Array
     cam_from_site: pycolmap.Rigid3d
     level: str = ""
+    is_wide: bool = False
 
     @classmethod
     def of(cls, camera: FixedCamera) -> Self:
@@ -69,6 +74,7 @@ class CameraModel:
             site_from_cam=np.asarray(cam_from_site.rotation.matrix()).T.copy(),
             cam_from_site=cam_from_site,
             level=level,
+            is_wide=not _in_view(lens, _corners(lens))[1].all(),
         )
 
     @property
@@ -77,8 +83,27 @@ class CameraModel:
         return np.array([self.lens.width, self.lens.height], dtype=np.float64)
 
     def rays(self, pixels: Array) -> Array:
-        """Return unit rays (N, 3) in site; NaN where the lens has none."""
-        return np.asarray(unproject(self.lens, pixels) @ self.site_from_cam.T)
+        """Return unit rays (N, 3) in site; NaN where the lens has none, or nearly none."""
+        if not self.is_wide:
+            return np.asarray(unproject(self.lens, pixels) @ self.site_from_cam.T)
+        rays, seen = _in_view(self.lens, pixels)
+        return np.where(seen[:, None], rays @ self.site_from_cam.T, np.nan)
+
+
+def _corners(lens: pycolmap.Camera) -> Array:
+    return np.array([[0.5, 0.5], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]]) * [lens.width, lens.height]
+
+
+def _in_view(lens: pycolmap.Camera, pixels: Array) -> tuple[Array, Mask]:
+    """Return rays (N, 3) in the camera frame and which of them image where they come from, before the edge of view.
+
+    COLMAP's fisheye models answer for a pixel beyond a right angle with a ray that images elsewhere.
+    """
+    rays = unproject(lens, pixels)
+    back = np.asarray(lens.img_from_cam(rays))
+    with np.errstate(invalid="ignore"):
+        seen = (np.linalg.norm(back - pixels, axis=1) < LOST_PX) & (rays[:, 2] > EDGE_OF_VIEW)
+    return rays, np.asarray(seen)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,37 +148,59 @@ def box_planes(camera: CameraModel, boxes: Array, feet: Array, sigma_px: Array) 
     horizontal, vertical = np.array([1.0, 0.0]), np.array([0.0, 1.0])
     out = np.stack([-horizontal, -vertical, horizontal, vertical])
     along = np.stack([vertical, horizontal, vertical, horizontal])
-    sides = middle[:, None] + half[:, None] * out
-    spread = half[:, None] * along * (2 * TOUCHING_SHARE)
-    known_foot = np.isfinite(feet).all(axis=1)
-    foot = np.where(np.asarray(known_foot)[:, None], feet, middle)
+    samples = np.linspace(-1, 1, WIDE_SAMPLES) if camera.is_wide else 2 * TOUCHING_SHARE * np.array([-1.0, 1.0])
+    sides = (middle[:, None] + half[:, None] * out)[:, :, None] + (half[:, None] * along)[:, :, None] * samples[:, None]
+    known_foot = np.asarray(np.isfinite(feet).all(axis=1))
+    foot = np.where(known_foot[:, None], feet, middle)
+    base = foot[:, None] + np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     pixels = np.concatenate(
-        [sides - spread, sides + spread, sides + out, foot[:, None] + np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])],
+        [
+            sides.reshape(n, SIDES * len(samples), 2),
+            middle[:, None] + (half[:, None] - 1.0) * out,
+            base,
+            middle[:, None],
+        ],
         axis=1,
     )
-    rays = camera.rays(np.concatenate([pixels, middle[:, None]], axis=1).reshape(-1, 2)).reshape(n, RAYS, 3)
-    middle_rays = rays[:, -1]
-    first, second, moved, base = rays[:, :4], rays[:, 4:8], rays[:, 8:12], rays[:, 12:13]
-    normals = np.concatenate([np.cross(first, second), np.cross(base, rays[:, [14, 13]])], axis=1)
-    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
-    normals[:, :4] *= -np.sign(np.einsum("nmi,ni->nm", normals[:, :4], middle_rays))[..., None]
-    outer = np.concatenate([moved, rays[:, 13:15]], axis=1)
-    rad_per_px = np.abs(np.einsum("nmi,nmi->nm", normals, outer))
-    sigma = np.array(sigma_px, dtype=np.float64)
-    cut_off = _at_border(camera, boxes, sigma[:, :SIDES]) | (moved @ camera.site_from_cam[:, 2] < EDGE_OF_VIEW)
-    sigma[:, :SIDES] = np.where(cut_off, UNKNOWN_PX, sigma[:, :SIDES])
-    sigma[~known_foot, SIDES:] = UNKNOWN_PX
-    usable = (
-        np.isfinite(normals).all(axis=(1, 2)) & (rad_per_px > 1e-9).all(axis=1) & np.isfinite(rad_per_px).all(axis=1)
+    rays = camera.rays(pixels.reshape(-1, 2)).reshape(n, pixels.shape[1], 3)
+    of_sides, inner, base, centre = np.split(rays, np.cumsum([SIDES * len(samples), SIDES, 3]), axis=1)
+    centre = _middle(of_sides, centre[:, 0])
+    of_sides = of_sides.reshape(n, SIDES, len(samples), 3)
+    seen = np.isfinite(of_sides).all(axis=(2, 3))
+    normals = np.concatenate(
+        [np.cross(of_sides[:, :, 0], of_sides[:, :, -1]), np.cross(base[:, :1], base[:, [2, 1]])], 1
     )
+    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
+    normals[:, :SIDES] *= -np.sign(np.einsum("nmi,ni->nm", normals[:, :SIDES], centre))[..., None]
+    rad_per_px = np.abs(np.einsum("nmi,nmi->nm", normals, np.concatenate([inner, base[:, 1:]], axis=1)))
+    sigma = np.array(sigma_px, dtype=np.float64)
+    sigma[:, :SIDES][_at_border(camera, boxes, sigma[:, :SIDES]) | ~seen] = UNKNOWN_PX
+    sigma[~known_foot, SIDES:] = UNKNOWN_PX
+    whole = np.asarray(np.isfinite(centre).all(axis=-1))
+    known = np.isfinite(normals).all(axis=-1) & (rad_per_px > 1e-9) & whole[:, None]
     return BoxPlanes(
         centre=camera.centre,
-        normals=np.where(usable[:, None, None], normals, np.array([0.0, 0.0, 1.0])),
-        rad_per_px=np.where(usable[:, None], rad_per_px, 1.0),
-        sigma_px=np.where(usable[:, None], sigma, UNKNOWN_PX),
+        normals=np.where(known[..., None], normals, np.array([0.0, 0.0, 1.0])),
+        rad_per_px=np.where(known, rad_per_px, 1.0),
+        sigma_px=np.where(known, sigma, UNKNOWN_PX),
         room_px=_room_px(camera, boxes),
-        middle=np.where(usable[:, None], middle_rays, np.array([0.0, 0.0, 1.0])),
+        middle=np.where(whole[:, None], centre, np.array([0.0, 0.0, 1.0])),
     )
+
+
+def _middle(sides: Array, centre: Array) -> Array:
+    """Return the rays (N, 3) through the boxes' middles or, beyond the edge of view, the mean of sides' that are not.
+
+    sides: (N, K, 3), NaN beyond; centre: (N, 3). NaN where all of a box is.
+    """
+    lost = ~np.isfinite(centre[:, 0])
+    if not lost.any():
+        return centre
+    middle = centre.copy()
+    inside = np.nan_to_num(sides[lost], nan=0.0).sum(axis=1)
+    norm = np.linalg.norm(inside, axis=1, keepdims=True)
+    middle[lost] = np.where(norm > 0, inside / np.maximum(norm, 1e-12), np.nan)
+    return middle
 
 
 def _room_px(camera: CameraModel, boxes: Array) -> Array:

@@ -18,7 +18,7 @@ from geometry.floorplan import FloorPlan
 from geometry.ground_surface import GroundSurface
 from geometry.location import locate
 from geometry.records import FixedCamera
-from geometry.solids import Family
+from geometry.solids import Family, size_prior
 from geometry.track_records import FrameRecord, Observation, TrackRow
 from geometry.travel_times import TravelTimes
 from perception.clocks import CameraTrack, ClockEstimate, ClockOptions, estimate_clocks
@@ -26,7 +26,7 @@ from perception.detections import Detections
 from perception.linking.identities import Identity, Linked, LinkingOptions, identities
 from perception.linking.links import LeastTimes
 from perception.tracking.options import TrackerOptions
-from perception.tracking.smoothing import chain_of, smoothed, states_at
+from perception.tracking.smoothing import Trajectory, chain_of, smoothed, states_at
 from perception.tracking.tracker import GroundTracker, instants
 from perception.tracking.tracks import Seen
 
@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 SPEEDING = 1.3
 """Factor on speed limits and walking speed, below which nobody can have come."""
 FLOOR_SIGMA_M = 0.02
+STANDING_MPS = 0.15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ class TrackingOptions:
 
     clock_sigma_s: how far the cameras' clocks may be off from what cameras.json says; 0 takes them as they are
     rows_per_s: rows of tracks a second, at multiples of its inverse
-    fill_gap_s: longer gaps of a moving object stay empty
+    fill_gap_s: longer gaps of a moving object stay empty; what stands is there for so long before and after it is seen
     max_sigma_m: positions that are less sure, by the longer axis of their ellipse, are left out
     """
 
@@ -240,10 +241,12 @@ def _rows(
     """Yield the rows of each identity, numbered from 1 on in the order in which they come up."""
     enough = [i for i, each in enumerate(found) if sum(map(len, _boxes(each))) >= options.tracker.confirm_hits]
     order = sorted(enough, key=lambda i: float(found[i].chains[0].times[0]))
+    ends = _recorded(found)
     for number, i in enumerate(order, start=1):
         for path, chain in zip(found[i].trajectories, found[i].chains, strict=True):
-            first = np.ceil(path.times[0] * options.rows_per_s - 1e-6)
-            last = np.floor(path.times[-1] * options.rows_per_s + 1e-6)
+            begin, end = _extent(path, size_prior(found[i].kind).family == "vehicle", ends, options)
+            first = np.ceil(begin * options.rows_per_s - 1e-6)
+            last = np.floor(end * options.rows_per_s + 1e-6)
             times = np.arange(first, last + 1) / options.rows_per_s
             times = times[_is_known(path.times, path.means[:, :2], times, options.fill_gap_s)]
             if len(times) == 0:
@@ -272,6 +275,28 @@ def _rows(
                     mean[k],
                     [Observation(camera=boxes[b].camera, time=boxes[b].shown, bbox=boxes[b].box) for b in here],
                 )
+
+
+def _recorded(found: Sequence[Identity]) -> tuple[float, float]:
+    """Return when the first and the last box of the recording was seen."""
+    times = [float(t) for each in found for chain in each.chains for t in (chain.times[0], chain.times[-1])]
+    return (min(times), max(times)) if times else (0.0, 0.0)
+
+
+def _extent(
+    path: Trajectory, parks: bool, recorded: tuple[float, float], options: TrackingOptions
+) -> tuple[float, float]:
+    """Return from when to when a trajectory has rows: longer than it was seen where a vehicle stands at an end.
+
+    One that stands when it is first seen stood there a moment before, and one that is last seen standing still does.
+    """
+    begin, end = float(path.times[0]), float(path.times[-1])
+    stands = (np.hypot(*path.means[[0, -1], 2:4].T) < STANDING_MPS) & parks
+    if stands[0]:
+        begin = max(begin - options.fill_gap_s, min(recorded[0], begin))
+    if stands[1]:
+        end = min(end + options.fill_gap_s, max(recorded[1], end))
+    return begin, end
 
 
 def _boxes(identity: Identity) -> list[tuple[Seen, ...]]:

@@ -19,6 +19,12 @@ Indices = NDArray[np.int64]
 POSITION = np.eye(2, 4)
 SPEED_MPS = {True: 1.2, False: 3.0}
 """Standard deviation of velocities along an axis, of people and of vehicles."""
+STANDS = {True: 0.02, False: 0.5}
+"""Share of people and of vehicles that stand quite still at a moment."""
+STAND_SIGMA_M = {True: 0.15, False: 0.1}
+STAND_SIGMA_MPS = 0.1
+STAND_S = 120.0
+"""Time in which standing on becomes less likely by a factor of e."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,15 +114,42 @@ def join_odds(past: States, future: States, dt: Array, points: Points, head: Ind
     """Return the log-likelihood ratio (N,) of the future being that of the past against a new object, a square metre.
 
     past: states at the end of N pieces; future: states at the points ``head`` (N,) that come ``dt`` (N,) seconds later.
+    An object goes on as it went, or moves suddenly, or, as far as its past tells that it stood, stands on.
     """
-    parts = []
+    walks = points.walks[head]
+    stood = _stood(past, dt, walks)
+    parts = [np.log(stood) + _as_it_stood(past, future, walks)]
     for share, acceleration in ((1 - SUDDEN_SHARE, points.usual[head]), (SUDDEN_SHARE, points.sudden[head])):
         ahead = predicted(past, dt, acceleration)
         offset = future.mean - ahead.mean
-        parts.append(np.log(share) + log_normal(offset, ahead.covariance + future.covariance))
-    speed = np.where(points.walks[head], SPEED_MPS[True], SPEED_MPS[False])[:, None, None] ** 2 * np.eye(2)
+        parts.append(np.log(share) + np.log1p(-stood) + log_normal(offset, ahead.covariance + future.covariance))
+    speed = _by_family(walks, SPEED_MPS)[:, None, None] ** 2 * np.eye(2)
     new = log_normal(future.mean[:, 2:], speed + future.covariance[:, 2:, 2:])
-    return np.asarray(np.logaddexp(*parts) - new)
+    return np.asarray(np.logaddexp.reduce(parts) - new)
+
+
+def _by_family(walks: NDArray[np.bool_], values: dict[bool, float]) -> Array:
+    return np.where(walks, values[True], values[False])
+
+
+def _stood(past: States, dt: Array, walks: NDArray[np.bool_]) -> Array:
+    """Return the probability (N,) that objects stood at the end of their past and stood on for ``dt`` (N,) seconds."""
+    velocity, unsure = past.mean[:, 2:], past.covariance[:, 2:, 2:]
+    share, speed = _by_family(walks, STANDS), _by_family(walks, SPEED_MPS)
+    stands = np.log(share) + log_normal(velocity, unsure + STAND_SIGMA_MPS**2 * np.eye(2))
+    moves = np.log(1 - share) + log_normal(velocity, unsure + speed[:, None, None] ** 2 * np.eye(2))
+    return np.asarray(np.exp(stands - np.logaddexp(stands, moves) - dt / STAND_S))
+
+
+def _as_it_stood(past: States, future: States, walks: NDArray[np.bool_]) -> Array:
+    """Return log-densities (N,) of futures that stand where their pasts stood."""
+    offset = future.mean - past.mean * np.array([1.0, 1.0, 0.0, 0.0])
+    spread = future.covariance.copy()
+    spread[:, :2, :2] += past.covariance[:, :2, :2]
+    place = _by_family(walks, STAND_SIGMA_M) ** 2
+    sway = np.full_like(place, STAND_SIGMA_MPS**2)
+    spread[:, range(4), range(4)] += np.stack([place, place, sway, sway], axis=-1)
+    return log_normal(offset, spread)
 
 
 def log_normal(offset: Array, covariance: Array) -> Array:

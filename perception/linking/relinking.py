@@ -5,7 +5,7 @@ exactly; sweeping over all moments, with the futures' states renewed before each
 the whole.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from geometry.solids import Family
 from perception.linking.paths import Points, States, backward_states, join_odds, start_states, updated
+from perception.linking.thresholds import ThresholdOptions, log_rates
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -24,15 +25,16 @@ MAX_SPEED_MPS = 12.0
 class RelinkOptions:
     """What a join is weighed against.
 
-    new_per_m2: new objects a square metre and instant; ends: share of objects that end in an instant
+    thresholds: how it is learned where objects come and go
+    sway_m: standard deviation of where the boxes of a person are around the way that the person goes
     max_gap_s: longer gaps are left to linking by travel times
     missed: log-odds against a join for each frame interval without a detection, at most ``max_missed`` of them count
     sweeps: at most
     """
 
-    new_per_m2: dict[Family, float] = field(default_factory=lambda: {"person": 1e-2, "vehicle": 1e-3})
-    ends: float = 0.03
-    max_gap_s: float = 3.0
+    thresholds: ThresholdOptions = field(default_factory=ThresholdOptions)
+    sway_m: float = 0.05
+    max_gap_s: float = 5.0
     missed: dict[Family, float] = field(default_factory=lambda: {"person": -4.0, "vehicle": -1.5})
     max_missed: float = 3.0
     sweeps: int = 4
@@ -46,6 +48,8 @@ def relink(points: Points, following: Indices, options: RelinkOptions) -> Indice
     current = following.copy()
     if len(points) == 0:
         return current
+    sway = np.where(points.walks, options.sway_m, 0.0)[:, None, None] ** 2 * np.eye(2)
+    points = replace(points, covariance=points.covariance + sway)
     pace = _pace(points.time, following)
     for _ in range(options.sweeps):
         before = current.copy()
@@ -73,16 +77,20 @@ def _pace(times: Array, following: Indices) -> Array:
 
 def _sweep(points: Points, following: Indices, options: RelinkOptions, pace: Array) -> Indices:
     following = following.copy()
-    futures = backward_states(points, following)
+    futures, rates = backward_states(points, following), log_rates(points, following, options.thresholds)
     n = len(points)
     mean, covariance = np.zeros((n, 4)), np.zeros((n, 4, 4))
+    pasts = States(mean=mean, covariance=covariance)
     order = np.argsort(points.time, kind="stable")
     tails = np.zeros(0, dtype=np.int64)
     for group in np.split(order, np.flatnonzero(np.diff(points.time[order])) + 1):
         now = points.time[group[0]]
-        tails = tails[points.time[tails] >= now - options.max_gap_s]
+        ahead = (following[tails] >= 0) & (
+            points.time[following[tails]] >= now
+        )  # a point has one past, however long ago
+        tails = tails[ahead | (points.time[tails] >= now - options.max_gap_s)]
         if len(tails):
-            _match(points, following, States(mean=mean, covariance=covariance), futures, tails, group, options, pace)
+            _match(points, following, pasts, futures, tails, group, options, pace, rates)
         came = np.full(n, -1)
         linked = tails[following[tails] >= 0]
         came[following[linked]] = linked
@@ -107,6 +115,7 @@ def _match(
     heads: Indices,
     options: RelinkOptions,
     pace: Array,
+    rates: tuple[Array, Array],
 ) -> None:
     """Match the tails of pasts with the futures that begin at ``heads``, or later where a past has its own."""
     own = following[tails]
@@ -126,8 +135,8 @@ def _match(
     past = States(mean=pasts.mean[tail], covariance=pasts.covariance[tail])
     future = States(mean=futures.mean[head], covariance=futures.covariance[head])
     walks = points.walks[head]
-    rarity = -np.log(np.where(walks, options.new_per_m2["person"], options.new_per_m2["vehicle"]))
-    gain = join_odds(past, future, dt[row, column], points, head) + rarity - np.log(options.ends)
+    new, end = rates
+    gain = join_odds(past, future, dt[row, column], points, head) - new[head] - end[tail]
     missed = np.clip(dt[row, column] / pace[tail] - 1, 0, options.max_missed)
     gain += missed * np.where(walks, options.missed["person"], options.missed["vehicle"])
     gain += 1e-9 * is_own[row, column]

@@ -33,7 +33,7 @@ class View:
     ) -> None:
         self.camera, self.level, self.found, self.index = camera, level, found, index
         self.planes: BoxPlanes = box_planes(camera, found.boxes, found.feet, _sigma_px(found, options))
-        self.clutter = log_clutter(self.planes, found.boxes, camera.size)
+        self.clutter = log_clutter(self.planes, found.boxes, found.feet, camera.size)
         self.is_person = np.array([size_prior(kind).family == "person" for kind in found.kinds], dtype=np.bool_)
         self.strong = found.scores >= options.high_score
         half = 0.5 * np.hypot(*(found.boxes[:, 2:] - found.boxes[:, :2]).T)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry.box_views import ROWS, UNKNOWN_PX, BoxPlanes
+from geometry.box_views import ROWS, SIDES, UNKNOWN_PX, BoxPlanes
 from geometry.ground_surface import GroundSurface
-from geometry.lifting import Solids, hidden_noise, residuals, shape_sigma
+from geometry.lifting import HIDDEN_SIGMAS, Solids, hidden_noise, residuals, shape_sigma
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -21,9 +21,6 @@ Mask = NDArray[np.bool_]
 STATE = 8
 MEASURED = [0, 1, 4, 5, 6, 7]
 """The parts of a state that boxes depend on, in the order of ``geometry.lifting.residuals``."""
-PLACED_M = 0.5
-"""A state is linearized at least this well, however unsure it is; what doesn't fit beyond that is hidden, not
-elsewhere."""
 SLIP_MPS = 0.15
 """Standard deviation of a vehicle's sideways velocity."""
 BIRTH_SIGMA_M = 4.0
@@ -93,12 +90,10 @@ def innovation(
     jacobian = np.zeros((len(mean), ROWS, STATE))
     jacobian[:, :, MEASURED] = found.jacobian
     spread = jacobian @ covariance @ np.swapaxes(jacobian, 1, 2)
-    own = np.einsum("nii->ni", spread)
-    own_noise = planes.sigma_px**2 + (found.px_per_m * shape_sigma(shapes.is_round)) ** 2
-    where = jacobian[:, :, :2]
-    unplaced = np.einsum("nmi,nij,nmj->nm", where, covariance[:, :2, :2], where)
-    spare = np.maximum(unplaced - (found.px_per_m * PLACED_M) ** 2, 0.0)
-    noise = np.maximum(own_noise, hidden_noise(found.px, np.maximum(own - spare, 0.0) + own_noise))
+    noise = planes.sigma_px**2 + (found.px_per_m * shape_sigma(shapes.is_round)) ** 2
+    doubtful = np.flatnonzero((found.px[:, :SIDES] > HIDDEN_SIGMAS * np.sqrt(noise[:, :SIDES])).any(axis=1))
+    if len(doubtful):
+        noise[doubtful] += _hidden(found.px[doubtful], spread[doubtful], noise[doubtful])
     diagonal = np.arange(ROWS)
     spread[:, diagonal, diagonal] += noise
     whitener = np.linalg.cholesky(spread)
@@ -106,6 +101,17 @@ def innovation(
     log_determinant = 2 * np.log(np.einsum("nii->ni", whitener)).sum(axis=1)
     log_likelihood = -0.5 * ((white**2).sum(axis=1) + log_determinant + ROWS * LOG_2PI)
     return Innovation(found.px, jacobian, spread, noise, log_likelihood)
+
+
+def _hidden(px: Array, spread: Array, noise: Array) -> Array:
+    """Return variances (N, ROWS) of sides that are hidden, judged by what the state and all other rows say of them.
+
+    The residual of a row left out is (S^-1 r)_i / (S^-1)_ii, its variance 1 / (S^-1)_ii: a state that is not sure of
+    its place yet is told it by the other rows.
+    """
+    inverse = np.linalg.inv(spread + noise[:, :, None] * np.eye(ROWS))
+    precision = np.einsum("nii->ni", inverse)
+    return hidden_noise((inverse @ px[..., None])[..., 0] / precision, 1.0 / precision)
 
 
 def update(mean: Array, covariance: Array, seen: Innovation) -> tuple[Array, Array]:
@@ -145,11 +151,17 @@ def pointing_ahead(mean: Array, covariance: Array) -> Array:
     return turned
 
 
-def log_clutter(planes: BoxPlanes, boxes: Array, image_size: Array) -> Array:
-    """Return the log-density (N,) of a false box a pixel in each row: anywhere, of up to a third of the picture."""
+def log_clutter(planes: BoxPlanes, boxes: Array, feet: Array, image_size: Array) -> Array:
+    """Return the log-density (N,) of a false box a pixel in each row: anywhere, of up to a third of the picture.
+
+    The foot of a false box lies in the box; further out ever less likely, by a Cauchy distribution in two dimensions.
+    """
     width, height = image_size
     sides = -np.log(np.array([width, height, width / 3, height / 3]))
-    foot = -np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 2.0))
+    size = np.maximum(boxes[:, 2:] - boxes[:, :2], 2.0)
+    outside = np.abs(feet - 0.5 * (boxes[:, :2] + boxes[:, 2:])) / (0.5 * size)
+    further = np.maximum(np.nan_to_num(outside) - 1.0, 0.0)
+    foot = -np.log(size) - 0.75 * np.log1p((further**2).sum(axis=1))[:, None]
     density = np.concatenate([np.broadcast_to(sides, (len(boxes), 4)), foot], axis=1)
     unknown = -np.log(UNKNOWN_PX) - 0.5 * LOG_2PI
     return np.where(planes.sigma_px >= UNKNOWN_PX, unknown, density).sum(axis=1)

@@ -39,6 +39,8 @@ MAX_BOXES = 2000
 ROLLING_HITS = 4
 """Before so many boxes the heading of a vehicle may be wrong by much, and its velocity is the better guide to it."""
 MAX_ODDS = 15.0
+FRAMES_LATE = 2.5
+"""A track is not asked for after so many frame intervals more than it may be unseen: the cameras were silent."""
 FOUNDING_ODDS = 2.0
 """Log-odds against a box that no track explains showing an object: new objects are rarer than false boxes."""
 
@@ -97,8 +99,9 @@ class GroundTracker:
         if not frames:
             return
         self._check(frames)
-        old, before = len(self.table), self.time
         now = float(np.mean([frame.time for frame in frames]))
+        self._drop(now - self.table.last_seen > self.options.lost_after_s + FRAMES_LATE * self._interval)
+        old, before = len(self.table), self.time
         self._predict(max(now, self.time) if np.isfinite(self.time) else now)
         views = [self._view(frame) for frame in frames]
         instant = Instant(self.table, self.ground, self.options, views)
