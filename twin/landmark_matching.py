@@ -52,7 +52,8 @@ def match_landmarks(
         turns = features.orientations[:, None] - upright.orientations[observations][nearest]
         squared = np.where(np.abs(angle_between(turns, upright.roll)) < ROLL_TOLERANCE, squared, np.inf)
         order = np.argsort(squared, axis=1, kind="stable")
-        squared, nearest = (np.take_along_axis(array, order, axis=1) for array in (squared, nearest))
+        squared = np.take_along_axis(squared, order, axis=1)
+        nearest = np.take_along_axis(nearest, order, axis=1)
     seen = np.asarray(landmarks.landmark[observations], dtype=np.int64)[nearest]
     other = np.where(seen != seen[:, :1], squared, np.inf).min(axis=1)
     distinct = np.flatnonzero(squared[:, 0] < ratio**2 * np.minimum(other, furthest))

@@ -157,10 +157,13 @@ def _map(
     shape = {} if capture.pose_knowledge is PoseKnowledge.KNOWN else pose_covariances(model, corrected)
     frame, alignment, map_unit_m = register(inputs, capture, model, shape, tags, sightings, rng)
     folded = require_unfolded(alignment, force=options.force)
-    if tags is not None:
-        adjust_with_tags(model, capture, agreeing(capture, sightings, tags, alignment), tags)
     to_site = np.repeat([1.0, map_unit_m], 3)
     shape = {name: np.outer(to_site, to_site) * covariance for name, covariance in shape.items()}
+    if tags is not None:
+        held = adjust_with_tags(model, capture, agreeing(capture, sightings, tags, alignment), tags)
+        if held is not None:
+            # The tags hold every photo by itself: what the frame as a whole was unsure of is in there.
+            shape, frame = held, frame.model_copy(update={"covariance": np.zeros((7, 7)).tolist()})
     by_name = dict(zip(capture.names, features, strict=True))
     landmarks = _landmarks(model, by_name, extractor.kind)
     places = np.stack([aggregate(vocabulary, by_name[name].descriptors) for name in landmarks.views])

@@ -263,11 +263,16 @@ def adjustment_options(reconstruction: pycolmap.Reconstruction) -> pycolmap.Bund
     options = pycolmap.BundleAdjustmentOptions()
     options.print_summary = False
     options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
-    # Mean error of a point over its observations, as the last adjustment left it.
-    errors = np.array([point.error for point in reconstruction.points3D.values() if point.error >= 0.0])
-    sigma = np.median(errors) / MEDIAN_LENGTH if len(errors) else MAX_NOISE_PX
+    sigma = residual_sigma_px(reconstruction)
     options.ceres.loss_function_scale = CAUCHY_WIDTH * float(np.clip(sigma, MIN_NOISE_PX, MAX_NOISE_PX))
     return options
+
+
+def residual_sigma_px(reconstruction: pycolmap.Reconstruction) -> float:
+    """Return the robust sigma of residuals, pixels a coordinate, as the last adjustment left them."""
+    # Mean error of a point over its observations.
+    errors = np.array([point.error for point in reconstruction.points3D.values() if point.error >= 0.0])
+    return float(np.median(errors) / MEDIAN_LENGTH) if len(errors) else MAX_NOISE_PX
 
 
 def adjustment_problem(

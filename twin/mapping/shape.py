@@ -1,6 +1,7 @@
 """How well a map's shape is determined: the covariance of its camera poses, whatever then ties it to the site."""
 
 import logging
+from collections.abc import Iterable
 
 import numpy as np
 import pycolmap
@@ -9,11 +10,16 @@ from scipy.linalg import block_diag
 
 from geometry import MappingError, covariances_in_fitted_frame, tangent_from_pycolmap
 from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_DEG, DEFAULT_PRIOR_SIGMA_M, Capture
-from twin.mapping.reconstruction import adjustment_options, adjustment_problem
+from twin.mapping.reconstruction import adjustment_options, adjustment_problem, residual_sigma_px
 
 logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
+
+CORRELATED = 2.5
+"""Neighbouring keypoints err together. Where tags hold the map, true errors are those of independent keypoints with
+this many times the sigma that residuals have: measured 2.5 (docs/decisions/0010)."""
+ANCHORED_SIGMA_PX = (0.25, 1.0)
 
 
 def pose_covariances(model: pycolmap.Reconstruction, capture: Capture) -> dict[str, Array]:
@@ -49,16 +55,48 @@ def _free_network(model: pycolmap.Reconstruction, ids: list[int], given_cameras:
     """
     config = adjustment_problem(model, given_cameras)
     config.fix_gauge(pycolmap.BundleAdjustmentGauge.THREE_POINTS)
-    problem = pycolmap.create_default_ceres_bundle_adjuster(adjustment_options(model), config, model)
-    options = pycolmap.BACovarianceOptions()
-    options.params = pycolmap.BACovarianceOptionsParams.POSES
-    found = pycolmap.estimate_ba_covariance(options, model, problem)
+    found = _covariance(model, config)
     blocks = found and [[found.get_cam_cross_cov_from_world(i, j) for j in ids] for i in ids]
     if blocks is None or any(block is None for row in blocks for block in row):
         return None
     poses = [model.images[i].cam_from_world() for i in ids]
     to_ours = block_diag(*(tangent_from_pycolmap(pose) for pose in poses))
     return covariances_in_fitted_frame(to_ours @ np.block(blocks) @ to_ours.T, poses, _depths(model, ids))
+
+
+def anchored_covariances(
+    model: pycolmap.Reconstruction, given_cameras: frozenset[int], anchors: Iterable[int]
+) -> dict[str, Array] | None:
+    """Return by image name the covariance (6, 6) of its pose in site, where known 3D points ``anchors`` hold the map.
+
+    None where these do not determine it. The keypoints' noise is taken ``CORRELATED`` times as large as residuals show.
+    """
+    config = adjustment_problem(model, given_cameras)
+    for point in anchors:
+        if model.exists_point3D(point):
+            config.add_constant_point(point)
+    found = _covariance(model, config)
+    if found is None:
+        return None
+    sigma_px = float(np.clip(CORRELATED * residual_sigma_px(model), *ANCHORED_SIGMA_PX))
+    covariances = {}
+    for image in (model.images[i] for i in model.reg_image_ids()):
+        covariance = found.get_cam_cov_from_world(image.image_id)
+        if covariance is None:
+            return None
+        to_ours = tangent_from_pycolmap(image.cam_from_world())
+        covariances[image.name] = sigma_px**2 * to_ours @ covariance @ to_ours.T
+    return covariances
+
+
+def _covariance(
+    model: pycolmap.Reconstruction, config: pycolmap.BundleAdjustmentConfig
+) -> pycolmap.BACovariance | None:
+    """Return the covariance of all poses for a keypoint sigma of 1 px, None where they are not determined."""
+    problem = pycolmap.create_default_ceres_bundle_adjuster(adjustment_options(model), config, model)
+    options = pycolmap.BACovarianceOptions()
+    options.params = pycolmap.BACovarianceOptionsParams.POSES
+    return pycolmap.estimate_ba_covariance(options, model, problem)
 
 
 def _depths(model: pycolmap.Reconstruction, ids: list[int]) -> Array:

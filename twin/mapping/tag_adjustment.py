@@ -9,12 +9,16 @@ from contextlib import contextmanager
 
 import numpy as np
 import pycolmap
+from numpy.typing import NDArray
 
 from geometry import TagSpecs, tag_corners
 from geometry.tag_alignment import DEFAULT_TAG_SIGMA_M
 from twin.mapping.capture import Capture
 from twin.mapping.reconstruction import MAX_REPROJECTION_ERROR_PX, adjustment_options, adjustment_problem
+from twin.mapping.shape import anchored_covariances
 from twin.mapping.tag_sightings import TagSighting
+
+Array = NDArray[np.float64]
 
 LOSS_ROUNDS_PX = (8.0, 2.0, None)
 """Widths of the loss: at first the tags are pixels off, at last it suits the map's noise."""
@@ -26,10 +30,11 @@ MIN_ANGLE_DEG = 1.0
 
 def adjust_with_tags(
     model: pycolmap.Reconstruction, capture: Capture, sightings: Sequence[TagSighting], tags: TagSpecs
-) -> int:
-    """Bundle-adjust a map in site with the corners of well surveyed tags held fixed; return how many sightings served.
+) -> dict[str, Array] | None:
+    """Bundle-adjust a map in site with the corners of well surveyed tags held fixed.
 
-    A map that fewer than three tags hold is left as it is: they could not straighten it.
+    Returns the covariances (6, 6) of the poses in site by image name. A map that fewer than three tags hold is left as
+    it is, as they could not straighten it; then, and where the covariances can't be had, None.
     """
     placed = {image.name: image for image in model.images.values() if image.has_pose}
     sigma = np.where(np.isnan(tags.sigma_m), DEFAULT_TAG_SIGMA_M, tags.sigma_m)
@@ -37,11 +42,22 @@ def adjust_with_tags(
     posed = set(np.flatnonzero(exact).tolist())
     seen = [s for s in sightings if s.tag in posed and capture.names[s.image] in placed]
     if len({s.tag for s in seen}) < MIN_TAGS:
-        return 0
+        return None
     with _tag_points(model, [placed[capture.names[s.image]] for s in seen], seen, tags) as points:
         for width in LOSS_ROUNDS_PX:
             _adjust(model, capture.given_cameras, points, width)
-    return len(seen)
+        return _with_survey(anchored_covariances(model, capture.given_cameras, points), model, sigma[sorted(posed)])
+
+
+def _with_survey(
+    covariances: dict[str, Array] | None, model: pycolmap.Reconstruction, sigma_m: Array
+) -> dict[str, Array] | None:
+    """Add the tags' own uncertainty in site, which counts as exact so far: a photo is near one tag or two."""
+    if covariances is None:
+        return None
+    survey = np.zeros((6, 6))
+    survey[3:, 3:] = float(np.median(sigma_m)) ** 2 * np.eye(3)
+    return {name: covariance + survey for name, covariance in covariances.items()}
 
 
 def _adjust(
