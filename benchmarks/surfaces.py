@@ -34,8 +34,8 @@ from twin.surface import build_surface
 
 Figures = dict[str, Any]
 
-WALK_FRAMES = {"garage": 320, "lot": 331, "garage-twins": 240}
-"""About a picture every two metres in the garages, every 0.7 m in the lot: fewer don't see its small tags twice."""
+WALK_FRAMES = {"garage": 320, "lot": 240, "garage-twins": 240}
+"""About a picture every two metres in the garages, every metre in the lot."""
 QUERIES = 34
 """Poses a seed at which the surface is looked at: 102 of each scene."""
 SEEDS = (1, 2, 3)
@@ -47,7 +47,8 @@ def measure_scene(name: str, seed: int, folder: Path) -> Figures:
     options = CaptureOptions(
         captures=("walk", "queries"), walk_frames=WALK_FRAMES[name], queries=QUERIES, seed=seed, quality="full"
     )
-    render_scene(facility(name), scene, options)
+    if not (scene / "truth" / "queries.csv").exists():  # a scene that is there counts, whatever its walk's frames
+        render_scene(facility(name), scene, options)
     seconds = None  # of a twin that was there before nobody knows
     if not target.exists():
         started = time.perf_counter()
@@ -134,11 +135,13 @@ def table(figures: dict[str, Figures]) -> list[tuple[str, str, str, str]]:
         least(f"{name}: stalls proposed, recall", stalls["recall"], 0.9)
         least(f"{name}: stalls proposed, precision", stalls["precision"], 0.9)
         least(f"{name}: signs found of those seen under 8 m", signs["of_seen"]["share"], 0.85)
-        rows.append((f"{name}: the same under 15 m", _cell(signs["of_seen_far"]["share"]), "", ""))
+        # Letters are half as large there: harder than what is asked, and there are such signs.
+        least(f"{name}: the same under 15 m", signs["of_seen_far"]["share"], 0.85)
         most(f"{name}: wrong texts of those claimed", signs["claimed_wrong"] / max(1, signs["claimed"]), 0.02)
-        # The surface is the true plan's, cut and coloured by the map: what its depth shows is what a plan lacks.
+        # The surface is the true plan's, with what the map saw around it, cut and coloured by the map.
         most(f"{name}: depth m, median", views["median_depth_error_m"], 0.05)
         least(f"{name}: depth within 20 cm", views["within_20cm"], 0.9)
+        rows.append((f"{name}: the same, of pixels that show the site", _cell(views["within_20cm_on_site"]), "", ""))
         least(f"{name}: SSIM of novel views, median", views["ssim"]["median"], 0.6)
     return rows
 

@@ -21,6 +21,8 @@ from twin.surface.panels import Panel, PanelMesh, mesh_of
 from twin.surface.photographs import Photographs
 from twin.surface.rays import rays_of
 from twin.surface.surface import Surface
+from twin.surface.surroundings import KINDS as AROUND
+from twin.surface.surroundings import surroundings
 from twin.surface.texturing import texture
 from twin.surface.tiles import Tile, tiles_of
 
@@ -64,7 +66,7 @@ def build_surface(
     options: SurfaceOptions | None = None,
     on_progress: Progress = silent,
 ) -> Surface:
-    """Extrude the plan, cut it by what the map saw, and colour it from the photos.
+    """Extrude the plan, add what the map saw around, cut it by what was seen through it, and colour it from the photos.
 
     Without landmarks nothing is cut, exclusions have no height, and nothing is known of what stands about. A plan of
     levels alone, such as ``geometry.plan_levels`` makes of the map, gives floors. Raises ``InputError`` where no photo
@@ -73,9 +75,11 @@ def build_surface(
     options = options or SurfaceOptions()
     photographs = Photographs(photos, max_side=options.max_side, in_memory=options.photos_in_memory)
     rays = rays_of(landmarks, photos)
-    points = rays.points[np.unique(rays.landmark, return_index=True)[1]]
+    first = np.unique(rays.landmark, return_index=True)[1]
+    points = rays.points[first]
     on_progress("surface", 0, 1)
-    panels, evidence = cut_by_evidence(extrude(plan, exclusion_heights(plan, points)), rays)
+    around = surroundings(plan, points, rays.sigmas[first], np.random.default_rng(options.seed))
+    panels, evidence = cut_by_evidence([*extrude(plan, exclusion_heights(plan, points)), *around], rays)
     clutter = clutter_of(plan, points, _distances(panels, points))
     on_progress("surface", 1, 1)
     return _coloured([*panels, *backdrop_panels(plan, points)], evidence, clutter, photographs, options, on_progress)
@@ -89,7 +93,7 @@ def _coloured(
     options: SurfaceOptions,
     on_progress: Progress,
 ) -> Surface:
-    if all(panel.kind == KIND for panel in panels):
+    if all(panel.kind in (KIND, *AROUND) for panel in panels):
         raise InputError("nothing of the plan is left", remedy="Check that plan and map are in one frame.")
     mesh = mesh_of(panels)
     charts, shape, tiles = _charted(panels, mesh, photographs, options)
@@ -110,7 +114,10 @@ def _charted(
 ) -> tuple[list[Chart], tuple[int, int], list[Tile]]:
     """Return charts, the atlas' shape and the tiles; panels that no photo sees get coarse charts."""
     scene = raycaster(mesh.vertices, mesh.triangles)
-    fine, far = dict.fromkeys(FINE_KINDS, options.fine_texel_m), {KIND: options.backdrop_texel_m}
+    fine, far = (
+        dict.fromkeys(FINE_KINDS, options.fine_texel_m),
+        dict.fromkeys((KIND, *AROUND), options.backdrop_texel_m),
+    )
     density = [1 / (fine | far).get(panel.kind, options.texel_m) for panel in panels]
     charts, _ = lay_out(panels, density)
     tiles = tiles_of(charts, mesh, scene, photographs, options.views)

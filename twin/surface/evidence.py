@@ -29,7 +29,7 @@ MIN_LANDMARKS, MIN_VIEWS = 4, 3
 """As many must be seen through a neighbourhood of three by three cells before it counts as open."""
 REMOVED_SHARE, MIN_TOLD = 0.6, 0.3
 """An element is removed as a whole where this share of what the map tells of it is open, and it tells of this share."""
-CUT_KINDS = ("wall", "pillar", "exclusion", "sign")
+CUT_KINDS = ("wall", "pillar", "exclusion", "sign", "front")
 """Floors, ramps and ceilings are judged, never cut: what a wet or polished floor mirrors lies beneath it in a map."""
 CHUNK_RAYS = 1 << 17
 

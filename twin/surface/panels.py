@@ -21,7 +21,7 @@ class Panel:
     """A plane polygon in site, seen from its front.
 
     element: what of the plan it belongs to, such as "P1/wall 3"; kind: floor, ceiling, ramp, edge, wall, pillar,
-        exclusion or sign
+        exclusion or sign; front and ground of what is around
     origin: (3,) site metres of the texture's top left; axes: (2, 3) unit vectors to its right and down
     area: in metres along these axes, from 0 on
     """
