@@ -11,7 +11,7 @@ one, adds two planes that meet in its ray, with h = 0.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pycolmap
@@ -22,6 +22,7 @@ from geometry.frames import position_of
 from geometry.records import FixedCamera
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 SIDES = 4
@@ -136,68 +137,98 @@ class BoxPlanes:
         )
 
 
+class _Layout(NamedTuple):
+    """Where in a box the rays are: pixel = (middle or foot) + half size * unit + shift.
+
+    unit, shift: (K, 2); at_foot: (K,) from the foot instead of the middle; side: (SIDES, S) the rays along each side
+    first, second, beside: (ROWS,) the rays that span each plane, and one a pixel beside it; the last is the middle's
+    """
+
+    unit: Array
+    shift: Array
+    at_foot: Mask
+    side: Indices
+    first: Indices
+    second: Indices
+    beside: Indices
+
+
+def _layout(samples: Array) -> _Layout:
+    """Return the layout with points along each side at ``samples`` (S,), from end (-1) to end (1)."""
+    out = np.array([[-1.0, 0.0], [0.0, -1.0], [1.0, 0.0], [0.0, 1.0]])
+    along = np.abs(out[:, ::-1])
+    points = (out[:, None] + along[:, None] * samples[:, None]).reshape(-1, 2)
+    n, rest = len(points), np.zeros((4, 2))
+    side = np.arange(n).reshape(SIDES, -1)
+    inner, foot = n + np.arange(SIDES), n + SIDES + np.arange(3)
+    return _Layout(
+        unit=np.concatenate([points, out, rest]),
+        shift=np.concatenate([0 * points, -out, [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]]),
+        at_foot=np.isin(np.arange(n + SIDES + 4), foot),
+        side=side,
+        first=np.concatenate([side[:, 0], foot[[0, 0]]]),
+        second=np.concatenate([side[:, -1], foot[[2, 1]]]),
+        beside=np.concatenate([inner, foot[1:]]),
+    )
+
+
+USUAL, WIDE = _layout(2 * TOUCHING_SHARE * np.array([-1.0, 1.0])), _layout(np.linspace(-1, 1, WIDE_SAMPLES))
+
+
 def box_planes(camera: CameraModel, boxes: Array, feet: Array, sigma_px: Array) -> BoxPlanes:
     """Turn boxes (N, 4) and feet (N, 2) px, NaN for none, into planes; ``sigma_px`` (N, ROWS) are those of the rows.
 
     A box without rays, outside of what the lens sees, gets planes of which all rows are unknown.
     """
-    n = len(boxes)
-    x1, y1, x2, y2 = boxes.T
-    middle = np.stack([(x1 + x2) / 2, (y1 + y2) / 2], axis=-1)
-    half = np.stack([x2 - x1, y2 - y1], axis=-1) / 2
-    horizontal, vertical = np.array([1.0, 0.0]), np.array([0.0, 1.0])
-    out = np.stack([-horizontal, -vertical, horizontal, vertical])
-    along = np.stack([vertical, horizontal, vertical, horizontal])
-    samples = np.linspace(-1, 1, WIDE_SAMPLES) if camera.is_wide else 2 * TOUCHING_SHARE * np.array([-1.0, 1.0])
-    sides = (middle[:, None] + half[:, None] * out)[:, :, None] + (half[:, None] * along)[:, :, None] * samples[:, None]
+    layout = WIDE if camera.is_wide else USUAL
+    middle, half = 0.5 * (boxes[:, :2] + boxes[:, 2:]), 0.5 * (boxes[:, 2:] - boxes[:, :2])
     known_foot = np.asarray(np.isfinite(feet).all(axis=1))
-    foot = np.where(known_foot[:, None], feet, middle)
-    base = foot[:, None] + np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    pixels = np.concatenate(
-        [
-            sides.reshape(n, SIDES * len(samples), 2),
-            middle[:, None] + (half[:, None] - 1.0) * out,
-            base,
-            middle[:, None],
-        ],
-        axis=1,
-    )
-    rays = camera.rays(pixels.reshape(-1, 2)).reshape(n, pixels.shape[1], 3)
-    of_sides, inner, base, centre = np.split(rays, np.cumsum([SIDES * len(samples), SIDES, 3]), axis=1)
-    centre = _middle(of_sides, centre[:, 0])
-    of_sides = of_sides.reshape(n, SIDES, len(samples), 3)
-    seen = np.isfinite(of_sides).all(axis=(2, 3))
-    normals = np.concatenate(
-        [np.cross(of_sides[:, :, 0], of_sides[:, :, -1]), np.cross(base[:, :1], base[:, [2, 1]])], 1
-    )
-    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
+    pixels = middle[:, None] + half[:, None] * layout.unit + layout.shift
+    pixels[:, layout.at_foot] += (np.where(known_foot[:, None], feet, middle) - middle)[:, None]
+    rays = camera.rays(pixels.reshape(-1, 2)).reshape(*pixels.shape[:2], 3)
+    sides, centre = rays[:, layout.side], rays[:, -1]
+    if camera.is_wide:
+        centre = _middle(sides, centre)
+    normals = _cross(rays[:, layout.first], rays[:, layout.second])
+    normals /= np.maximum(np.sqrt(np.einsum("nmi,nmi->nm", normals, normals)), 1e-12)[..., None]
     normals[:, :SIDES] *= -np.sign(np.einsum("nmi,ni->nm", normals[:, :SIDES], centre))[..., None]
-    rad_per_px = np.abs(np.einsum("nmi,nmi->nm", normals, np.concatenate([inner, base[:, 1:]], axis=1)))
+    rad_per_px = np.abs(np.einsum("nmi,nmi->nm", normals, rays[:, layout.beside]))
     sigma = np.array(sigma_px, dtype=np.float64)
+    seen = np.isfinite(sides).all(axis=(2, 3))
     sigma[:, :SIDES][_at_border(camera, boxes, sigma[:, :SIDES]) | ~seen] = UNKNOWN_PX
     sigma[~known_foot, SIDES:] = UNKNOWN_PX
     whole = np.asarray(np.isfinite(centre).all(axis=-1))
     known = np.isfinite(normals).all(axis=-1) & (rad_per_px > 1e-9) & whole[:, None]
+    if not known.all():
+        normals = np.where(known[..., None], normals, np.array([0.0, 0.0, 1.0]))
+        rad_per_px, sigma = np.where(known, rad_per_px, 1.0), np.where(known, sigma, UNKNOWN_PX)
+        centre = np.where(whole[:, None], centre, np.array([0.0, 0.0, 1.0]))
     return BoxPlanes(
         centre=camera.centre,
-        normals=np.where(known[..., None], normals, np.array([0.0, 0.0, 1.0])),
-        rad_per_px=np.where(known, rad_per_px, 1.0),
-        sigma_px=np.where(known, sigma, UNKNOWN_PX),
+        normals=normals,
+        rad_per_px=rad_per_px,
+        sigma_px=sigma,
         room_px=_room_px(camera, boxes),
-        middle=np.where(whole[:, None], centre, np.array([0.0, 0.0, 1.0])),
+        middle=centre,
     )
+
+
+def _cross(a: Array, b: Array) -> Array:
+    """Return cross products (..., 3); numpy's own takes several times as long for a few vectors."""
+    ahead, back = [1, 2, 0], [2, 0, 1]
+    return np.asarray(a[..., ahead] * b[..., back] - a[..., back] * b[..., ahead])
 
 
 def _middle(sides: Array, centre: Array) -> Array:
     """Return the rays (N, 3) through the boxes' middles or, beyond the edge of view, the mean of sides' that are not.
 
-    sides: (N, K, 3), NaN beyond; centre: (N, 3). NaN where all of a box is.
+    sides: (N, SIDES, S, 3), NaN beyond; centre: (N, 3). NaN where all of a box is.
     """
     lost = ~np.isfinite(centre[:, 0])
     if not lost.any():
         return centre
     middle = centre.copy()
-    inside = np.nan_to_num(sides[lost], nan=0.0).sum(axis=1)
+    inside = np.nan_to_num(sides[lost], nan=0.0).sum(axis=(1, 2))
     norm = np.linalg.norm(inside, axis=1, keepdims=True)
     middle[lost] = np.where(norm > 0, inside / np.maximum(norm, 1e-12), np.nan)
     return middle

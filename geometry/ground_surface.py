@@ -1,6 +1,7 @@
 """The ground that objects stand on, as a height and a slope for each level of a plan, looked up in constant time."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -84,31 +85,31 @@ class GroundSurface:
         if np.isinf(self.cell):
             levels = np.broadcast_to(np.asarray(level, dtype=np.int64), len(points_in_site))
             return self.elevations[levels], np.zeros((len(points_in_site), 2))
-        levels, row, column, _ = self._cells(level, points_in_site)
-        slope = self.slopes[levels, row, column]
-        offset = points_in_site - self.origin - (np.stack([column, row], axis=-1) + 0.5) * self.cell
-        offset = np.clip(offset, -self.cell, self.cell)
-        return self.heights[levels, row, column] + (slope * offset).sum(axis=-1), slope
+        cells, offset = self._cells(level, points_in_site)
+        slope = self.slopes.reshape(-1, 2)[cells]
+        return self.heights.ravel()[cells] + np.einsum("ni,ni->n", slope, offset), slope
 
     def contains(self, level: ArrayLike, points_in_site: Array) -> Mask:
         """Tell which points (N, 2) lie on a level or on a ramp that begins or ends there."""
         if np.isinf(self.cell):
             return np.ones(len(points_in_site), dtype=np.bool_)
-        levels, row, column, known = self._cells(level, points_in_site)
-        return np.asarray(known & self.inside[levels, row, column])
+        position = (points_in_site - self.origin) / self.cell
+        known = ((position >= 0) & (position < [self.heights.shape[2], self.heights.shape[1]])).all(axis=1)
+        return np.asarray(known & self.inside.ravel()[self._cells(level, points_in_site)[0]])
 
     def levels_at(self, level: Indices, points_in_site: Array) -> Indices:
         """Return the level (N,) to count points (N, 2) of levels (N,) to: on a ramp, the one its height is nearest
         to."""
-        if np.isinf(self.cell) or not self.on_ramp.any() or len(level) == 0:
+        if np.isinf(self.cell) or not self.has_ramps or len(level) == 0:
             return level
-        levels, row, column, _ = self._cells(level, points_in_site)
-        ramp = self.on_ramp[levels, row, column]
+        cells, _ = self._cells(level, points_in_site)
+        ramp = self.on_ramp.ravel()[cells]
         if not ramp.any():
             return level
         height, _ = self.height(level, points_in_site)
         gap = np.abs(height[:, None] - self.elevations)
-        gap[~self.on_ramp[:, row, column].T] = np.inf
+        a_level = self.on_ramp[0].size
+        gap[~self.on_ramp.reshape(len(self.levels), a_level)[:, cells % a_level].T] = np.inf
         return np.where(ramp, gap.argmin(axis=1), level)
 
     def intersect(self, level: int, origin: ArrayLike, rays: Array) -> tuple[Array, Mask]:
@@ -124,22 +125,30 @@ class GroundSurface:
         for _ in range(INTERSECTION_STEPS):
             points = start + rays * ((height - start[2]) / slope)[:, None]
             found, _ = self.height(level, points[:, :2])
-            if not self.on_ramp.any():
+            if not self.has_ramps:
                 break
             height = 0.5 * (height + found)
         settled = np.abs(found - points[:, 2]) < 0.3
         valid = falls & settled & (start[2] > points[:, 2]) & np.isfinite(points).all(axis=1)
         return points, np.asarray(valid & self.contains(level, np.where(valid[:, None], points[:, :2], np.inf)))
 
-    def _cells(self, level: ArrayLike, points: Array) -> tuple[Indices, Indices, Indices, Mask]:
-        """Return level, row and column of cells (N,), the nearest one for points off the raster, and which are on
-        it."""
-        levels = np.broadcast_to(np.asarray(level, dtype=np.int64), len(points))
-        position = np.nan_to_num((points - self.origin) / self.cell, nan=-1.0, posinf=1e9, neginf=-1e9)
-        limits = np.array([self.heights.shape[2], self.heights.shape[1]])
-        known = ((position >= 0) & (position < limits)).all(axis=1)
-        index = np.clip(position, 0, limits - 1).astype(np.int64)
-        return levels, index[:, 1], index[:, 0], np.asarray(known)
+    @cached_property
+    def has_ramps(self) -> bool:
+        """Return whether any floor rises."""
+        return bool(self.on_ramp.any())
+
+    def _cells(self, level: ArrayLike, points: Array) -> tuple[Indices, Array]:
+        """Return flat indices of cells (N,), the nearest for points off the raster, and offsets (N, 2) from their
+        middles, of at most a cell."""
+        ny, nx = self.heights.shape[1:]
+        position = (points - self.origin) / self.cell
+        column = np.fmax(np.fmin(position[:, 0], nx - 1), 0).astype(np.int64)  # fmax and fmin drop NaN
+        row = np.fmax(np.fmin(position[:, 1], ny - 1), 0).astype(np.int64)
+        offset = position - 0.5
+        offset[:, 0] -= column
+        offset[:, 1] -= row
+        cells = (np.asarray(level, dtype=np.int64) * ny + row) * nx + column
+        return cells, np.fmax(np.fmin(offset, 1.0), -1.0) * self.cell
 
 
 def _rasterized(plan: FloorPlan, index: int, middle: Array, cell: float) -> tuple[Any, ...]:

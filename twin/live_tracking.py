@@ -24,7 +24,8 @@ from perception.linking.links import Piece, follow, succession_graph
 from perception.tracking.states import STATE, process_noise, transition
 from perception.tracking.tracker import GroundTracker, instants
 from perception.tracking.tracks import Tracklet
-from twin.tracking import TrackingOptions, detections_of, least_times, place_names, track_row
+from twin.track_rows import Places, track_rows
+from twin.tracking import TrackingOptions, detections_of, least_times
 
 Array = NDArray[np.float64]
 
@@ -60,7 +61,7 @@ class LiveTracker:
         """Prepare; raises ``InputError`` for a delay that is negative or not finite."""
         if not 0 <= delay_s < 3600:
             raise InputError(f"a delay of {delay_s} s is impossible")
-        self.options, self.delay_s, self.plan = options or TrackingOptions(), delay_s, plan
+        self.options, self.delay_s, self._places = options or TrackingOptions(), delay_s, Places(plan)
         self.cameras = {camera.id: camera for camera in cameras}
         self.ground = GroundSurface.flat() if plan is None else GroundSurface.of(plan)
         models = [CameraModel.of(camera) for camera in cameras]
@@ -141,22 +142,24 @@ class LiveTracker:
         mean = (motion @ table.mean[index][..., None])[..., 0]
         covariance = motion @ table.covariance[index] @ np.swapaxes(motion, 1, 2)
         covariance += process_noise(np.abs(step), usual, np.zeros(len(index)), np.zeros(len(index)))
-        z, slope = self.ground.height(table.level[index], mean[:, :2])
-        positions = np.column_stack([mean[:, :2], z])
-        names = place_names(self.plan, positions)
-        rows = []
         sure = np.linalg.eigvalsh(covariance[:, :2, :2])[:, 1] <= self.options.max_sigma_m**2
-        for k in np.flatnonzero(sure).tolist():
-            row = int(index[k])
-            tracklet = self.tracker.tracklets[int(table.ids[row])]
-            recent = [each for each in tracklet.seen if each.time > time - 1.0 / self.options.rows_per_s]
-            place = names[k] or (self.ground.levels[table.level[row]] or None, None, None)
-            boxes = [Observation(camera=each.camera, time=each.shown, bbox=each.box) for each in recent]
-            identity = self._known[tracklet.id].identity
-            rows.append(
-                track_row(time, identity, tracklet.kind, place, positions[k], covariance[k], slope[k], mean[k], boxes)
-            )
-        return rows
+        index, mean, covariance = index[sure], mean[sure], covariance[sure]
+        level = table.level[index]
+        z, slope = self.ground.height(level, mean[:, :2])
+        positions = np.column_stack([mean[:, :2], z])
+        tracklets = [self.tracker.tracklets[int(id)] for id in table.ids[index]]
+        named = zip(self._places.names(positions), level.tolist(), strict=True)
+        return track_rows(
+            [time] * len(index),
+            [self._known[tracklet.id].identity for tracklet in tracklets],
+            [tracklet.kind for tracklet in tracklets],
+            [name or (self.ground.levels[k] or None, None, None) for name, k in named],
+            positions,
+            slope,
+            mean,
+            covariance,
+            [_seen_since(tracklet, time - 1 / self.options.rows_per_s) for tracklet in tracklets],
+        )
 
     def _identify(self, tracklets: Sequence[Tracklet]) -> None:
         """Give identities to tracks that have none: of those lost before, the ones that fit best, or new ones."""
@@ -191,6 +194,16 @@ class LiveTracker:
         for tracklet in self.tracker.tracklets.values():
             if len(tracklet.times) > 40:
                 tracklet.keep_since(self.tracker.time - 2.0)
+
+
+def _seen_since(tracklet: Tracklet, time: float) -> list[Observation]:
+    """Return a track's boxes since a time."""
+    recent = []
+    for each in reversed(tracklet.seen):
+        if each.time <= time:
+            break
+        recent.append(Observation(camera=each.camera, time=each.shown, bbox=each.box))
+    return recent[::-1]
 
 
 def _piece(tracklet: Tracklet, ground: GroundSurface) -> Piece:

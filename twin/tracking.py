@@ -16,7 +16,6 @@ from geometry.box_views import CameraModel
 from geometry.errors import InputError, nearest_known
 from geometry.floorplan import FloorPlan
 from geometry.ground_surface import GroundSurface
-from geometry.location import locate
 from geometry.records import FixedCamera
 from geometry.solids import Family, size_prior
 from geometry.track_records import FrameRecord, Observation, TrackRow
@@ -29,6 +28,7 @@ from perception.tracking.options import TrackerOptions
 from perception.tracking.smoothing import Trajectory, chain_of, smoothed, states_at
 from perception.tracking.tracker import GroundTracker, instants
 from perception.tracking.tracks import Seen
+from twin.track_rows import Places, track_rows
 
 Array = NDArray[np.float64]
 OnProgress = Callable[[int, int], None]
@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 
 SPEEDING = 1.3
 """Factor on speed limits and walking speed, below which nobody can have come."""
-FLOOR_SIGMA_M = 0.02
 STANDING_MPS = 0.15
 
 
@@ -241,7 +240,7 @@ def _rows(
     """Yield the rows of each identity, numbered from 1 on in the order in which they come up."""
     enough = [i for i, each in enumerate(found) if sum(map(len, _boxes(each))) >= options.tracker.confirm_hits]
     order = sorted(enough, key=lambda i: float(found[i].chains[0].times[0]))
-    ends = _recorded(found)
+    ends, places = _recorded(found), Places(plan)
     for number, i in enumerate(order, start=1):
         for path, chain in zip(found[i].trajectories, found[i].chains, strict=True):
             begin, end = _extent(path, size_prior(found[i].kind).family == "vehicle", ends, options)
@@ -252,29 +251,29 @@ def _rows(
             if len(times) == 0:
                 continue
             boxes = [each for group in chain.boxes for each in group]
-            shown = np.array([each.time for each in boxes])
-            nearest = np.rint(shown * options.rows_per_s) / options.rows_per_s
             mean, covariance, level = states_at(path, times)
             late = _time_variance(boxes, clocks)
             covariance[:, :2, :2] += late * mean[:, 2:4, None] * mean[:, None, 2:4]
             z, slope = ground.height(level, mean[:, :2])
-            positions = np.column_stack([mean[:, :2], z])
-            names = place_names(plan, positions)
             sure = np.linalg.eigvalsh(covariance[:, :2, :2])[:, 1] <= options.max_sigma_m**2
-            for k in np.flatnonzero(sure).tolist():
-                time = float(times[k])
-                here = np.flatnonzero(np.abs(nearest - time) < 1e-6).tolist()
-                yield track_row(
-                    time,
-                    number,
-                    found[i].kind,
-                    names[k] or (ground.levels[level[k]] or None, None, None),
-                    positions[k],
-                    covariance[k],
-                    slope[k],
-                    mean[k],
-                    [Observation(camera=boxes[b].camera, time=boxes[b].shown, bbox=boxes[b].box) for b in here],
-                )
+            times, mean, covariance, slope, level = times[sure], mean[sure], covariance[sure], slope[sure], level[sure]
+            positions = np.column_stack([mean[:, :2], z[sure]])
+            named = zip(places.names(positions), level.tolist(), strict=True)
+            seen_at: dict[int, list[Observation]] = {}
+            for each in boxes:
+                tick = round(each.time * options.rows_per_s)
+                seen_at.setdefault(tick, []).append(Observation(camera=each.camera, time=each.shown, bbox=each.box))
+            yield from track_rows(
+                times.tolist(),
+                [number] * len(times),
+                [found[i].kind] * len(times),
+                [name or (ground.levels[k] or None, None, None) for name, k in named],
+                positions,
+                slope,
+                mean,
+                covariance,
+                [seen_at.get(round(time * options.rows_per_s), []) for time in times.tolist()],
+            )
 
 
 def _recorded(found: Sequence[Identity]) -> tuple[float, float]:
@@ -317,53 +316,3 @@ def _is_known(known: Array, positions: Array, times: Array, fill_gap_s: float) -
     after = np.clip(np.searchsorted(known, times), 1, len(known) - 1)
     moved = np.linalg.norm(positions[after] - positions[after - 1], axis=1)
     return np.asarray((known[after] - known[after - 1] <= fill_gap_s) | (moved < 0.7))
-
-
-def place_names(plan: FloorPlan | None, positions: Array) -> list[tuple[str | None, str | None, str | None] | None]:
-    """Return (level, zone, stall) of positions (N, 3), None for each without a plan."""
-    if plan is None:
-        return [None] * len(positions)
-    at = locate(plan, positions)
-
-    def names(elements: Sequence[object], index: NDArray[np.int64]) -> list[str | None]:
-        return [str(getattr(elements[i], "id")) if i >= 0 else None for i in index.tolist()]  # noqa: B009
-
-    columns = names(plan.levels, at.level), names(plan.zones, at.zone), names(plan.stalls, at.stall)
-    return list(zip(*columns, strict=True))
-
-
-def track_row(
-    time: float,
-    number: int,
-    kind: str,
-    place: tuple[str | None, str | None, str | None],
-    position: Array,
-    covariance: Array,
-    slope: Array,
-    mean: Array,
-    observations: Sequence[Observation],
-) -> TrackRow:
-    """Return the row of an object: the ground's slope (2,) carries covariance (2, 2) and velocity to z."""
-    lift = np.vstack([np.eye(2), slope])
-    spread = lift @ covariance[:2, :2] @ lift.T
-    spread[2, 2] += FLOOR_SIGMA_M**2
-    velocity = lift @ mean[2:4]
-    speed = float(np.hypot(*mean[2:4]))
-    heading = float(np.angle(np.exp(1j * mean[4])))
-    if speed > 0.5 and np.cos(mean[4]) * mean[2] + np.sin(mean[4]) * mean[3] < 0:
-        heading = float(np.angle(-np.exp(1j * heading)))
-    level, zone, stall = place
-    return TrackRow.model_construct(
-        time=time,
-        track=number,
-        kind=kind,
-        level=level,
-        zone=zone,
-        stall=stall,
-        position=tuple(np.round(position, 4).tolist()),
-        position_covariance=tuple(tuple(row) for row in np.round(spread, 8).tolist()),
-        velocity=tuple(np.round(velocity, 4).tolist()),
-        heading=round(heading, 4),
-        size=tuple(np.round(mean[5:], 3).tolist()),
-        observations=tuple(observations),
-    )

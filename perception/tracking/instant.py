@@ -1,6 +1,7 @@
 """Which boxes of one instant belong to which tracks, decided for all cameras together."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,14 @@ def _sigma_px(found: Detections, options: TrackerOptions) -> Array:
     return np.asarray(sigma)
 
 
+class _Pairs(NamedTuple):
+    """Tracks and boxes (N,) of a view that may belong together; weighed beforehand if nothing else changes them."""
+
+    track: Indices
+    box: Indices
+    weighed: tuple[Innovation, Array] | None = None
+
+
 class Instant:
     """The choice of one instant, while it is being made.
 
@@ -67,6 +76,7 @@ class Instant:
         self.odds = np.zeros((len(views), len(table)))
         self.mean, self.covariance = table.mean.copy(), table.covariance.copy()
         self.standing = -np.logaddexp(0.0, -table.score) - options.new_odds
+        self._met: dict[int, _Pairs] = {}
 
     def free(self, number: int) -> Mask:
         """Tell which boxes (N,) of a view no track has."""
@@ -77,11 +87,14 @@ class Instant:
 
     def choose(self) -> None:
         """Let tracks choose: confirmed ones before others, strong boxes before weak ones, view after view."""
-        confirmed = self.table.confirmed
+        confirmed, everybody = self.table.confirmed, np.arange(len(self.table))
+        for number, view in enumerate(self.views):
+            track, box = self._pairs(number, everybody, np.arange(len(view.found)))
+            self._met[number] = _Pairs(track, box, self._weighed(number, track, box) if len(self.views) == 1 else None)
         for tracks, strong in ((confirmed, True), (confirmed, False), (~confirmed, True)):
-            if tracks.any():
-                for number, view in enumerate(self.views):
-                    self.assign(number, tracks, view.strong == strong)
+            for number, view in enumerate(self.views):
+                met = self._met[number]
+                self._assign(number, met, tracks[met.track] & (view.strong[met.box] == strong))
 
     def extend(self, number: int, boxes: Indices) -> None:
         """Take in tracks that were just added to the table, each with the box (N,) of a view that founded it."""
@@ -92,22 +105,33 @@ class Instant:
         self.covariance = np.concatenate([self.covariance, self.table.covariance[first:]])
         self.standing = np.pad(self.standing, (0, n), constant_values=-self.options.new_odds)
         track = np.arange(first, first + n)
-        seen = self._compare(number, track, boxes, self.mean, self.covariance)
-        self.odds[number, track] = self._log_odds(number, seen, boxes)
+        seen, self.odds[number, track] = self._weighed(number, track, boxes)
         self._give(number, track, boxes, seen)
 
-    def assign(self, number: int, tracks: Mask, boxes: Mask) -> None:
-        """Give free boxes of a mask to tracks of a mask that have none in this view, and update these."""
-        waiting = np.flatnonzero(tracks & (self.given[number] < 0))
-        track, box = self._pairs(number, waiting, np.flatnonzero(boxes & self.free(number)))
-        if len(track) == 0:
+    def join(self, number: int, first: int) -> None:
+        """Give free strong boxes of a view to the tracks from ``first`` on that have none there, and update these."""
+        view = self.views[number]
+        boxes = np.flatnonzero(view.strong & self.free(number))
+        track, box = self._pairs(number, np.arange(first, len(self.table)), boxes)
+        self._assign(number, _Pairs(track, box), np.ones(len(track), dtype=np.bool_))
+
+    def _assign(self, number: int, met: "_Pairs", mask: Mask) -> None:
+        """Choose among pairs of a mask of which neither has another in this view, and update the tracks."""
+        index = np.flatnonzero(mask & (self.given[number, met.track] < 0) & self.free(number)[met.box])
+        if len(index) == 0:
             return
-        seen = self._compare(number, track, box, self.mean, self.covariance)
-        odds = self._log_odds(number, seen, box)
-        chosen = best_assignment(track, box, odds + self.standing[track])
+        track, box = met.track[index], met.box[index]
+        seen, odds = self._weighed(number, track, box) if met.weighed is None else met.weighed
+        own = index if met.weighed is not None else np.arange(len(index))
+        chosen = best_assignment(track, box, odds[own] + self.standing[track])
         if len(chosen):
-            self.odds[number, track[chosen]] = odds[chosen]
-            self._give(number, track[chosen], box[chosen], Innovation(*(field[chosen] for field in seen)))
+            self.odds[number, track[chosen]] = odds[own[chosen]]
+            self._give(number, track[chosen], box[chosen], Innovation(*(part[own[chosen]] for part in seen)))
+
+    def _weighed(self, number: int, track: Indices, box: Indices) -> tuple[Innovation, Array]:
+        """Return how pairs compare as things stand, and their log-odds."""
+        seen = self._compare(number, track, box, self.mean, self.covariance)
+        return seen, self._log_odds(number, seen, box)
 
     def reconsider(self) -> None:
         """Let each view choose again, knowing what the other views gave to the tracks, until nothing changes.
@@ -233,10 +257,12 @@ class Instant:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
         view, level, mean = self.views[number], self.table.level[tracks], self.mean[tracks]
         z, _ = self.ground.height(level, mean[:, :2])
-        here, _ = self.ground.height(view.level, mean[:, :2])
-        same = (level == view.level) | (np.abs(here - z) < LEVEL_GAP_M)
+        same = level == view.level
+        if not same.all():
+            here, _ = self.ground.height(view.level, mean[:, :2])
+            same |= np.abs(here - z) < LEVEL_GAP_M
         offset = np.column_stack([mean[:, :2], z + 0.5 * mean[:, 7]]) - view.camera.centre
-        distance = np.maximum(np.linalg.norm(offset, axis=1), 0.5)
+        distance = np.maximum(np.sqrt(np.einsum("ni,ni->n", offset, offset)), 0.5)
         sigma = np.sqrt(self.covariance[tracks, 0, 0] + self.covariance[tracks, 1, 1])
         cosine = np.clip((offset / distance[:, None]) @ view.planes.middle[boxes].T, -1.0, 1.0)
         reach = (GATE_SIGMAS * sigma + 0.5 * mean[:, 5]) / distance

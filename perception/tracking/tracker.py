@@ -167,7 +167,7 @@ class GroundTracker:
         first_new = len(self.table)
         for number, view in enumerate(instant.views):
             if first_new < len(self.table):
-                instant.assign(number, np.arange(len(self.table)) >= first_new, view.strong)
+                instant.join(number, first_new)
             free = np.flatnonzero(view.strong & instant.free(number))
             if len(free) == 0:
                 continue
