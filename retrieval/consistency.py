@@ -122,7 +122,7 @@ class Pairs:
 
 
 def compare(site: Site, sightings: Sightings) -> Pairs:
-    """Compare all pairs of sightings; one of the others near enough in time must be given for "didn't see" to hold."""
+    """Compare all pairs of sightings of one site."""
     n, options = len(sightings), site.options
     a, b = (each.ravel() for each in np.meshgrid(np.arange(n), np.arange(n), indexing="ij"))
     least, given, worst = _reachability(site, sightings, a, b)
@@ -143,7 +143,8 @@ def compare(site: Site, sightings: Sightings) -> Pairs:
     own = (names[:-1] == camera[a][:, None]) | (names[:-1] == camera[b][:, None])
     unseen &= ~own & (gap.ravel() > 0)[:, None]
     passed = unseen.sum(axis=1).reshape(shape)
-    passed_by = np.where(unseen.any(axis=1), unseen.argmax(axis=1), -1).reshape(shape)
+    some = unseen.argmax(axis=1) if unseen.shape[1] else np.zeros(len(unseen), dtype=np.int64)
+    passed_by = np.where(unseen.any(axis=1), some, -1).reshape(shape)
     link = _link(site, sightings, gap, way, near, passed)
     still = _stood_still(sightings, options)
     leaves = site.at_gate(sightings.end, "out") & ~still

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-VERBS = ("demo", "scene", "map", "localize", "track", "evaluate", "check", "bench")
+VERBS = ("demo", "scene", "map", "localize", "track", "index", "search", "evaluate", "check", "bench")
 
 
 class LazyVerbs(click.Group):

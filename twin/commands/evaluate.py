@@ -58,6 +58,38 @@ def tracking(result: Path, truth: Path, gate: float, everything: bool, as_json: 
         click.echo(line)
 
 
+@command.command("retrieval")
+@click.argument("result", type=FILE)
+@click.argument("truth", type=FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print all figures for a program to read.")
+def retrieval(result: Path, truth: Path, as_json: bool) -> None:
+    """Judge results.jsonl of searches by the qrels.csv of the truth.
+
+    Example: tiepoint evaluate retrieval results.jsonl truth/qrels.csv
+    """
+    from twin.cli import echo_json
+    from twin.evaluate_retrieval import evaluate_retrieval
+
+    figures = evaluate_retrieval(result, truth)
+    if as_json:
+        echo_json(figures)
+        return
+    for line in _retrieval_lines(figures):
+        click.echo(line)
+
+
+def _retrieval_lines(figures: dict[str, Any]) -> list[str]:
+    depths = list(figures["cmc"])
+    lines = [f"{figures['answered']} of {figures['queries']} queries answered, mAP {figures['mAP']:.3f}"]
+    lines.append("k       " + "".join(f"{k:>8}" for k in depths))
+    for name, key in (("CMC", "cmc"), ("recall", "recall_at"), ("nDCG", "ndcg_at")):
+        lines.append(f"{name:<8}" + "".join(f"{figures[key][k]:8.3f}" for k in depths))
+    if figures["calibration"]:
+        found = figures["calibration"]
+        lines.append(f"calibration error {found['error']:.3f} over {found['answers']} probabilities")
+    return lines
+
+
 def _tracking_lines(figures: dict[str, Any]) -> list[str]:
     lines = [
         f"{figures['tracks']} tracks of {figures['true_tracks']}, {figures['instants']} instants",
