@@ -1,5 +1,6 @@
 """A plan proposed where there is none: what is marked on each floor, for a person to correct."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import shapely
 from geometry import FloorPlan
 from geometry.errors import InputError
 from geometry.floorplan import Lane, Level, Stall
+from geometry.plan_lane_joints import LaneLine, cut_and_join
 from twin.layout.lanes import LaneProposal, propose_lanes
 from twin.layout.marks import FloorMarks, floor_mask, free_floor
 from twin.layout.ortho import Ortho
@@ -29,21 +31,27 @@ def propose_plan(floors: Sequence[MarkedFloor]) -> FloorPlan:
 
     Ids are ``LEVEL-R1-01`` for the first stall of the first row and ``LEVEL-lane 1``. ``meta["proposed"]`` holds for
     each id its probability or confidence, and for a stall how many of its separators were not seen but inferred.
-    Levels grow to hold their stalls. Raises ``InputError`` where two floors are of one level.
+    Levels grow to hold their stalls. Lanes are cut where they cross or meet and go on to those that begin there: which
+    turns are forbidden nobody has painted. Raises ``InputError`` where two floors are of one level.
     """
     names = [floor.level.id for floor in floors]
     if len(set(names)) != len(names):
         raise InputError("a level has two floors", remedy="Give one orthophoto a level.")
     stalls: list[Stall] = []
-    lanes: list[Lane] = []
+    lanes: list[tuple[LaneProposal, str]] = []
     levels: list[Level] = []
     proposed: dict[str, Any] = {"stalls": {}, "lanes": {}}
     for floor in floors:
         mine = _stalls(floor, proposed["stalls"])
         stalls += mine
-        lanes += _lanes(floor, proposed["lanes"])
+        lanes += [(lane, floor.level.id) for lane in lanes_of(floor)]
         levels.append(floor.level.model_copy(update={"outline": _around(floor.level.outline, mine)}))
-    return FloorPlan(levels=tuple(levels), stalls=tuple(stalls), lanes=tuple(lanes), meta={"proposed": proposed})
+    return FloorPlan(
+        levels=tuple(levels),
+        stalls=tuple(stalls),
+        lanes=tuple(_linked(lanes, proposed["lanes"])),
+        meta={"proposed": proposed},
+    )
 
 
 def lanes_of(floor: MarkedFloor) -> list[LaneProposal]:
@@ -69,12 +77,24 @@ def _stalls(floor: MarkedFloor, proposed: dict[str, Any]) -> list[Stall]:
     return stalls
 
 
-def _lanes(floor: MarkedFloor, proposed: dict[str, Any]) -> list[Lane]:
-    lanes: list[Lane] = []
-    for number, lane in enumerate(lanes_of(floor), start=1):
-        id = f"{floor.level.id}-lane {number}"
-        line = shapely.LineString(lane.line.round(3))
-        lanes.append(Lane(id=id, level=floor.level.id, line=line, width=round(lane.width, 2), oneway=lane.oneway))
+def _linked(proposals: Sequence[tuple[LaneProposal, str]], proposed: dict[str, Any]) -> list[Lane]:
+    """Return the lanes of all levels, cut and joined at junctions, numbered by level."""
+    lines = [
+        LaneLine(level=level, line=shapely.LineString(lane.line), oneway=lane.oneway, source=number)
+        for number, (lane, level) in enumerate(proposals)
+    ]
+    pieces = cut_and_join(lines, ())
+    count: Counter[str] = Counter()
+    ids = []
+    for piece in pieces:
+        count[piece.level] += 1
+        ids.append(f"{piece.level}-lane {count[piece.level]}")
+    lanes = []
+    for id, piece in zip(ids, pieces, strict=True):
+        lane = proposals[piece.source][0]
+        line = shapely.LineString(shapely.get_coordinates(piece.line).round(3))
+        width, to = round(lane.width, 2), tuple(ids[number] for number in piece.to)
+        lanes.append(Lane(id=id, level=piece.level, line=line, width=width, oneway=lane.oneway, to=to))
         proposed[id] = {"confidence": round(lane.confidence, 3)}
     return lanes
 

@@ -14,6 +14,8 @@ from scenes.facility import StallRow
 from scenes.plan import row_polygons
 from tests.perception.painted_floors import PaintedFloor
 from twin.layout import MarkedFloor, Ortho, propose_plan, read_marks
+from twin.layout.lanes import LaneProposal
+from twin.layout.proposal import _linked
 
 CAR_M = (4.3, 1.8)
 
@@ -121,3 +123,25 @@ def test_judging_a_plan_by_itself_is_perfect_and_by_a_moved_one_is_not() -> None
     )
     turned = proposed.model_copy(update={"lanes": back})
     assert judge_lanes(turned, truth)["directions_right"] == 0.0
+
+
+def test_lanes_are_joined_where_they_meet() -> None:
+    """A one-way lane into the middle of a two-way one, and a lane of another level that begins at the same place."""
+    proposals = [
+        (LaneProposal(line=np.array([[0.0, 0], [10, 0]]), width=3.0, oneway=True, confidence=0.9), "P1"),
+        (LaneProposal(line=np.array([[10.3, -8.0], [10.3, 8]]), width=6.0, oneway=False, confidence=0.7), "P1"),
+        (LaneProposal(line=np.array([[10.0, 8.2], [10, 18]]), width=3.0, oneway=True, confidence=0.8), "P2"),
+    ]
+    proposed: dict[str, dict[str, float]] = {}
+    lanes = {lane.id: lane for lane in _linked(proposals, proposed)}
+    assert {id: set(lane.to) for id, lane in lanes.items()} == {
+        "P1-lane 1": {"P1-lane 2", "P1-lane 3"},
+        "P1-lane 2": {"P1-lane 3"},
+        "P1-lane 3": set(),
+        "P2-lane 1": set(),
+    }
+    assert {id: entry["confidence"] for id, entry in proposed.items()} == {
+        "P1-lane 1": 0.9, "P1-lane 2": 0.7, "P1-lane 3": 0.7, "P2-lane 1": 0.8,
+    }  # fmt: skip
+    assert sum(lane.line.length for lane in lanes.values()) == pytest.approx(35.8)
+    assert _linked([], {}) == []
