@@ -276,13 +276,23 @@ def residual_sigma_px(reconstruction: pycolmap.Reconstruction) -> float:
 
 
 def adjustment_problem(
-    reconstruction: pycolmap.Reconstruction, given_cameras: Iterable[int]
+    reconstruction: pycolmap.Reconstruction, given_cameras: Iterable[int], known_points: Iterable[int] = ()
 ) -> pycolmap.BundleAdjustmentConfig:
-    """Return what is adjusted: all placed images with their points, and the lenses that were not given."""
+    """Return what is adjusted: all placed images, the lenses that were not given, and all points but the known ones."""
     config = pycolmap.BundleAdjustmentConfig()
     for image_id in reconstruction.reg_image_ids():
         config.add_image(image_id)
     for camera_id in given_cameras:
         if reconstruction.exists_camera(camera_id):
             config.set_constant_cam_intrinsics(camera_id)
+    for point in filter(reconstruction.exists_point3D, known_points):
+        _allow_one_view(reconstruction.points3D[point].track)
+        config.add_constant_point(point)
     return config
+
+
+def _allow_one_view(track: pycolmap.Track) -> None:
+    """Name the only view of a known point twice, as pycolmap asks for two; its residual still counts once."""
+    if track.length() == 1:
+        only = track.elements[0]
+        track.add_element(only.image_id, only.point2D_idx)

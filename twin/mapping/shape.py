@@ -71,11 +71,7 @@ def anchored_covariances(
 
     None where these do not determine it. The keypoints' noise is taken ``CORRELATED`` times as large as residuals show.
     """
-    config = adjustment_problem(model, given_cameras)
-    for point in anchors:
-        if model.exists_point3D(point):
-            config.add_constant_point(point)
-    found = _covariance(model, config)
+    found = _covariance(model, adjustment_problem(model, given_cameras, anchors))
     if found is None:
         return None
     sigma_px = float(np.clip(CORRELATED * residual_sigma_px(model), *ANCHORED_SIGMA_PX))

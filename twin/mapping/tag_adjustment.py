@@ -63,10 +63,7 @@ def _with_survey(
 def _adjust(
     model: pycolmap.Reconstruction, given_cameras: Iterable[int], constant: Iterable[int], width: float | None
 ) -> None:
-    config = adjustment_problem(model, given_cameras)
-    for point in constant:
-        if model.exists_point3D(point):
-            config.add_constant_point(point)
+    config = adjustment_problem(model, given_cameras, constant)
     options = adjustment_options(model)
     if width is not None:
         options.ceres.loss_function_scale = width
