@@ -21,7 +21,7 @@ from geometry.records import FixedCamera
 from geometry.track_records import FrameRecord, Observation, TrackRow
 from perception.detections import Detections
 from perception.linking.links import Piece, follow, succession_graph
-from perception.tracking.states import STATE, process_noise, transition
+from perception.tracking.states import STATE, carried, process_noise
 from perception.tracking.tracker import GroundTracker, instants
 from perception.tracking.tracks import Tracklet
 from twin.track_rows import Places, track_rows
@@ -136,11 +136,9 @@ class LiveTracker:
             return []
         self._identify([self.tracker.tracklets[int(id)] for id in table.ids[index]])
         step = np.full(len(index), time - self.tracker.time)
-        motion = transition(step)
         tracker = self.options.tracker
         usual = np.where(table.is_round[index], tracker.person.acceleration, tracker.vehicle.acceleration)
-        mean = (motion @ table.mean[index][..., None])[..., 0]
-        covariance = motion @ table.covariance[index] @ np.swapaxes(motion, 1, 2)
+        mean, covariance = carried(table.mean[index], table.covariance[index], step)
         covariance += process_noise(np.abs(step), usual, np.zeros(len(index)), np.zeros(len(index)))
         sure = np.linalg.eigvalsh(covariance[:, :2, :2])[:, 1] <= self.options.max_sigma_m**2
         index, mean, covariance = index[sure], mean[sure], covariance[sure]

@@ -20,6 +20,7 @@ from perception.tracking.states import (
     STATE,
     SUDDEN_SHARE,
     Shapes,
+    carried,
     innovation,
     pointing_ahead,
     process_noise,
@@ -158,12 +159,10 @@ class _Filter:
     def _predicted(self, rows: Indices, now: float, planes: BoxPlanes) -> tuple[Array, Array]:
         """Return predictions by usual motion or, where the first box is likelier, by sudden motion."""
         dt = now - self.last[rows]
-        motion = transition(dt)
-        mean = (motion @ self.mean[rows][..., None])[..., 0]
-        carried = motion @ self.covariance[rows] @ np.swapaxes(motion, 1, 2)
+        mean, ahead = carried(self.mean[rows], self.covariance[rows], dt)
         speed = np.linalg.norm(mean[:, 2:4], axis=1)
-        calm = carried + process_noise(dt, self.usual[rows], self.turn[rows], speed)
-        sudden = carried + process_noise(dt, self.sudden[rows], self.turn[rows], speed)
+        calm = ahead + process_noise(dt, self.usual[rows], self.turn[rows], speed)
+        sudden = ahead + process_noise(dt, self.sudden[rows], self.turn[rows], speed)
         shapes, level = self.shapes.take(rows), self.level[rows]
         by_calm, by_sudden = (
             innovation(mean, each, shapes, level, self.ground, planes).log_likelihood for each in (calm, sudden)

@@ -67,12 +67,24 @@ def process_noise(dt: Array, acceleration: Array, turn: Array, speed: Array) -> 
     moves."""
     noise = np.zeros((len(dt), STATE, STATE))
     density = acceleration**2
-    for axis in (0, 1):
-        noise[:, axis, axis] = density * dt**3 / 3
-        noise[:, axis, axis + 2] = noise[:, axis + 2, axis] = density * dt**2 / 2
-        noise[:, axis + 2, axis + 2] = density * dt
-    noise[:, 4, 4] = turn**2 * np.maximum(speed, 0.02) * dt
+    flat = noise.reshape(len(dt), STATE * STATE)
+    flat[:, [0, STATE + 1]] = (density * dt**3 / 3)[:, None]
+    flat[:, [2, STATE + 3, 2 * STATE, 3 * STATE + 1]] = (density * dt**2 / 2)[:, None]
+    flat[:, [2 * STATE + 2, 3 * STATE + 3]] = (density * dt)[:, None]
+    flat[:, 4 * STATE + 4] = turn**2 * np.maximum(speed, 0.02) * dt
     return noise
+
+
+def carried(mean: Array, covariance: Array, dt: Array) -> tuple[Array, Array]:
+    """Return states (N, STATE) and covariances after times (N,) of constant velocity, without noise.
+
+    As ``transition``, of which all but two elements are those of the unit matrix.
+    """
+    mean, covariance = mean.copy(), covariance.copy()
+    mean[:, :2] += dt[:, None] * mean[:, 2:4]
+    covariance[:, :2] += dt[:, None, None] * covariance[:, 2:4]
+    covariance[:, :, :2] += dt[:, None, None] * covariance[:, :, 2:4]
+    return mean, covariance
 
 
 def innovation(

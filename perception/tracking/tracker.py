@@ -23,10 +23,10 @@ from perception.tracking.states import (
     BIRTH_SIGMA_M,
     HEADING_SIGMA,
     STATE,
+    carried,
     pointing_ahead,
     process_noise,
     roll_without_slipping,
-    transition,
 )
 from perception.tracking.tracks import Seen, Tracklet, TrackTable
 
@@ -142,13 +142,11 @@ class GroundTracker:
             return
         walks = table.is_round
         step = np.full(len(table), dt)
-        motion = transition(step)
         acceleration = np.where(walks, options.person.acceleration, options.vehicle.acceleration)
         turn = np.where(walks, options.person.turn, options.vehicle.turn)
-        speed = np.linalg.norm(table.mean[:, 2:4], axis=1)
-        table.mean = (motion @ table.mean[..., None])[..., 0]
-        noise = process_noise(step, acceleration, turn, speed)
-        table.covariance = motion @ table.covariance @ np.swapaxes(motion, 1, 2) + noise
+        speed = np.hypot(table.mean[:, 2], table.mean[:, 3])
+        table.mean, table.covariance = carried(table.mean, table.covariance, step)
+        table.covariance += process_noise(step, acceleration, turn, speed)
         table.level = self.ground.levels_at(table.level, table.mean[:, :2])
 
     def _view(self, frame: Detections) -> View:
@@ -204,7 +202,8 @@ class GroundTracker:
             mean[rolls] = pointing_ahead(mean[rolls], covariance[rolls])
             mean[rolls], covariance[rolls] = roll_without_slipping(mean[rolls], covariance[rolls])
         table.mean, table.covariance = mean, covariance
-        table.level = np.where(seen, self.ground.levels_at(table.level, mean[:, :2]), table.level)
+        table.level = table.level.copy()
+        table.level[seen] = self.ground.levels_at(table.level[seen], mean[seen, :2])
         gained = np.where(table.hits == 0, odds - FOUNDING_ODDS, odds)
         table.score = np.minimum(table.score + np.where(seen, gained, self._missed(instant)), MAX_ODDS)
         table.hits = table.hits + (instant.given >= 0).sum(axis=0)
