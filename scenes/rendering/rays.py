@@ -69,6 +69,20 @@ def rays_in_site(rays: FloatArray, cam_from_site: pycolmap.Rigid3d) -> FloatArra
     return rays @ cam_from_site.rotation.matrix().astype(np.float32)
 
 
+def slant(rays: FloatArray, normals: FloatArray, max_stretch: float) -> tuple[FloatArray, FloatArray]:
+    """Return how rays (N, 3) meet planes with unit normals (N, 3): the way along (N, 3) and the sine of the angle (N,).
+
+    The way is a unit vector on the plane, along which a ray's footprint is longer than wide by one over the sine, and
+    by ``max_stretch`` at most; it is 0 where the ray is the normal.
+    """
+    along = np.einsum("nk,nk->n", rays, normals)
+    length = np.sqrt(np.einsum("nk,nk->n", rays, rays))
+    tangent = rays - along[:, None] * normals
+    size = np.sqrt(np.einsum("nk,nk->n", tangent, tangent))
+    tangent /= np.maximum(size, np.float32(1e-6) * length)[:, None]
+    return tangent, np.maximum(np.abs(along) / length, np.float32(1 / max_stretch))
+
+
 def within_cones(bearings: FloatArray, eye: NDArray[np.floating], spheres: Sequence[Sphere]) -> NDArray[np.bool_]:
     """Tell (N,) which unit vectors from ``eye`` (3,) lie in the cone around one of the spheres (centre, radius)."""
     x, y, z = np.ascontiguousarray(bearings.T)

@@ -9,6 +9,7 @@ from scenes.rendering.lighting import sky_radiance
 from scenes.rendering.lumels import light_at
 from scenes.rendering.mesh import Mesh
 from scenes.rendering.raycasting import Hits, cast_rays, interpolate, subset
+from scenes.rendering.rays import slant
 from scenes.rendering.world import World
 
 FloatArray = NDArray[np.float32]
@@ -97,12 +98,7 @@ def albedo(world: World, hits: Hits, rays: FloatArray, width: FloatArray) -> Flo
 
 def footprint(mesh: Mesh, hits: Hits, rays: FloatArray, width: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the footprint's shorter axis (N,) and its longer axis (N, 2) as a vector, metres on the texture."""
-    along = np.einsum("nk,nk->n", rays, hits.normal)
-    length = np.sqrt(np.einsum("nk,nk->n", rays, rays))
-    facing = np.maximum(np.abs(along) / length, np.float32(1 / MAX_STRETCH))
-    tangent = rays - along[:, None] * hits.normal
-    size = np.sqrt(np.einsum("nk,nk->n", tangent, tangent))
-    tangent /= np.maximum(size, np.float32(1e-6) * length)[:, None]
+    tangent, facing = slant(rays, hits.normal, MAX_STRETCH)
     uv_from_site = np.take(mesh.uv_from_site, hits.triangle, axis=0)
     stretch = np.einsum("nuk,nk->nu", uv_from_site, tangent) * (width / facing)[:, None]
     side = np.einsum("nuk,nk->nu", uv_from_site, np.cross(hits.normal, tangent))

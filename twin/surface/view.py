@@ -11,7 +11,7 @@ from geometry import position_of
 from scenes.colour import bytes_from_linear
 from scenes.rendering.atlas import sample
 from scenes.rendering.raycasting import Hits, subset
-from scenes.rendering.rays import camera_rays, rays_in_site, sample_places
+from scenes.rendering.rays import camera_rays, rays_in_site, sample_places, slant
 from scenes.rendering.render import in_chunks
 from twin.surface.surface import Surface
 
@@ -91,15 +91,9 @@ def _shaded(
 def _light(surface: Surface, hits: Hits, rays: FloatArray, pitch: FloatArray) -> FloatArray:
     """Return linear RGB (N, 3) along rays (N, 3) that all hit; ``pitch`` (N,) is the angle a ray stands for."""
     chart = surface.mesh.panel[hits.triangle]
-    length = np.sqrt(np.einsum("nk,nk->n", rays, rays))
-    normal = surface.triangle_normals[hits.triangle]
-    along = np.einsum("nk,nk->n", rays, normal)
-    facing = np.maximum(np.abs(along) / length, np.float32(1 / MAX_STRETCH))
-    tangent = rays - along[:, None] * normal
-    tangent /= np.maximum(np.sqrt(np.einsum("nk,nk->n", tangent, tangent)), np.float32(1e-6) * length)[:, None]
-    width = hits.distance * length * pitch
-    axes = surface.axes[chart]
-    stretch = np.einsum("nuk,nk->nu", axes, tangent) * (width / facing)[:, None]
+    tangent, facing = slant(rays, surface.triangle_normals[hits.triangle], MAX_STRETCH)
+    width = hits.distance * np.sqrt(np.einsum("nk,nk->n", rays, rays)) * pitch
+    stretch = np.einsum("nuk,nk->nu", surface.axes[chart], tangent) * (width / facing)[:, None]
     return sample(surface.atlas, chart, surface.uv_of(hits), width, stretch)
 
 
