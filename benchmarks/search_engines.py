@@ -1,7 +1,7 @@
 """The same random calls on every engine, beside the oracle; and a writer killed again and again.
 
-Milvus is a real standalone server of 2.3.5 where one can be run (``pip install --no-deps milvus==2.3.5``). OpenSearch is
-a stand-in written from its documentation: it says that our calls are right, and nothing about recall or speed.
+Milvus is a real standalone server of 2.3.5 where one can be run (``pip install --no-deps milvus==2.3.5``). OpenSearch
+is a stand-in written from its documentation: it says that our calls are right, and nothing about recall or speed.
 
     python -m benchmarks.search_engines [--operations 2000] [--kills 50] [--engines exact,plan,milvus,opensearch]
 """
