@@ -100,6 +100,9 @@ def _stairs(draft: Draft, level: str, width: float) -> None:
     x = width - 4.5
     corners = {"south": ((x, 0.0), (x, 4.4), (width, 4.4)), "north": ((x, DEPTH_M), (x, 31.6), (width, 31.6))}
     draft.walls(level, "stairs", corners.values(), material="plaster", dado=(150, 152, 150))
+    for name, low, high in (("south", 0.0, 4.4), ("north", 31.6, DEPTH_M)):
+        polygon = box_ring(x, low, width, high)
+        draft.add(Zone(id=f"{level}-stairs {name}", level=level, polygon=polygon, name=f"Stairs {name}"))
     for name, y, facing in (("south", 4.5, 90.0), ("north", 31.5, 270.0)):
         place = {"level": level, "facing_deg": facing}
         at = (width - 2.2, y)
