@@ -1,31 +1,31 @@
 """A fleet in the reference garage, simulated: what fixed cameras see of 200 vehicles, 80 of them look-alikes in pairs.
 
-Boxes come from the scene's traffic and cameras, without pictures. A sighting is an object's stay in one camera as a
-tracker of that camera would end it. Its embedding is SIMULATED, as no appearance network is part of this: a vector of
-the vehicle's identity, which look-alikes share exactly, in part one of its make, and noise of the camera and the view.
+A sighting is a vehicle's stay in one camera (``benchmarks.search_traffic``), as a tracker of that camera would end it. Its
+embedding is SIMULATED, as no appearance network is part of this: a vector of the vehicle's identity, which look-alikes
+share exactly, in part one of its make, and noise of the camera and the view.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.search_traffic import Movements, movements, seen
 from geometry.floorplan import FloorPlan
 from geometry.records import FixedCamera
 from retrieval.sightings import NO_TRACK, Sightings
-from scenes.building import build_facility
-from scenes.captures.boxes import FrameBoxes
 from scenes.captures.mounting import mounted_cameras
-from scenes.captures.recording import FixedOptions, boxes_without_pictures, record
 from scenes.library.garage import garage
 from scenes.plan import floor_plan
 
-VEHICLES, LOOK_ALIKES = 200, 80
-SECONDS, FPS, REDUCTION = 1200.0, 1.0, 4
-GAP_S, MIN_SIDE_PX, MIN_VISIBLE = 3.0, 16.0, 0.3
+LOOK_ALIKES = 80
+SECONDS, START = 1200.0, 1_750_000_000.0
+GAP_S, MIN_SAMPLES = 3.0, 3
+MISSED = 0.05
+"""Share of stays that a camera's tracker misses altogether."""
 POSITION_SIGMA_M = 0.25
 """Of a ground position, as the tracking benchmark measures it."""
 DIMENSION, MAKES = 128, 12
@@ -67,25 +67,19 @@ class Fleet:
 def simulate_fleet(seed: int, cache: Path | None = None, *, look_alikes: int = LOOK_ALIKES) -> Fleet:
     """Simulate 20 minutes of the garage; stays are kept in ``cache``, as they take minutes."""
     facility = garage(seed=seed)
-    plan = floor_plan(facility)
-    parked = round(facility.traffic.parked * len(plan.stalls))
-    moves = 2 * (VEHICLES - parked)
-    traffic = facility.traffic.model_copy(update={"vehicles": 60.0 * moves / SECONDS, "people": 0, "look_alikes": 0})
-    facility = facility.model_copy(update={"traffic": traffic})
-    options = FixedOptions(seed=seed, seconds=SECONDS, fps=FPS)
+    plan, cameras = floor_plan(facility), mounted_cameras(facility, START).installed
     file = cache / f"fleet-{seed}.json" if cache else None
     if file is not None and file.exists():
-        stays = tuple(
-            Stay(**{**row, "start": tuple(row["start"]), "end": tuple(row["end"])})
-            for row in json.loads(file.read_text())
-        )
+        rows = json.loads(file.read_text())
+        stays = tuple(Stay(**{**row, "start": tuple(row["start"]), "end": tuple(row["end"])}) for row in rows)
     else:
-        recording = record(facility, plan, options)
-        frames = boxes_without_pictures(recording, build_facility(facility).shapes, REDUCTION)
-        stays = tuple(sorted(_stays(frames), key=lambda stay: (stay.first, stay.id)))
+        moved = movements(plan, SECONDS, np.random.default_rng([seed, 76]))
+        found = [stay for camera in cameras for stay in _stays(camera.id, seen(plan, camera, moved), moved)]
+        stays = tuple(sorted(found, key=lambda stay: (stay.first, stay.id)))
         if file is not None:
             file.write_text(json.dumps([asdict(stay) for stay in stays]))
     rng = np.random.default_rng([seed, 77])
+    stays = tuple(stay for stay, draw in zip(stays, rng.random(len(stays)), strict=True) if draw >= MISSED)
     true_stays, stays = stays, tuple(_noisy(stay, rng) for stay in stays)
     vehicles = sorted({stay.vehicle for stay in stays})
     looks = dict(zip(vehicles, range(len(vehicles)), strict=True))
@@ -94,13 +88,13 @@ def simulate_fleet(seed: int, cache: Path | None = None, *, look_alikes: int = L
         looks[other] = looks[one]
     return Fleet(
         plan=plan,
-        cameras=mounted_cameras(facility, options.start_utc).installed,
+        cameras=cameras,
         stays=stays,
         true_stays=true_stays,
         embeddings=_embeddings(stays, looks, rng),
         looks=looks,
-        begin=options.start_utc,
-        end=options.start_utc + SECONDS,
+        begin=START,
+        end=START + SECONDS,
     )
 
 
@@ -118,35 +112,31 @@ def sightings_of(stays: Sequence[Stay], embeddings: NDArray[np.float32]) -> Sigh
     )
 
 
-def _stays(frames: Iterable[FrameBoxes]) -> list[Stay]:
-    """Return the stays of all vehicles in all cameras; what is less than half a minute hidden is still there."""
-    open_stays: dict[tuple[str, str], Stay] = {}
-    ended: list[Stay] = []
-    for frame in frames:
-        for box in frame.boxes:
-            if box.kind == "person" or box.bbox_visible is None or box.visible_fraction < MIN_VISIBLE:
+def _stays(camera: str, seen_at: NDArray[np.bool_], moved: Movements) -> list[Stay]:
+    """Return the stays in one camera; who is hidden for no longer than ``GAP_S`` is still there."""
+    stays = []
+    for vehicle in range(seen_at.shape[1]):
+        times = np.flatnonzero(seen_at[:, vehicle])
+        if not len(times):
+            continue
+        breaks = np.flatnonzero(np.diff(moved.seconds[times]) > GAP_S) + 1
+        for run in np.split(times, breaks):
+            if len(run) < MIN_SAMPLES:
                 continue
-            left, top, right, bottom = box.bbox_visible
-            if min(right - left, bottom - top) < MIN_SIDE_PX:
-                continue
-            key, here = (frame.camera, box.object), tuple(map(float, box.position))
-            stay = open_stays.get(key)
-            if stay is not None and frame.utc - stay.last > GAP_S:
-                ended.append(open_stays.pop(key))
-                stay = None
-            if stay is None:
-                id = f"{frame.camera}-{box.object}-{frame.utc:.1f}"
-                stay = Stay(
-                    id=id,
-                    vehicle=box.object,
-                    camera=frame.camera,
-                    first=frame.utc,
-                    last=frame.utc,
-                    start=here,
-                    end=here,
+            first, last = int(run[0]), int(run[-1])
+            start, end = (tuple(moved.position[at, vehicle].tolist()) for at in (first, last))
+            stays.append(
+                Stay(
+                    id=f"{camera}-v{vehicle:03d}-{moved.seconds[first]:.0f}",
+                    vehicle=f"v{vehicle:03d}",
+                    camera=camera,
+                    first=START + float(moved.seconds[first]),
+                    last=START + float(moved.seconds[last]),
+                    start=start,
+                    end=end,
                 )
-            open_stays[key] = Stay(**{**asdict(stay), "last": frame.utc, "end": here})
-    return [stay for stay in [*ended, *open_stays.values()] if stay.last > stay.first]
+            )
+    return stays
 
 
 def _noisy(stay: Stay, rng: np.random.Generator) -> Stay:

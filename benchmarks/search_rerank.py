@@ -62,8 +62,8 @@ def main() -> None:
     write_results(arguments.out, content, machine)
 
 
-def judge(fleet: Fleet) -> tuple[list[dict[str, Any]], list[tuple[float, bool]]]:
-    """Return a row for each query, and the probability and truth of every answer that looks like its query."""
+def judge(fleet: Fleet, every_nth: int = 1) -> tuple[list[dict[str, Any]], list[tuple[float, bool]]]:
+    """Return a row for each query, or for every n-th, and the probability and truth of all answers of its look."""
     vehicles = [stay.vehicle for stay in fleet.stays]
     site = Site(fleet.plan, fleet.cameras, begin=fleet.begin, end=fleet.end)
     possible = possible_vehicles(fleet, site)
@@ -74,7 +74,7 @@ def judge(fleet: Fleet) -> tuple[list[dict[str, Any]], list[tuple[float, bool]]]
         store = EmbeddedStore(folder)
         collection = filled(store, fleet)
         every = sightings_by_id(collection)
-        for number, stay in enumerate(fleet.stays):
+        for number, stay in list(enumerate(fleet.stays))[::every_nth]:
             if vehicles.count(stay.vehicle) < 2:
                 continue
             query, own = every[stay.id], stay.vehicle

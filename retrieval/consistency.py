@@ -24,6 +24,9 @@ from retrieval.sightings import NO_TRACK, Sightings
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+NEVER_S = 1e6
+"""A time that suffices for every way there is."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TransitOptions:
@@ -31,12 +34,15 @@ class TransitOptions:
 
     speeding: how much faster than the limits anybody drives; slack_s: by how much times may be wrong
     near_m: sightings closer than this are at one place; still_m, still_s: who moved less in a longer stay stood still
-    stay, drive, park: shares of next sightings at the same place, on the way, and after parking unseen
-    stay_s, drive_s, park_s: mean seconds of each beyond the least
+    stay, stay_still: share of next sightings at the same place, of those that moved and those that stood still
+    park: share of those elsewhere that come after parking unseen
+    stay_s, long_stay_s, drive_s, park_s: mean seconds beyond the least: of stays, half of them short and half long, of
+        driving on, and of parking unseen
     miss: probability that a camera does not see a vehicle which passes it
-    end: probability that no next sighting follows one in the middle of the recording, away from gates
-    leave: the same at a gate out; appear: share of first sightings neither at the beginning nor at a gate
-    gate_m, edge_s: what is at a gate, and what at the recording's beginning or end
+    end: probability that no next sighting follows one that no camera can be avoided from on the way out
+    leave: the same where one can get out unseen, moving; away_s: mean seconds until one who left comes back
+    appear: share of first sightings neither at the beginning nor where one can come in unseen
+    edge_s: what is at the recording's beginning or end
     """
 
     speeding: float = 1.5
@@ -44,17 +50,18 @@ class TransitOptions:
     near_m: float = 2.0
     still_m: float = 1.2
     still_s: float = 4.0
-    stay: float = 0.45
-    drive: float = 0.45
-    park: float = 0.10
-    stay_s: float = 40.0
-    drive_s: float = 8.0
+    stay: float = 0.05
+    stay_still: float = 0.5
+    park: float = 0.06
+    stay_s: float = 15.0
+    long_stay_s: float = 250.0
+    drive_s: float = 4.0
     park_s: float = 200.0
     miss: float = 0.15
-    end: float = 0.1
-    leave: float = 0.8
-    appear: float = 0.1
-    gate_m: float = 12.0
+    end: float = 0.05
+    leave: float = 0.6
+    away_s: float = 150.0
+    appear: float = 0.05
     edge_s: float = 3.0
 
 
@@ -81,14 +88,21 @@ class Site:
         self.places = max(1, len(plan.stalls))
         self.cameras = max(1, len(cameras))
 
-    def at_gate(self, places: Array, direction: str) -> Mask:
-        """Return which places (N, 3) are near a gate of a direction ("in" or "out"), on its level."""
+    def from_outside(self, places: Array, camera: Sequence[str], *, coming: bool) -> Mask:
+        """Return which places (N, 3) one can come to from a gate, or go out from, passing no camera but one's own."""
         found = np.zeros(len(places), dtype=bool)
         elevation = {level.id: level.elevation for level in self.plan.levels}
+        names = np.array(self.coverage.cameras, dtype=object)
+        own = names[None, :] == np.array(camera, dtype=object).reshape(-1, 1)
         for gate in self.plan.gates:
-            if gate.direction in (direction, "both"):
-                near = shapely.distance(gate.line, shapely.points(places[:, :2])) <= self.options.gate_m
-                found |= near & (np.abs(places[:, 2] - elevation[gate.level]) < 1.5)
+            if gate.direction in ("in" if coming else "out", "both"):
+                middle = [*np.array(shapely.centroid(gate.line).coords)[0, :2], elevation[gate.level]]
+                gates = np.tile(np.array(middle), (len(places), 1))
+                starts, ends = (gates, places) if coming else (places, gates)
+                never = np.full(len(places), NEVER_S)
+                way = _times(self, starts, ends)
+                passed = self.coverage.unavoidable(starts, ends, never) & ~own
+                found |= np.isfinite(way) & ~passed.any(axis=1)
         return found
 
 
@@ -147,7 +161,7 @@ def compare(site: Site, sightings: Sightings) -> Pairs:
     passed_by = np.where(unseen.any(axis=1), some, -1).reshape(shape)
     link = _link(site, sightings, gap, way, near, passed)
     still = _stood_still(sightings, options)
-    leaves = site.at_gate(sightings.end, "out") & ~still
+    leaves = site.from_outside(sightings.end, sightings.camera, coming=False) & ~still
     probability = np.where(leaves, options.leave, options.end)
     probability = np.where(sightings.last >= site.end - options.edge_s, 1.0 - 1e-3, probability)
     return Pairs(
@@ -217,16 +231,21 @@ def _link(site: Site, sightings: Sightings, gap: Array, way: Array, near: Mask, 
     options = site.options
     excess = np.maximum(gap - np.where(np.isfinite(way), way, 0.0), 0.0)
     possible = np.isfinite(way)
-    stay = np.where(near, options.stay * _falling(gap, options.stay_s), 0.0)
-    drive = options.drive / site.cameras * _falling(excess, options.drive_s) * options.miss**passed
-    park = options.park / site.places * _falling(excess, options.park_s)
-    same = stay + np.where(possible, drive + park, 0.0)
-    gone = site.at_gate(sightings.end, "out") & ~_stood_still(sightings, options)
     still = _stood_still(sightings, options)
+    staying = np.where(still, options.stay_still, options.stay)[:, None]
+    waited = (_falling(gap, options.stay_s) + _falling(gap, options.long_stay_s)) / 2
+    driven = (1.0 - options.park) * _falling(excess, options.drive_s) * options.miss**passed
+    parked = options.park * _falling(excess, options.park_s)
+    # who parked unseen, and nobody knows where, is next seen by any camera; so is who drove
+    moved = (1.0 - staying) * (driven + parked) / site.cameras
+    same = np.where(near, staying * waited, 0.0) + np.where(possible, moved, 0.0)
+    gone = (site.from_outside(sightings.end, sightings.camera, coming=False) & ~still)[:, None]
+    comes = site.from_outside(sightings.start, sightings.camera, coming=True)
+    back = _falling(excess, options.away_s) / site.cameras * np.where(comes, 1.0, options.appear)
+    same = np.where(gone & ~near & (excess > options.drive_s), back, same)
     where = np.where(still, 1.0 / site.places, 1.0 / site.cameras)
-    known = (sightings.first <= site.begin + options.edge_s) | site.at_gate(sightings.start, "in")
+    known = (sightings.first <= site.begin + options.edge_s) | comes
     new = np.where(known, 1.0, options.appear) * where / max(site.end - site.begin, 1.0)
-    same = np.where(gone[:, None] & ~near, same * (1.0 - options.leave), same)
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(same) - np.log(new)[None, :])
 

@@ -62,15 +62,15 @@ class RerankOptions:
     """How to re-rank.
 
     look_alike: prior probability that another vehicle among the candidates looks as the query does
-    another: expected number of further vehicles of one look
+    another: expected number of further vehicles among the candidates
     alike: below this probability to look as the query does, a candidate is left to its similarity
     sharpness: factor on log-odds; fitted so that probabilities are frequencies (seed 7 of the benchmark)
     decisive: differences of probability below this leave the order by similarity
     """
 
-    look_alike: float = 0.3
-    another: float = 0.3
-    alike: float = 0.003
+    look_alike: float = 0.1
+    another: float = 3.0
+    alike: float = 0.01
     sharpness: float = 1.0
     decisive: float = 0.02
 
