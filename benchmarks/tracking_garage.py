@@ -32,7 +32,7 @@ class Recording:
     """A recording and its truth.
 
     installed, true: cameras as cameras.json has them, all clocks right, and as they are
-    truth: rows every 1 / FPS seconds; counted: (time, track) of those that some camera sees clearly
+    truth: rows at every frame; counted: (time, track) of those that some camera sees clearly
     """
 
     plan: FloorPlan
@@ -43,7 +43,7 @@ class Recording:
     counted: frozenset[tuple[float, int]]
 
 
-def simulate(seed: int, *, look_alikes: int = 4, seconds: float = SECONDS) -> Recording:
+def simulate(seed: int, *, look_alikes: int = 4, seconds: float = SECONDS, fps: float = FPS) -> Recording:
     """Simulate the garage: ``look_alikes`` of the vehicles are exactly alike."""
     facility = garage(seed=seed)
     rng = np.random.default_rng([seed, CLOCK_STREAM])
@@ -60,14 +60,14 @@ def simulate(seed: int, *, look_alikes: int = 4, seconds: float = SECONDS) -> Re
     traffic = facility.traffic.model_copy(update={"vehicles": VEHICLES, "people": PEOPLE, "look_alikes": look_alikes})
     facility = facility.model_copy(update={"cameras": cameras, "traffic": traffic})
     plan, building = floor_plan(facility), build_facility(facility)
-    recording = record(facility, plan, FixedOptions(seed=seed, seconds=seconds, fps=FPS))
+    recording = record(facility, plan, FixedOptions(seed=seed, seconds=seconds, fps=fps))
     frames = list(boxes_without_pictures(recording, building.shapes, REDUCTION))
     by_camera: dict[str, list[Any]] = {}
     for frame in frames:
         by_camera.setdefault(frame.camera, []).append(frame)
     noise, start = DetectionNoise(), recording.options.start_utc
     counted = {
-        (start + round((frame.utc - start) * FPS) / FPS, recording.tracks[box.object])
+        (start + round((frame.utc - start) * fps) / fps, recording.tracks[box.object])
         for frame in frames
         for box in frame.boxes
         if clearness(box, noise) >= CLEAR

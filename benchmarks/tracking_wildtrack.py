@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.tracking_baselines import track_and_merge
 from geometry import FixedCamera, camera_from_opencv, pose_from_matrix
+from geometry.ground_surface import GroundSurface
 from geometry.track_records import FrameRecord, TrackRow
 from perception.tracking.options import TrackerOptions
 from twin.evaluate_tracking import judge_tracks
@@ -107,9 +109,21 @@ def options(side_px: float) -> TrackingOptions:
 
 def measure(folder: Path, *, noise_seed: int | None = None, limit: int | None = None) -> dict[str, Any]:
     """Track the boxes, clean or with noise, and judge the tracks."""
+    cameras, frames, truth = read(folder, noise_seed=noise_seed, limit=limit)
+    found = track(frames, cameras, options=options(CLEAN_PX if noise_seed is None else SIDE_PX))
+    return judge_tracks(found.rows, truth)
+
+
+def measure_baseline(name: str, folder: Path, *, noise_seed: int | None = None) -> dict[str, Any]:
+    """Judge what a tracker of single cameras, merged on the ground, makes of the same boxes."""
+    cameras, frames, truth = read(folder, noise_seed=noise_seed)
+    return judge_tracks(track_and_merge(name, frames, cameras, GroundSurface.flat(), fps=FPS), truth)
+
+
+def read(
+    folder: Path, *, noise_seed: int | None = None, limit: int | None = None
+) -> tuple[list[FixedCamera], list[FrameRecord], list[TrackRow]]:
+    """Return cameras, frames and truth."""
     cameras = read_cameras(folder)
     frames, truth = read_frames(folder, cameras, limit)
-    if noise_seed is not None:
-        frames = with_noise(frames, noise_seed)
-    found = track(records(frames), cameras, options=options(CLEAN_PX if noise_seed is None else SIDE_PX))
-    return judge_tracks(found.rows, truth)
+    return cameras, records(frames if noise_seed is None else with_noise(frames, noise_seed)), truth

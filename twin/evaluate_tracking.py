@@ -119,8 +119,49 @@ def judge_tracks(
         **judged.scores(),
         "position_error_m": _percentiles(np.linalg.norm(errors, axis=1)),
         "coverage_95": _coverage(errors, found.covariance[pairs[:, 0]]),
+        "boxes": judge_boxes(result, truth),
         "identities": identity_report(found, true, pairs, instants),
     }
+
+
+def judge_boxes(result: Sequence[TrackRow], truth: Sequence[TrackRow]) -> dict[str, float | int] | None:
+    """Judge the identities of boxes: those that rows were observed by, one instant for each camera and frame.
+
+    Similarity is intersection over union in the picture; an id counts for all cameras, so that an object that gets
+    another in the next camera is a broken identity. None where either side has no observations.
+    """
+    found, true = _observed(result), _observed(truth)
+    if not found or not true:
+        return None
+    keys = sorted(true)
+    nothing: _Observed = ([], [])
+    by_true, by_found = [true[key] for key in keys], [found.get(key, nothing) for key in keys]
+    similarities = [
+        intersection_over_union(np.array(a[1], dtype=np.float64), np.array(b[1], dtype=np.float64).reshape(-1, 4))
+        for a, b in zip(by_true, by_found, strict=True)
+    ]
+    return _scores([a[0] for a in by_true], [b[0] for b in by_found], similarities)
+
+
+def intersection_over_union(a: Array, b: Array) -> Array:
+    """Return (N, M) of boxes (N, 4) and (M, 4)."""
+    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
+    overlap = np.maximum(high - low, 0.0).prod(axis=-1)
+    area_a, area_b = (np.maximum(each[:, 2:] - each[:, :2], 0.0).prod(axis=-1) for each in (a, b))
+    return np.asarray(overlap / np.maximum(area_a[:, None] + area_b - overlap, 1e-12))
+
+
+_Observed = tuple[list[int], list[tuple[float, float, float, float]]]
+
+
+def _observed(rows: Sequence[TrackRow]) -> dict[tuple[str, float], _Observed]:
+    """Return ids and boxes by camera and time, each box of a track once."""
+    boxes: dict[tuple[str, float], dict[int, tuple[float, float, float, float]]] = {}
+    for row in rows:
+        for seen in row.observations or ():
+            if seen.bbox is not None:
+                boxes.setdefault((seen.camera, round(seen.time, 3)), {})[row.track] = seen.bbox
+    return {key: (list(own), list(own.values())) for key, own in boxes.items()}
 
 
 class _Judged:
@@ -130,43 +171,55 @@ class _Judged:
         self, found: Positions, found_at: Indices, true: Positions, true_at: Indices, instants: int, gate_m: float
     ) -> None:
         self.found, self.true = found, true
-        self.true_ids, true_id = np.unique(true.track, return_inverse=True)
-        self.found_ids, found_id = np.unique(found.track, return_inverse=True)
         by_true, by_found = _by_instant(true_at, instants), _by_instant(found_at, instants)
         similarities = []
         for a, b in zip(by_true, by_found, strict=True):
             distance = np.linalg.norm(true.position[a][:, None] - found.position[b][None], axis=-1)
             similarities.append(np.maximum(0.0, 1.0 - distance / gate_m))
-        self.data = {
-            "num_timesteps": instants,
-            "num_gt_ids": len(self.true_ids),
-            "num_tracker_ids": len(self.found_ids),
-            "num_gt_dets": len(true.time),
-            "num_tracker_dets": len(found.time),
-            "gt_ids": [true_id[a] for a in by_true],
-            "tracker_ids": [found_id[b] for b in by_found],
-            "similarity_scores": similarities,
-        }
+        self.ids = [true.track[a].tolist() for a in by_true], [found.track[b].tolist() for b in by_found]
+        self.similarities = similarities
 
     def scores(self) -> dict[str, float | int]:
-        """Return HOTA (Luiten et al. 2021), CLEAR (Bernardin et al. 2008) and identity figures (Ristani et al.
-        2016)."""
-        metrics = _trackeval()
-        options = {"THRESHOLD": 1e-6, "PRINT_CONFIG": False}
-        with contextlib.redirect_stdout(io.StringIO()):
-            hota = metrics.HOTA().eval_sequence(self.data)
-            clear = metrics.CLEAR(options).eval_sequence(self.data)
-            identity = metrics.Identity(options).eval_sequence(self.data)
-        return {
-            "HOTA": float(np.mean(hota["HOTA"])),
-            "DetA": float(np.mean(hota["DetA"])),
-            "AssA": float(np.mean(hota["AssA"])),
-            "MOTA": float(clear["MOTA"]),
-            "IDF1": float(identity["IDF1"]),
-            "switches": int(clear["IDSW"]),
-            "missed": int(clear["CLR_FN"]),
-            "false": int(clear["CLR_FP"]),
-        }
+        """Return the scores of the positions."""
+        return _scores(*self.ids, self.similarities)
+
+
+def _scores(
+    true: Sequence[Sequence[int]], found: Sequence[Sequence[int]], similarities: Sequence[Array]
+) -> dict[str, float | int]:
+    """Return HOTA (Luiten et al. 2021), CLEAR (Bernardin et al. 2008) and identity figures (Ristani et al. 2016).
+
+    true, found: ids at each instant; similarities: (true, found) of each
+    """
+    metrics = _trackeval()
+    true_ids, found_ids = (
+        {id: k for k, id in enumerate(sorted({i for at in ids for i in at}))} for ids in (true, found)
+    )
+    data = {
+        "num_timesteps": len(true),
+        "num_gt_ids": len(true_ids),
+        "num_tracker_ids": len(found_ids),
+        "num_gt_dets": sum(map(len, true)),
+        "num_tracker_dets": sum(map(len, found)),
+        "gt_ids": [np.array([true_ids[i] for i in at], dtype=np.int64) for at in true],
+        "tracker_ids": [np.array([found_ids[i] for i in at], dtype=np.int64) for at in found],
+        "similarity_scores": list(similarities),
+    }
+    options = {"THRESHOLD": 1e-6, "PRINT_CONFIG": False}
+    with contextlib.redirect_stdout(io.StringIO()):
+        hota = metrics.HOTA().eval_sequence(data)
+        clear = metrics.CLEAR(options).eval_sequence(data)
+        identity = metrics.Identity(options).eval_sequence(data)
+    return {
+        "HOTA": float(np.mean(hota["HOTA"])),
+        "DetA": float(np.mean(hota["DetA"])),
+        "AssA": float(np.mean(hota["AssA"])),
+        "MOTA": float(clear["MOTA"]),
+        "IDF1": float(identity["IDF1"]),
+        "switches": int(clear["IDSW"]),
+        "missed": int(clear["CLR_FN"]),
+        "false": int(clear["CLR_FP"]),
+    }
 
 
 def identity_report(found: Positions, true: Positions, pairs: Indices, instants: Array) -> list[dict[str, Any]]:
