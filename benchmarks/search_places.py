@@ -1,8 +1,8 @@
 """Which place is this photo of? All photo sets of real places in one collection, by the seam that sightings use.
 
 Every second photo of a set is indexed, the others ask; a photo is right if the first answer is of its place. Sets whose
-photos don't overlap, or are of one fixed camera, are distractors only. Descriptors are SIFT, aggregated (VLAD) over words
-trained on the indexed photos; beside it the same descriptors by numpy, and raw: no words, votes of matches.
+photos don't overlap, or are of one fixed camera, are distractors only. Descriptors are SIFT, aggregated (VLAD) over
+words trained on the indexed photos; beside it the same descriptors by numpy, and raw: no words, votes of matches.
 
     python -m benchmarks.search_places [--data DIR]
 """

@@ -1,6 +1,6 @@
 """Find this vehicle among look-alikes: similarity alone, its usual re-rankings, and what is possible in the building.
 
-Every sighting that has another of its vehicle is a query, and asks a store for its 50 nearest. The truth leaves one
+Every n-th sighting that has another of its vehicle is a query, and asks a store for its 50 nearest. The truth leaves one
 vehicle possible where no other of its look could have been the query without conflict with one of its true sightings.
 Embeddings are simulated (``benchmarks.search_fleet``).
 
@@ -37,8 +37,10 @@ BINS = 10
 def main() -> None:
     """Judge all methods on all seeds and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="folder where simulated fleets are kept")
+    parser.add_argument("--work", type=Path, help="folder where simulated fleets are kept")
     parser.add_argument("--seeds", default="1,2,3")
+    parser.add_argument("--every", type=int, default=5, help="ask with every n-th sighting")
+    parser.add_argument("--data", type=Path, help="not used")
     parser.add_argument("--look-alikes", type=int, default=LOOK_ALIKES)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "search_rerank.json")
     arguments = parser.parse_args()
@@ -48,12 +50,13 @@ def main() -> None:
     for seed in map(int, arguments.seeds.split(",")):
         for look_alikes in (arguments.look_alikes, 0):
             fleet = simulate_fleet(seed, arguments.work, look_alikes=look_alikes)
-            rows, probabilities = judge(fleet)
+            rows, probabilities = judge(fleet, arguments.every)
             found[f"seed {seed}, {look_alikes} look-alikes"] = figures(rows, probabilities, fleet)
             if look_alikes:
                 answers += probabilities
     content = {
         "embeddings": "simulated",
+        "every": arguments.every,
         "calibration": calibration(answers),
         "runs": found,
     }

@@ -1,7 +1,7 @@
 """Twenty minutes of a garage for the benchmark of search: who was where, and which camera saw whom.
 
-Routes and manoeuvres are those of the scenes' traffic; its drivers, who wait for each other, are left out, as they would
-take an hour of computing for 200 vehicles. A camera sees a vehicle that is large enough in its picture and that neither
+Routes and manoeuvres are those of the scenes' traffic; its drivers, who wait for each other, are left out, as they
+would take an hour of computing for 200 vehicles. A camera sees a vehicle that is large enough in its picture and that neither
 walls, pillars nor nearer vehicles hide.
 """
 
@@ -40,7 +40,7 @@ MARGIN_PX = 4.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Movements:
-    """Where N vehicles are at T times: seconds (T,), position (T, N, 3) site metres, NaN where they are off the site."""
+    """Where N vehicles are at T times: seconds (T,), position (T, N, 3) site metres, NaN off the site."""
 
     seconds: Array
     position: Array

@@ -70,7 +70,7 @@ class RerankOptions:
 
     look_alike: float = 0.1
     another: float = 3.0
-    alike: float = 0.01
+    alike: float = 0.25
     sharpness: float = 1.0
     decisive: float = 0.02
 
