@@ -9,9 +9,9 @@ thread: by the wall, and by the thread's processor time, which a busy machine di
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,13 +33,14 @@ DIMENSION, SEED, K = 256, 1, 10
 QUERIES, FILTER_QUERIES = 1000, 200
 WRITE_SECONDS, WRITE_RATE, WRITE_BATCH = 60.0, 2000.0, 100
 PARTS = ("build", "open", "search", "raw", "writes", "peers")
-PEER_ROWS = 200_000
+PEER_ROWS = 100_000
 
 
 def main() -> None:
     """Run the parts asked for and write their figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="folder for data and store, about 4 GB")
+    parser.add_argument("--data", type=Path, help="not used")
+    parser.add_argument("--work", type=Path, help="folder for data and store, about 5 GB; a temporary one by default")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "search.json")
@@ -49,6 +50,7 @@ def main() -> None:
         print(json.dumps(globals()[f"{arguments.part}_part"](arguments.work, arguments.rows)))
         return
     machine = describe_machine()
+    arguments.work = arguments.work or Path(tempfile.gettempdir()) / "tiepoint-search"
     arguments.work.mkdir(parents=True, exist_ok=True)
     prepare(arguments.work, arguments.rows)
     found = {}
@@ -98,7 +100,7 @@ def build_part(work: Path, rows: int) -> dict[str, Any]:
         "cpu_s": time.process_time() - cpu,
         "write_s": written_wall,
         "write_cpu_s": written_cpu,
-        "peak_mb": _peak_mb(),
+        "memory_mb": _memory_mb(),
         "statistics": vars(collection.statistics()),
     }
     store.close()
@@ -108,7 +110,7 @@ def build_part(work: Path, rows: int) -> dict[str, Any]:
 def open_part(work: Path, rows: int) -> dict[str, Any]:
     """Open the store, with all checksums, and search once."""
     queries = np.load(work / "queries.npy")
-    before = _peak_mb()
+    before = _memory_mb()
     wall, cpu = time.perf_counter(), time.process_time()
     collection = EmbeddedStore(work / "store").open("cars")
     opened = time.perf_counter() - wall, time.process_time() - cpu
@@ -120,8 +122,8 @@ def open_part(work: Path, rows: int) -> dict[str, Any]:
         "open_s": opened[0],
         "open_cpu_s": opened[1],
         "first_answer_s": first,
-        "peak_mb": _peak_mb(),
-        "before_mb": before,
+        "memory_mb": _memory_mb(),
+        "memory_before_mb": before,
         "rows": collection.count(),
     }
 
@@ -341,8 +343,12 @@ def _percentiles(seconds: list[float]) -> dict[str, float]:
     return {name: float(np.percentile(values, q)) for name, q in (("p50", 50), ("p90", 90), ("p99", 99), ("max", 100))}
 
 
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _memory_mb() -> dict[str, float]:
+    """Return what the process holds now and held at most, and how much of it is cache of files that others may take."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    told = {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines if line.endswith("kB")}
+    names = {"VmRSS": "resident", "VmHWM": "peak", "RssAnon": "own", "RssFile": "of_files"}
+    return {name: told[key] for key, name in names.items() if key in told}
 
 
 def _show(part: str, figures: dict[str, Any]) -> None:

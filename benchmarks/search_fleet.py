@@ -1,8 +1,8 @@
 """A fleet in the reference garage, simulated: what fixed cameras see of 200 vehicles, 80 of them look-alikes in pairs.
 
 A sighting is a vehicle's stay in one camera (``benchmarks.search_traffic``), as a tracker of that camera would end it.
-Its embedding is SIMULATED, as no appearance network is part of this: a vector of the vehicle's identity, which look-alikes
-share exactly, in part one of its make, and noise of the camera and the view.
+Its embedding is SIMULATED, as no appearance network is part of this: a vector of the vehicle's identity, which
+look-alikes share exactly, in part one of its make, and noise of the camera and the view.
 """
 
 import json

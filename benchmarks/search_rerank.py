@@ -1,6 +1,6 @@
 """Find this vehicle among look-alikes: similarity alone, its usual re-rankings, and what is possible in the building.
 
-Every n-th sighting that has another of its vehicle is a query, and asks a store for its 50 nearest. The truth leaves one
+Every n-th sighting that has another of its vehicle is a query, and asks a store for its 50 nearest. Truth leaves one
 vehicle possible where no other of its look could have been the query without conflict with one of its true sightings.
 Embeddings are simulated (``benchmarks.search_fleet``).
 

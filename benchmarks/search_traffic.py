@@ -1,8 +1,8 @@
 """Twenty minutes of a garage for the benchmark of search: who was where, and which camera saw whom.
 
 Routes and manoeuvres are those of the scenes' traffic; its drivers, who wait for each other, are left out, as they
-would take an hour of computing for 200 vehicles. A camera sees a vehicle that is large enough in its picture and that neither
-walls, pillars nor nearer vehicles hide.
+would take an hour of computing for 200 vehicles. A camera sees a vehicle that is large enough in its picture and that
+neither walls, pillars nor nearer vehicles hide.
 """
 
 from collections.abc import Sequence
