@@ -19,10 +19,8 @@ from numpy.typing import NDArray
 from benchmarks.protocol import ROOT, describe_machine, print_table, write_results
 from perception.features import make_extractor
 from perception.images import read_image
-from retrieval import aggregate, exact_search, train_vocabulary
+from retrieval import aggregate, exact_search, guess_places, index_places, place_schema, train_vocabulary
 from retrieval.stores.embedded import EmbeddedStore
-from retrieval.stores.rows import checked_rows
-from retrieval.stores.schema import Field, Schema
 
 PLACES = {
     "castle": ("strecha/castle-P30", "**/*.jpg"),
@@ -82,19 +80,17 @@ def main() -> None:
 def by_store(indexed: list[Any], asked: list[Any], vectors: dict[Path, NDArray[np.float32]]) -> list[str]:
     """Return the place of the first answer of the embedded store to each photo."""
     dimension = len(next(iter(vectors.values())))
-    fields = (Field("facility", "keyword"), Field("x", "number"), Field("y", "number"))
-    schema = Schema(name="places", dimension=dimension, embedding="sift-vlad/1", fields=fields)
     with TemporaryDirectory() as folder:
         store = EmbeddedStore(folder)
-        collection = store.create(schema)
-        n = len(indexed)
-        columns = {"facility": [place for place, _ in indexed], "x": [0.0] * n, "y": [0.0] * n}
-        stacked = np.stack([vectors[file] for _, file in indexed])
-        collection.upsert(checked_rows(schema, [str(i) for i in range(n)], stacked, columns))
-        queries = np.stack([vectors[file] for _, file in asked])
-        hits = collection.search(queries, 1)
+        collection = store.create(place_schema("places", dimension, "sift-vlad/1"))
+        for place in dict.fromkeys(place for place, _ in indexed):
+            files = [file for each, file in indexed if each == place]
+            names = [str(number) for number in range(len(files))]
+            stacked = np.stack([vectors[file] for file in files])
+            index_places(collection, place, names, stacked, np.zeros((len(files), 3)))
+        guesses = guess_places(collection, np.stack([vectors[file] for _, file in asked]), k=1)
         store.close()
-    return [indexed[int(each.ids[0])][0] for each in hits]
+    return [best[0].facility for best in guesses]
 
 
 def by_numpy(indexed: list[Any], asked: list[Any], vectors: dict[Path, NDArray[np.float32]]) -> list[str]:
