@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from geometry.errors import InputError, MissingExtraError
+from geometry.floorplan import read_plan
 from geometry.track_records import TrackRow, read_tracks
 from geometry.uncertainty import squared_mahalanobis
 
@@ -67,16 +68,36 @@ def evaluate_tracking(
     *,
     gate_m: float = GATE_M,
     seen_only: bool = True,
+    report: Path | None = None,
+    plan_path: Path | None = None,
 ) -> dict[str, Any]:
     """Judge tracks.jsonl by a tracks.jsonl of the truth; return a table of figures.
+
+    report: an HTML file to draw tracks, timelines and changes of identity in, over the plan of ``plan_path``
 
     ``seen_only``: a true row without observations need not be found, and who finds it is not blamed, unless the truth
     has no observations at all. Raises ``InputError`` where no times are common.
     """
     true_rows = read_tracks(truth)
-    observed = {(row.time, row.track) for row in true_rows if row.observations}
-    counted = observed if seen_only and observed else None
-    return judge_tracks(read_tracks(result), true_rows, counted=counted, gate_m=gate_m)
+    counted, rows = seen_rows(true_rows) if seen_only else None, read_tracks(result)
+    figures = judge_tracks(rows, true_rows, counted=counted, gate_m=gate_m)
+    if report is not None:
+        from twin.report.tracking import write_tracking_report
+
+        write_tracking_report(
+            report,
+            rows,
+            plan=read_plan(plan_path) if plan_path else None,
+            matched=match_rows(rows, true_rows, counted=counted, gate_m=gate_m),
+            figures=figures,
+            title=f"{result.name}, judged",
+        )
+    return figures
+
+
+def seen_rows(truth: Sequence[TrackRow]) -> set[tuple[float, int]] | None:
+    """Return (time, track) of rows that some camera saw, None where the truth has no observations at all."""
+    return {(row.time, row.track) for row in truth if row.observations} or None
 
 
 def judge_tracks(
@@ -91,6 +112,57 @@ def judge_tracks(
     Only the instants of the truth are judged. ``counted`` lists the true rows, by time and track, that have to be
     found; result rows that match others are left out. Raises ``InputError`` where no times are common.
     """
+    rows = match_rows(result, truth, counted=counted, gate_m=gate_m)
+    found, true, pairs = rows.found, rows.true, rows.pairs
+    judged = _Judged(
+        found.take(rows.kept),
+        rows.found_at[rows.kept],
+        true.take(rows.asked),
+        rows.true_at[rows.asked],
+        len(rows.instants),
+        gate_m,
+    )
+    errors = found.position[pairs[:, 0], :2] - true.position[pairs[:, 1], :2]
+    return {
+        "instants": len(rows.instants),
+        "true_tracks": len(np.unique(judged.true.track)),
+        "tracks": len(np.unique(judged.found.track)),
+        "true_rows": len(judged.true.time),
+        "rows": len(judged.found.time),
+        **judged.scores(),
+        "position_error_m": _percentiles(np.linalg.norm(errors, axis=1)),
+        "coverage_95": _coverage(errors, found.covariance[pairs[:, 0]]),
+        "boxes": judge_boxes(result, truth),
+        "identities": identity_report(found, true, pairs, rows.instants),
+    }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MatchedRows:
+    """Rows found and true rows, and which belong together.
+
+    instants: (I,) seconds, those of the truth; found_at, true_at: the instant of each row, -1 for none
+    pairs: (M, 2) rows of found and of true; asked: which true rows have to be found; kept: which found ones count
+    """
+
+    found: Positions
+    true: Positions
+    instants: Array
+    found_at: Indices
+    true_at: Indices
+    pairs: Indices
+    asked: NDArray[np.bool_]
+    kept: NDArray[np.bool_]
+
+
+def match_rows(
+    result: Sequence[TrackRow],
+    truth: Sequence[TrackRow],
+    *,
+    counted: Collection[tuple[float, int]] | None = None,
+    gate_m: float = GATE_M,
+) -> MatchedRows:
+    """Match rows to true rows within ``gate_m``, instant by instant, with least distance; as in ``judge_tracks``."""
     found, true = positions_of(result), positions_of(truth)
     instants = np.unique(true.time)
     if len(instants) == 0:
@@ -108,20 +180,16 @@ def judge_tracks(
         dtype=np.bool_,
     )
     pairs, kept = _match_all(found, found_at, true, true_at, asked, gate_m)
-    judged = _Judged(found.take(kept), found_at[kept], true.take(asked), true_at[asked], len(instants), gate_m)
-    errors = found.position[pairs[:, 0], :2] - true.position[pairs[:, 1], :2]
-    return {
-        "instants": len(instants),
-        "true_tracks": len(np.unique(judged.true.track)),
-        "tracks": len(np.unique(judged.found.track)),
-        "true_rows": len(judged.true.time),
-        "rows": len(judged.found.time),
-        **judged.scores(),
-        "position_error_m": _percentiles(np.linalg.norm(errors, axis=1)),
-        "coverage_95": _coverage(errors, found.covariance[pairs[:, 0]]),
-        "boxes": judge_boxes(result, truth),
-        "identities": identity_report(found, true, pairs, instants),
-    }
+    return MatchedRows(
+        found=found,
+        true=true,
+        instants=instants,
+        found_at=found_at,
+        true_at=true_at,
+        pairs=pairs,
+        asked=asked,
+        kept=kept,
+    )
 
 
 def judge_boxes(result: Sequence[TrackRow], truth: Sequence[TrackRow]) -> dict[str, float | int] | None:

@@ -41,8 +41,12 @@ def localization(result: Path, truth: Path, truth_sigma: float, as_json: bool) -
 @click.argument("truth", type=FILE)
 @click.option("--gate", default=1.0, show_default=True, metavar="M", help="A track further off is another one, metres.")
 @click.option("--everything", is_flag=True, help="Also ask for what no camera saw, by the truth's observations.")
+@click.option("--report", type=click.Path(path_type=Path), help="Draw tracks, timelines and id changes, an HTML file.")
+@click.option("--plan", "plan_path", type=FILE, help="plan.json, to draw under the tracks of the report.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures for a program to read.")
-def tracking(result: Path, truth: Path, gate: float, everything: bool, as_json: bool) -> None:
+def tracking(
+    result: Path, truth: Path, gate: float, everything: bool, report: Path | None, plan_path: Path | None, as_json: bool
+) -> None:
     """Judge tracks.jsonl by a tracks.jsonl of the truth.
 
     Example: tiepoint evaluate tracking tracks.jsonl truth/tracks.jsonl
@@ -50,7 +54,9 @@ def tracking(result: Path, truth: Path, gate: float, everything: bool, as_json: 
     from twin.cli import echo_json
     from twin.evaluate_tracking import evaluate_tracking
 
-    figures = evaluate_tracking(result, truth, gate_m=gate, seen_only=not everything)
+    figures = evaluate_tracking(
+        result, truth, gate_m=gate, seen_only=not everything, report=report, plan_path=plan_path
+    )
     if as_json:
         echo_json(figures)
         return
@@ -101,6 +107,9 @@ def _tracking_lines(figures: dict[str, Any]) -> list[str]:
         lines.append("error m  " + ", ".join(f"{name} {e:.3f}" for name, e in figures["position_error_m"].items()))
     if figures["coverage_95"] is not None:
         lines.append(f"truth inside the claimed 95 % ellipse: {figures['coverage_95']:.1%}")
+    if figures["boxes"]:
+        scores = ", ".join(f"{name} {figures['boxes'][name]:.3f}" for name in ("HOTA", "MOTA", "IDF1"))
+        lines.append(f"boxes in pictures, one identity for all cameras: {scores}")
     for entry in figures["identities"][:10]:
         for change in entry["changes"][:3]:
             where = ", ".join(f"{value:.1f}" for value in change["where"])

@@ -27,6 +27,7 @@ PATH = click.Path(path_type=Path)
 @click.option(
     "--delay", default=0.5, show_default=True, help="With --live: how long late frames are waited for, seconds."
 )
+@click.option("--report", type=PATH, help="Draw the tracks on the plan and a timeline of each, an HTML file.")
 @click.option("--links", type=PATH, help="Write why pieces of tracks were joined or not, a line each, into this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print clocks and counts for a program to read.")
 def command(
@@ -41,6 +42,7 @@ def command(
     whole_boxes: bool,
     live: bool,
     delay: float,
+    report: Path | None,
     links: Path | None,
     as_json: bool,
 ) -> None:
@@ -55,8 +57,8 @@ def command(
 
     if (twin is None) == (cameras is None):
         raise click.UsageError("Give a twin or --cameras, one of them.")
-    if live and links:
-        raise click.UsageError("--links needs the whole recording; leave out --live.")
+    if live and (links or report):
+        raise click.UsageError("--links and --report need the whole recording; leave out --live.")
     cameras_path = cameras if cameras is not None else Path(twin or "") / "cameras.json"
     found = Path(twin) / "plan.json" if twin is not None else None
     plan_path = plan_path or (found if found is not None and found.is_file() else None)
@@ -68,7 +70,7 @@ def command(
     if live:
         summary = _live(known, plan, options, delay, detections, out)
     else:
-        summary = _whole(known, plan, options, detections, out, links)
+        summary = _whole(known, plan, options, detections, out, links, report)
     if as_json:
         from twin.cli import echo_json
 
@@ -78,7 +80,9 @@ def command(
             click.echo(line, err=out == Path("-"))
 
 
-def _whole(cameras: Any, plan: Any, options: Any, detections: Path, out: Path, links: Path | None) -> dict[str, Any]:
+def _whole(
+    cameras: Any, plan: Any, options: Any, detections: Path, out: Path, links: Path | None, report: Path | None
+) -> dict[str, Any]:
     from geometry.jsonl import write_jsonl
     from geometry.track_records import read_detections, write_tracks
     from twin.commands.progress import StageBars
@@ -97,6 +101,10 @@ def _whole(cameras: Any, plan: Any, options: Any, detections: Path, out: Path, l
         write_tracks(out, tracks.rows)
     if links:
         write_jsonl(links, explanations(tracks.linked))
+    if report:
+        from twin.report.tracking import write_tracking_report
+
+        write_tracking_report(report, tracks.rows, plan=plan)
     clocks = tracks.clocks
     offsets = {
         camera: {"offset_s": float(clocks.offset_s[i]), "sigma_s": clocks.sigma_s(camera)}

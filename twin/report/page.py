@@ -55,7 +55,7 @@ def write_report(
     rows = rows_of(answers, truth, foreign)
     quality = _read_quality(twin.folder)
     plan = _plan(twin, rows)
-    page = _environment().get_template("page.html")
+    page = environment().get_template("page.html")
     content = page.render(
         title=title or f"Where {len(answers)} photos were taken",
         twin=twin.manifest,
@@ -111,7 +111,8 @@ def _thumbnail(row: Row, images: Mapping[str, Path]) -> str | None:
     return embedded[0] if embedded else None
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Return the environment of the report's templates."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
