@@ -2,6 +2,7 @@
 
 from retrieval.consistency import Site, TransitOptions
 from retrieval.descriptors import aggregate
+from retrieval.landmark_votes import LandmarkVotes, Votes, angle_between
 from retrieval.metrics import mean_average_precision, recall_at
 from retrieval.place_collections import PlaceGuess, guess_places, index_places, place_schema
 from retrieval.places import EXACT_UP_TO, PlaceIndex, exact_search
@@ -21,6 +22,7 @@ __all__ = [
     "Collection",
     "Field",
     "Hits",
+    "LandmarkVotes",
     "PlaceGuess",
     "PlaceIndex",
     "RerankOptions",
@@ -34,7 +36,9 @@ __all__ = [
     "StoreError",
     "TransitOptions",
     "Vocabulary",
+    "Votes",
     "aggregate",
+    "angle_between",
     "checked_rows",
     "copy",
     "exact_search",
