@@ -17,16 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.stores.candidates import CandidateIndex, build_candidates, depth_for
-from retrieval.stores.checkpoint import read_checkpoint, write_checkpoint
-from retrieval.stores.columns import Columns
+from retrieval.stores.checkpoint import write_checkpoint
 from retrieval.stores.database import Database
 from retrieval.stores.exact import scores_of_rows, top_of_rows
 from retrieval.stores.filters import Filter, Mask, check, matches
 from retrieval.stores.locks import ReadWriteLock
+from retrieval.stores.recovery import recovered
 from retrieval.stores.rows import Rows, Vectors, checked_vectors
 from retrieval.stores.schema import Schema
 from retrieval.stores.store import Hits, Page, SearchOptions, Statistics, Written, require_k
-from retrieval.stores.vector_file import BLOCK, VectorFile
 
 LOG = logging.getLogger(__name__)
 RowNumbers = NDArray[np.int64]
@@ -55,13 +54,13 @@ class EmbeddedCollection:
         self.folder = folder
         self._database = Database(folder, schema)
         self.schema = self._database.schema
-        self._columns = Columns(self.schema, self._database.numbers_of)
         self._lock, self._writes, self._maintenance = ReadWriteLock(), Lock(), Lock()
         self._wake, self._closing = Event(), False
         self._thread: Thread | None = None
-        self._index: CandidateIndex | None = None
-        self._checkpoint_rows = 0
-        self._load()
+        found = recovered(folder, self._database)
+        self._columns, self._vectors = found.columns, found.vectors
+        self._index, self._checkpoint_rows = found.index, found.checkpoint_rows
+        self._wake_if_due()
 
     # ---------------------------------------------------------------- writing
 
@@ -317,51 +316,6 @@ class EmbeddedCollection:
     def _write_checkpoint(self) -> None:
         write_checkpoint(self.folder, self._columns, self._vectors, self._index)
         self._checkpoint_rows = len(self._columns)
-
-    def _load(self) -> None:
-        """Read the checkpoint and, from the database, whatever came after it."""
-        saved, next_row = (
-            read_checkpoint(self.folder, self.schema.dimension, self.schema.metric),
-            self._database.next_row,
-        )
-        if saved is not None and saved.rows <= next_row:
-            try:
-                self._columns.fill(saved.arrays)
-                self._checkpoint_rows, self._index = saved.rows, saved.index
-            except (ValueError, KeyError) as error:
-                LOG.warning("%s: the checkpoint doesn't fit (%s) and is made again", self.folder, error)
-                self._columns = Columns(self.schema, self._database.numbers_of)
-        self._vectors = VectorFile(self.folder, self.schema.dimension, self._checkpoint_rows)
-        for block in saved.broken_blocks if saved is not None and self._checkpoint_rows else ():
-            self._vectors.block(block)[:] = 0
-            end = min((block + 1) * BLOCK, self._checkpoint_rows)
-            for number, vector in self._database.vectors_between(block * BLOCK, end):
-                self._vectors.values[number] = np.frombuffer(vector, dtype=np.float32)
-        for portion in self._database.since(self._checkpoint_rows):
-            self._take(portion)
-        self._gap(next_row)
-        removed = self._database.removed()
-        self._columns.remove(removed[removed < len(self._columns)])
-        self._wake_if_due()
-
-    def _take(self, portion: list[tuple[Any, ...]]) -> None:
-        """Append rows of the database, and a gap for each number that is missing."""
-        start = 0
-        for i in range(1, len(portion) + 1):
-            if i == len(portion) or portion[i][0] != portion[i - 1][0] + 1:
-                part = portion[start:i]
-                self._gap(part[0][0])
-                _, ids, vectors, *columns = zip(*part, strict=True)
-                self._columns.append(ids, columns)
-                stacked = np.frombuffer(b"".join(vectors), dtype=np.float32)
-                self._vectors.append(stacked.reshape(-1, self.schema.dimension))
-                start = i
-
-    def _gap(self, end: int) -> None:
-        missing = end - len(self._columns)
-        if missing > 0:
-            self._columns.append_gap(missing)
-            self._vectors.append(np.zeros((missing, self.schema.dimension), dtype=np.float32))
 
 
 def _use_one_thread() -> None:
