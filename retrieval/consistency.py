@@ -8,6 +8,7 @@ whoever it must pass, one that parks is seen much later; strangers begin at gate
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import shapely
@@ -40,7 +41,8 @@ class TransitOptions:
         driving on, and of parking unseen
     miss: probability that a camera does not see a vehicle which passes it
     end: probability that no next sighting follows one that no camera can be avoided from on the way out
-    leave: the same where one can get out unseen, moving; away_s: mean seconds until one who left comes back
+    leave: the same where one can get out unseen, moving; out: share of those who went
+        out, of the ones that are seen again; away_s: mean seconds until they come back
     appear: share of first sightings neither at the beginning nor where one can come in unseen
     edge_s: what is at the recording's beginning or end
     """
@@ -60,6 +62,7 @@ class TransitOptions:
     miss: float = 0.15
     end: float = 0.05
     leave: float = 0.6
+    out: float = 0.7
     away_s: float = 150.0
     appear: float = 0.05
     edge_s: float = 3.0
@@ -138,27 +141,20 @@ class Pairs:
 def compare(site: Site, sightings: Sightings) -> Pairs:
     """Compare all pairs of sightings of one site."""
     n, options = len(sightings), site.options
-    a, b = (each.ravel() for each in np.meshgrid(np.arange(n), np.arange(n), indexing="ij"))
-    least, given, worst = _reachability(site, sightings, a, b)
+    least, given, conflict = _reachability(site, sightings)
     elsewhere = _stood_elsewhere(sightings, options)
-    shape = (n, n)
     camera = np.array(sightings.camera)
     overlap = (sightings.first[:, None] <= sightings.last) & (sightings.first <= sightings.last[:, None])
     twice = overlap & (camera[:, None] == camera) & ~np.eye(n, dtype=bool)
     same_track = (sightings.track[:, None] == sightings.track) & (sightings.track != NO_TRACK)
-    conflict = (worst.reshape(shape) > options.slack_s) | elsewhere | elsewhere.T | twice
-    conflict = (conflict | conflict.T) & ~np.eye(n, dtype=bool) & ~same_track
+    conflict = (conflict | elsewhere | elsewhere.T | twice) & ~same_track
     gap = np.maximum(sightings.first - sightings.last[:, None], 0.0)
-    between = np.linalg.norm(sightings.end[:, None] - sightings.start, axis=2)
-    near = between <= options.near_m
-    way = _times(site, sightings.end[a], sightings.start[b]).reshape(shape)
-    unseen = site.coverage.unavoidable(sightings.end[a], sightings.start[b], gap.ravel())
-    names = np.array([*site.coverage.cameras, ""])
-    own = (names[:-1] == camera[a][:, None]) | (names[:-1] == camera[b][:, None])
-    unseen &= ~own & (gap.ravel() > 0)[:, None]
-    passed = unseen.sum(axis=1).reshape(shape)
-    some = unseen.argmax(axis=1) if unseen.shape[1] else np.zeros(len(unseen), dtype=np.int64)
-    passed_by = np.where(unseen.any(axis=1), some, -1).reshape(shape)
+    near = np.linalg.norm(sightings.end[:, None] - sightings.start, axis=2) <= options.near_m
+    follows = (sightings.first >= sightings.first[:, None]) & ~conflict & ~np.eye(n, dtype=bool)
+    way = np.zeros((n, n))
+    a, b = np.nonzero(follows)
+    way[a, b] = _times(site, sightings.end[a], sightings.start[b])
+    passed, passed_by = _passed(site, sightings, gap, follows & (gap > 0) & ~near)
     link = _link(site, sightings, gap, way, near, passed)
     still = _stood_still(sightings, options)
     leaves = site.from_outside(sightings.end, sightings.camera, coming=False) & ~still
@@ -166,8 +162,8 @@ def compare(site: Site, sightings: Sightings) -> Pairs:
     probability = np.where(sightings.last >= site.end - options.edge_s, 1.0 - 1e-3, probability)
     return Pairs(
         conflict=conflict,
-        least=least.reshape(shape),
-        given=given.reshape(shape),
+        least=least,
+        given=given,
         elsewhere=elsewhere,
         link=link,
         passed=passed,
@@ -187,26 +183,41 @@ def _times(site: Site, starts: Array, ends: Array) -> Array:
     return np.where(here | np.isnan(seconds), 0.0, seconds)
 
 
-def _reachability(
-    site: Site, sightings: Sightings, a: NDArray[np.int64], b: NDArray[np.int64]
-) -> tuple[Array, Array, Array]:
-    """Return for pairs (P,) the least and the given seconds of the ends that fit worst, and by how much they don't."""
+def _reachability(site: Site, sightings: Sightings) -> tuple[Array, Array, Mask]:
+    """Return of all pairs (N, N) the least and the given seconds of the ends that fit worst, and which don't fit."""
     times = np.stack([sightings.first, sightings.last])
     places = np.stack([sightings.start, sightings.end])
+    a, b = np.triu_indices(len(sightings), 1)
     worst = np.full(len(a), -np.inf)
     least, given = np.zeros(len(a)), np.zeros(len(a))
-    for x in (0, 1):
-        for y in (0, 1):
-            later = times[y, b] >= times[x, a]
-            start = np.where(later[:, None], places[x, a], places[y, b])
-            end = np.where(later[:, None], places[y, b], places[x, a])
-            needed, there = _times(site, start, end), np.abs(times[y, b] - times[x, a])
-            lack = needed - there
-            take = lack > worst
-            worst, least, given = (
-                np.where(take, new, old) for new, old in ((lack, worst), (needed, least), (there, given))
-            )
-    return least, given, worst
+    for x, y in product((0, 1), (0, 1)):
+        later = times[y, b] >= times[x, a]
+        start = np.where(later[:, None], places[x, a], places[y, b])
+        end = np.where(later[:, None], places[y, b], places[x, a])
+        needed, there = _times(site, start, end), np.abs(times[y, b] - times[x, a])
+        take = needed - there > worst
+        worst, least, given = np.where(take, (needed - there, needed, there), (worst, least, given))
+
+    def square(values: Array) -> Array:
+        table = np.zeros((len(sightings), len(sightings)))
+        table[a, b] = table[b, a] = values
+        return table
+
+    return square(least), square(given), square(np.where(worst > site.options.slack_s, 1.0, 0.0)) > 0
+
+
+def _passed(site: Site, sightings: Sightings, gap: Array, wanted: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return of the pairs wanted (N, N) how many other cameras had to be passed in between, and one of them."""
+    count, which = np.zeros(wanted.shape, dtype=np.int64), np.full(wanted.shape, -1)
+    a, b = np.nonzero(wanted)
+    names, camera = np.array(site.coverage.cameras, dtype=object), np.array(sightings.camera, dtype=object)
+    if not len(names) or not len(a):
+        return count, which
+    unseen = site.coverage.unavoidable(sightings.end[a], sightings.start[b], gap[a, b])
+    unseen &= (names != camera[a][:, None]) & (names != camera[b][:, None])
+    count[a, b] = unseen.sum(axis=1)
+    which[a, b] = np.where(unseen.any(axis=1), unseen.argmax(axis=1), -1)
+    return count, which
 
 
 def _stood_still(sightings: Sightings, options: TransitOptions) -> Mask:
@@ -242,7 +253,7 @@ def _link(site: Site, sightings: Sightings, gap: Array, way: Array, near: Mask, 
     gone = (site.from_outside(sightings.end, sightings.camera, coming=False) & ~still)[:, None]
     comes = site.from_outside(sightings.start, sightings.camera, coming=True)
     back = _falling(excess, options.away_s) / site.cameras * np.where(comes, 1.0, options.appear)
-    same = np.where(gone & ~near & (excess > options.drive_s), back, same)
+    same = np.where(gone, (1.0 - options.out) * same + options.out * back, same)
     where = np.where(still, 1.0 / site.places, 1.0 / site.cameras)
     known = (sightings.first <= site.begin + options.edge_s) | comes
     new = np.where(known, 1.0, options.appear) * where / max(site.end - site.begin, 1.0)
