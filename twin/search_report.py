@@ -13,12 +13,22 @@ from twin.sighting_search import SearchAnswer
 TEMPLATE = Path(__file__).with_name("search_report.html")
 
 
-def write_search_report(path: Path, answer: SearchAnswer, query: Sightings, *, crops: Path | None = None) -> None:
-    """Write a self-contained page, atomically. ``crops`` is the folder that ``meta.crop`` of answers is a file in."""
+def write_search_report(
+    path: Path, answer: SearchAnswer, query: Sightings, *, crops: Path | None = None, picture: Path | None = None
+) -> None:
+    """Write a self-contained page, atomically.
+
+    crops: the folder that ``meta.crop`` of answers is a file in; picture: of the query
+    """
     answers = [_answer(answer, i, query, crops) for i in range(len(answer.rows))]
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(TEMPLATE.read_text("utf-8")).render(
-        query=answer.query, summary=_summary(answer), partial=answer.partial, answers=answers
+        query=answer.query,
+        picture=_embedded(picture),
+        facts=f"Seen by {query.camera[0]}. " if query.camera[0] else "",
+        summary=_summary(answer),
+        partial=answer.partial,
+        answers=answers,
     )
     write_atomic(path, page.encode())
 
@@ -59,7 +69,12 @@ def _answer(answer: SearchAnswer, i: int, query: Sightings, crops: Path | None) 
 def _picture(name: Any, crops: Path | None) -> str | None:
     if crops is None or not isinstance(name, str) or Path(name).name != name:
         return None
-    file = crops / name
-    if not file.is_file():
+    return _embedded(crops / name)
+
+
+def _embedded(file: Path | None) -> str | None:
+    """Return a JPEG or PNG as an address that holds it."""
+    if file is None or not file.is_file():
         return None
-    return f"data:image/jpeg;base64,{base64.b64encode(file.read_bytes()).decode()}"
+    kind = "png" if file.suffix.lower() == ".png" else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"

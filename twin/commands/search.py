@@ -87,7 +87,8 @@ def command(**options: Any) -> None:
         if options["report"] is not None:
             from twin.search_report import write_search_report
 
-            write_search_report(options["report"], answer, query, crops=options["crops"])
+            picture = options["image"] or _own_crop(collection, options)
+            write_search_report(options["report"], answer, query, crops=options["crops"], picture=picture)
     finally:
         store.close()
     _tell(answer, options)
@@ -111,6 +112,17 @@ def _query(collection: Any, options: dict[str, Any]) -> Any:
         vector, name = _vector(options["embedding"]), options["embedding"].name
     at = options["at"]
     return query_of_vector(vector, name, at[0] if at else None, at[1:] if at else None)
+
+
+def _own_crop(collection: Any, options: dict[str, Any]) -> Path | None:
+    """Return the stored crop of the query, where one was kept."""
+    from retrieval.stores.filters import IdIn
+
+    if options["stored"] is None or options["crops"] is None:
+        return None
+    (meta,) = collection.scan(IdIn((options["stored"],)), size=1).rows.meta
+    name = meta.get("crop")
+    return options["crops"] / name if isinstance(name, str) and Path(name).name == name else None
 
 
 def _vector(path: Path) -> Any:
