@@ -1,11 +1,14 @@
 """Tracking: WILDTRACK, clean and with noise, the garage with traffic and wrong clocks, CAMPUS, KITTI, and costs.
 
-python -m benchmarks.tracking [--data FOLDER] [--out FILE]
+python -m benchmarks.tracking [--data FOLDER] [--out FILE] [--wildtrack] [--garage] [--speed] ...
+
+With the names of parts only these are measured anew; the file keeps the others, and each part's date and commit.
 
 Beside ours stand trackers of single cameras on the same boxes, merged on the ground (benchmarks.tracking_baselines).
 """
 
 import itertools
+import json
 import os
 import time
 from pathlib import Path
@@ -32,6 +35,7 @@ FLEET = 6
 """Vehicles that are exactly alike."""
 SPEED_FPS, SPEED_S = 10.0, 20.0
 LIVE_DELAY_S = 0.8
+PARTS = ("wildtrack", "garage", "campus", "kitti", "cost", "speed", "memory", "fleet")
 SCORES = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "switches", "missed", "false", "position_error_m", "coverage_95")
 
 
@@ -109,20 +113,28 @@ def _short(figures: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Measure everything; write the results after each part."""
-    arguments, machine = parse_arguments(__doc__, "tracking"), describe_machine()
+    arguments, machine = parse_arguments(__doc__, "tracking", PARTS), describe_machine()
+    data: Path = arguments.data
     parts = {
-        "wildtrack": lambda: wildtrack(arguments.data / "wildtrack"),
+        "wildtrack": lambda: wildtrack(data / "wildtrack"),
         "garage": lambda: {str(seed): garage(seed) for seed in GARAGE_SEEDS},
-        "campus": lambda: campus(arguments.data / "campus_auditorium"),
-        "kitti": lambda: kitti(arguments.data / "kitti_tracking"),
+        "campus": lambda: campus(data / "campus_auditorium"),
+        "kitti": lambda: kitti(data / "kitti_tracking"),
         "cost": cost,
         "speed": speed,
         "memory": memory,
         "fleet": lambda: {str(seed): garage(seed, look_alikes=FLEET) for seed in GARAGE_SEEDS},
     }
+    asked = [name for name in PARTS if getattr(arguments, name)] or list(PARTS)
     figures: dict[str, Any] = {}
-    for name, part in parts.items():
-        figures[name] = part()
+    if len(asked) < len(PARTS) and arguments.out.is_file():
+        figures = {
+            name: part for name, part in json.loads(arguments.out.read_text("utf-8")).items() if name != "machine"
+        }
+    measured = figures.setdefault("measured", {})
+    for name in asked:
+        figures[name] = parts[name]()
+        measured[name] = {key: machine[key] for key in ("date", "commit", "load_before")}
         write_results(arguments.out, figures, machine)
 
 

@@ -27,6 +27,8 @@ MAX_APART_M = 0.6
 SHIFT_STEP_S = 0.02
 OUTLIER_SIGMAS = 3.0
 MIN_SIGMA_S = 0.02
+MIN_WAY_M = 1.0
+"""What stays within this tells no time."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,7 +103,7 @@ def estimate_clocks(
     unknown = sorted({track.camera for track in tracks} - index.keys())
     if unknown:
         raise InputError(f"there is no camera '{unknown[0]}' among those whose clocks are asked for")
-    moving = [track for track in tracks if len(track.times) > 3]
+    moving = [track for track in tracks if len(track.times) > 3 and _way_m(track) > MIN_WAY_M]
     rows = [
         (index[a.camera], index[b.camera], *shift)
         for a, b in combinations(moving, 2)
@@ -124,6 +126,12 @@ def estimate_clocks(
 def _shifts(a: CameraTrack, b: CameraTrack, max_shift: float) -> list[tuple[float, float, float]]:
     """Return (shift, sigma, time) by which clock a is ahead of clock b if both tracks show one object, else nothing."""
     if a.times[-1] + max_shift < b.times[0] or b.times[-1] + max_shift < a.times[0]:
+        return []
+    low, high = (
+        np.maximum(a.positions.min(axis=0), b.positions.min(axis=0)),
+        np.minimum(a.positions.max(axis=0), b.positions.max(axis=0)),
+    )
+    if (low - high > MAX_APART_M).any():  # nowhere as near as one object's have to be
         return []
     shifts = np.arange(-max_shift, max_shift + SHIFT_STEP_S / 2, SHIFT_STEP_S)
     asked = a.times[:, None] - shifts
@@ -152,6 +160,10 @@ def _shifts(a: CameraTrack, b: CameraTrack, max_shift: float) -> list[tuple[floa
     offset = 0.5 * (low - high) / bend if bend > 0 else 0.0
     sigma = max(float(np.sqrt(SYSTEMATIC_M**2 + apart[best] / 4 + unsure / 2)) / speed, MIN_SIGMA_S)
     return [(float(shifts[best] + SHIFT_STEP_S * np.clip(offset, -1, 1)), float(sigma), float(a.times.mean()))]
+
+
+def _way_m(track: CameraTrack) -> float:
+    return float(np.linalg.norm(np.ptp(track.positions[:, :2], axis=0)))
 
 
 def _near_in_time(asked: Array, times: Array) -> NDArray[np.bool_]:

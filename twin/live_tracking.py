@@ -19,11 +19,13 @@ from geometry.floorplan import FloorPlan
 from geometry.ground_surface import GroundSurface
 from geometry.records import FixedCamera
 from geometry.track_records import FrameRecord, Observation, TrackRow
+from perception.clocks import ClockEstimate
 from perception.detections import Detections
 from perception.linking.links import Piece, follow, succession_graph
 from perception.tracking.states import STATE, carried, process_noise
 from perception.tracking.tracker import GroundTracker, instants
 from perception.tracking.tracks import Tracklet
+from twin.camera_clocks import ClockWatch, by_common_clock
 from twin.track_rows import Places, track_rows
 from twin.tracking import TrackingOptions, detections_of, least_times
 
@@ -47,7 +49,8 @@ class LiveTracker:
     """Takes frames one by one and returns rows of tracks.
 
     ``delay_s`` is how long a frame waits for others that were exposed earlier; one that comes later is dropped and
-    counted in ``dropped``. Rows are filtered, not smoothed. Memory does not grow with time.
+    counted in ``dropped``. Rows are filtered, not smoothed. Memory does not grow with time. With ``clock_sigma_s``
+    above 0 clocks are estimated again and again, by a tracker for each camera, which doubles the work.
     """
 
     def __init__(
@@ -67,10 +70,14 @@ class LiveTracker:
         models = [CameraModel.of(camera) for camera in cameras]
         self.tracker = GroundTracker(models, self.ground, self.options.tracker, for_relinking=False)
         self._least_times = least_times(plan)
-        self._waiting: list[tuple[float, int, Detections]] = []
+        watched = self.options.clock_sigma_s > 0 and len(models) > 1
+        self._watch = (
+            ClockWatch(models, self.ground, self.options.tracker, self.options.clock_sigma_s) if watched else None
+        )
+        self._waiting: list[tuple[float, int, Detections, Detections]] = []
         self._order, self._identities = count(), count(1)
         self._newest = self._done = -np.inf
-        self._ahead: list[Detections] = []
+        self._ahead: list[tuple[Detections, Detections]] = []
         self._known: dict[int, _Known] = {}
         self._lost: list[_Known] = []
         self._next_tick: int | None = None
@@ -81,23 +88,29 @@ class LiveTracker:
         """Return what was dropped so far, by reason."""
         return self.late | self.tracker.dropped
 
+    @property
+    def clocks(self) -> ClockEstimate | None:
+        """Return what is known of the cameras' clocks by now; None before the first estimate, and where not asked."""
+        return self._watch.estimate if self._watch is not None else None
+
     def push(self, frame: FrameRecord) -> list[TrackRow]:
         """Take a frame and return the rows that are due. Raises ``InputError`` for an unknown camera, and goes on."""
         if frame.camera not in self.cameras:
             remedy = nearest_known(frame.camera, self.cameras)
             raise InputError(f"there is no camera '{frame.camera}'", where=f"frame at {frame.time}", remedy=remedy)
-        found = detections_of(frame, self.cameras[frame.camera])
+        shown = detections_of(frame, self.cameras[frame.camera])
+        found = by_common_clock(shown, self.clocks)
         if found.time <= self._done:
             self.late["late frames"] += 1
             return []
         if np.isfinite(self._newest) and found.time > self._newest + MAX_AHEAD_S:
-            self._ahead.append(found)
+            self._ahead.append((found, shown))
             self.late["frames ahead of time"] += 1
             if len(self._ahead) < JUMP_FRAMES:
                 return []
-            found = min(self._ahead, key=lambda each: each.time)
+            found, shown = min(self._ahead, key=lambda each: each[0].time)
         self._ahead.clear()
-        heapq.heappush(self._waiting, (found.time, next(self._order), found))
+        heapq.heappush(self._waiting, (found.time, next(self._order), found, shown))
         self._newest = max(self._newest, found.time)
         return self._advance(self._newest - self.delay_s)
 
@@ -108,7 +121,10 @@ class LiveTracker:
     def _advance(self, until: float) -> list[TrackRow]:
         due = []
         while self._waiting and self._waiting[0][0] <= until:
-            due.append(heapq.heappop(self._waiting)[2])
+            _, _, found, shown = heapq.heappop(self._waiting)
+            due.append(found)
+            if self._watch is not None:
+                self._watch.take(shown)
         rows: list[TrackRow] = []
         for group in instants(due, self.options.tracker.same_instant_s):
             rows += self._rows_before(group[0].time)
@@ -140,6 +156,8 @@ class LiveTracker:
         usual = np.where(table.is_round[index], tracker.person.acceleration, tracker.vehicle.acceleration)
         mean, covariance = carried(table.mean[index], table.covariance[index], step)
         covariance += process_noise(np.abs(step), usual, np.zeros(len(index)), np.zeros(len(index)))
+        late = self._time_variance(table.seen_by[index] > self.tracker.time - self.options.fill_gap_s)
+        covariance[:, :2, :2] += late[:, None, None] * mean[:, 2:4, None] * mean[:, None, 2:4]
         sure = np.linalg.eigvalsh(covariance[:, :2, :2])[:, 1] <= self.options.max_sigma_m**2
         index, mean, covariance = index[sure], mean[sure], covariance[sure]
         level = table.level[index]
@@ -158,6 +176,14 @@ class LiveTracker:
             covariance,
             [_seen_since(tracklet, time - 1 / self.options.rows_per_s) for tracklet in tracklets],
         )
+
+    def _time_variance(self, seen: NDArray[np.bool_]) -> Array:
+        """Return the variance (T,) of the time of tracks, by the clocks of the cameras (T, C) that saw them lately."""
+        if self._watch is None:
+            return np.zeros(len(seen))
+        before = np.full(len(self.cameras), self.options.clock_sigma_s)
+        sigma = np.array([self.clocks.sigma_s(id) for id in self.cameras]) if self.clocks else before
+        return np.asarray((seen * sigma**2).sum(axis=1) / np.maximum(seen.sum(axis=1), 1))
 
     def _identify(self, tracklets: Sequence[Tracklet]) -> None:
         """Give identities to tracks that have none: of those lost before, the ones that fit best, or new ones."""

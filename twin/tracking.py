@@ -20,14 +20,15 @@ from geometry.records import FixedCamera
 from geometry.solids import Family, size_prior
 from geometry.track_records import FrameRecord, Observation, TrackRow
 from geometry.travel_times import TravelTimes
-from perception.clocks import CameraTrack, ClockEstimate, ClockOptions, estimate_clocks
+from perception.clocks import ClockEstimate
 from perception.detections import Detections
 from perception.linking.identities import Identity, Linked, LinkingOptions, identities
 from perception.linking.links import LeastTimes
 from perception.tracking.options import TrackerOptions
-from perception.tracking.smoothing import Trajectory, chain_of, smoothed, states_at
+from perception.tracking.smoothing import Trajectory, states_at
 from perception.tracking.tracker import GroundTracker, instants
 from perception.tracking.tracks import Seen
+from twin.camera_clocks import by_common_clock, clocks_of
 from twin.track_rows import Places, track_rows
 
 Array = NDArray[np.float64]
@@ -93,8 +94,9 @@ def track(
     models = {camera.id: CameraModel.of(camera) for camera in cameras}
     ground = GroundSurface.flat() if plan is None else GroundSurface.of(plan)
     given, dropped = _by_nominal_time(frames, {camera.id: camera for camera in cameras})
-    clocks = _clocks(given, models, ground, options) if options.clock_sigma_s > 0 and len(models) > 1 else None
-    timed = sorted((_timed(each, clocks) for each in given), key=lambda each: (each.time, each.camera))
+    watched = options.clock_sigma_s > 0 and len(models) > 1
+    clocks = clocks_of(given, models, ground, options.tracker, options.clock_sigma_s) if watched else None
+    timed = sorted((by_common_clock(each, clocks) for each in given), key=lambda each: (each.time, each.camera))
     tracker = GroundTracker(models.values(), ground, options.tracker)
     groups = list(instants(timed, options.tracker.same_instant_s))
     for done, group in enumerate(groups, start=1):
@@ -189,45 +191,6 @@ def _by_nominal_time(
         seen.add((frame.camera, frame.time))
         found.append(detections_of(frame, cameras[frame.camera]))
     return sorted(found, key=lambda each: (each.time, each.camera)), {"repeated frames": repeated}
-
-
-def _timed(frame: Detections, clocks: ClockEstimate | None) -> Detections:
-    if clocks is None:
-        return frame
-    return Detections(
-        camera=frame.camera,
-        time=clocks.utc(frame.camera, frame.time),
-        boxes=frame.boxes,
-        scores=frame.scores,
-        kinds=frame.kinds,
-        feet=frame.feet,
-        embeddings=frame.embeddings,
-        shown=frame.shown,
-    )
-
-
-def _clocks(
-    frames: Sequence[Detections], models: dict[str, CameraModel], ground: GroundSurface, options: TrackingOptions
-) -> ClockEstimate:
-    """Track each camera by itself and compare what they saw of common motion."""
-    seen = []
-    for camera in models.values():
-        tracker = GroundTracker([camera], ground, options.tracker)
-        for frame in frames:
-            if frame.camera == camera.id:
-                tracker.update([frame])
-        pieces = [piece for piece in tracker.end() if len(piece.times) > 5]
-        chains = [chain_of([piece], [(0, k) for k in range(len(piece.times))]) for piece in pieces]
-        for piece, path in zip(pieces, smoothed(chains, ground, options.tracker), strict=True):
-            z, _ = ground.height(path.levels, path.means[:, :2])
-            positions = np.column_stack([path.means[:, :2], z])
-            sigma = np.sqrt(np.trace(path.covariances[:, :2, :2], axis1=1, axis2=2))
-            common = CameraTrack(
-                camera=camera.id, family=piece.family, times=path.times, positions=positions, sigma_m=sigma
-            )
-            seen.append(common)
-    known = ClockOptions(offset_sigma_s=options.clock_sigma_s, max_shift_s=max(1.0, 4 * options.clock_sigma_s))
-    return estimate_clocks(seen, tuple(models), known)
 
 
 def _rows(

@@ -274,7 +274,8 @@ class Instant:
     def _compare(self, number: int, track: Indices, box: Indices, mean: Array, covariance: Array) -> Innovation:
         shapes, level = self.table.shapes.take(track), self.table.level[track]
         planes = self.views[number].planes.take(box)
-        return innovation(mean[track], covariance[track], shapes, level, self.ground, planes)
+        may_hide = self.options.visible_boxes
+        return innovation(mean[track], covariance[track], shapes, level, self.ground, planes, may_hide=may_hide)
 
     def _log_odds(self, number: int, seen: Innovation, box: Indices) -> Array:
         prior = np.log(self.options.detected / self.options.false_rate)

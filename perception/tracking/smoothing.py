@@ -19,6 +19,7 @@ from perception.tracking.states import (
     HEADING_SIGMA,
     STATE,
     SUDDEN_SHARE,
+    Innovation,
     Shapes,
     carried,
     innovation,
@@ -144,8 +145,7 @@ class _Filter:
         for number in range(max(map(len, boxes))):
             here = np.array([i for i, group in enumerate(boxes) if len(group) > number])
             planes = _planes([boxes[i][number] for i in here.tolist()]) if number else first
-            shapes = self.shapes.take(rows[here])
-            seen = innovation(mean[here], covariance[here], shapes, self.level[rows[here]], self.ground, planes)
+            seen = self._compare(mean[here], covariance[here], rows[here], planes)
             mean[here], covariance[here] = update(mean[here], covariance[here], seen)
         rolls = ~self.shapes.is_round[rows]
         if rolls.any():
@@ -163,12 +163,13 @@ class _Filter:
         speed = np.linalg.norm(mean[:, 2:4], axis=1)
         calm = ahead + process_noise(dt, self.usual[rows], self.turn[rows], speed)
         sudden = ahead + process_noise(dt, self.sudden[rows], self.turn[rows], speed)
-        shapes, level = self.shapes.take(rows), self.level[rows]
-        by_calm, by_sudden = (
-            innovation(mean, each, shapes, level, self.ground, planes).log_likelihood for each in (calm, sudden)
-        )
+        by_calm, by_sudden = (self._compare(mean, each, rows, planes).log_likelihood for each in (calm, sudden))
         better = by_sudden - by_calm > np.log((1 - SUDDEN_SHARE) / SUDDEN_SHARE)
         return mean, np.where(better[:, None, None], sudden, calm)
+
+    def _compare(self, mean: Array, covariance: Array, rows: Indices, planes: BoxPlanes) -> Innovation:
+        shapes, level, may_hide = self.shapes.take(rows), self.level[rows], self.options.visible_boxes
+        return innovation(mean, covariance, shapes, level, self.ground, planes, may_hide=may_hide)
 
     def backward(self) -> list[Trajectory]:
         """Smooth all chains, from their ends."""

@@ -88,9 +88,19 @@ def carried(mean: Array, covariance: Array, dt: Array) -> tuple[Array, Array]:
 
 
 def innovation(
-    mean: Array, covariance: Array, shapes: Shapes, level: Indices, ground: GroundSurface, planes: BoxPlanes
+    mean: Array,
+    covariance: Array,
+    shapes: Shapes,
+    level: Indices,
+    ground: GroundSurface,
+    planes: BoxPlanes,
+    *,
+    may_hide: bool,
 ) -> Innovation:
-    """Compare states (N, STATE) with the N boxes beside them; log-likelihoods are densities a pixel in each row."""
+    """Compare states (N, STATE) with the N boxes beside them; log-likelihoods are densities a pixel in each row.
+
+    may_hide: whether a side may be where something else begins, ``TrackerOptions.visible_boxes``
+    """
     solids = Solids(
         position=mean[:, :2],
         heading=mean[:, 4],
@@ -103,7 +113,8 @@ def innovation(
     jacobian[:, :, MEASURED] = found.jacobian
     spread = jacobian @ covariance @ np.swapaxes(jacobian, 1, 2)
     noise = planes.sigma_px**2 + (found.px_per_m * shape_sigma(shapes.is_round)) ** 2
-    doubtful = np.flatnonzero((found.px[:, :SIDES] > HIDDEN_SIGMAS * np.sqrt(noise[:, :SIDES])).any(axis=1))
+    further_in = (found.px[:, :SIDES] > HIDDEN_SIGMAS * np.sqrt(noise[:, :SIDES])).any(axis=1)
+    doubtful = np.flatnonzero(further_in & may_hide)
     if len(doubtful):
         noise[doubtful] += _hidden(found.px[doubtful], spread[doubtful], noise[doubtful])
     diagonal = np.arange(ROWS)
