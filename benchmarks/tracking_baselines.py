@@ -1,6 +1,6 @@
 """What others reach on the same boxes: `trackers` (ByteTrack, OC-SORT) for each camera, merged on the ground.
 
-Needs `pip install --no-deps trackers supervision pydeprecate defusedxml av` and `pip install rich`; nothing of it is
+Needs `pip install --no-deps trackers supervision pydeprecate defusedxml` and `pip install rich`; nothing of it is
 part of the project.
 """
 

@@ -77,7 +77,7 @@ def _boxes(place: Array, size: Array, rotation: Array, shift: Array) -> Array:
     return np.asarray(boxes[whole])
 
 
-def cost(counts: tuple[int, ...] = (2, 4, 8, 16, 32), fps: float = 10.0, seconds: float = 12.0) -> dict[str, Any]:
+def cost(counts: tuple[int, ...] = (2, 4, 8, 16, 32), fps: float = 10.0, seconds: float = 6.0) -> dict[str, Any]:
     """Return processor time a detection and a frame, of live tracking, by the number of cameras."""
     figures = {}
     for count in counts:
@@ -106,7 +106,7 @@ def timed(
     }
 
 
-def memory(hours: float = 2.0, count: int = 8, fps: float = 1.0) -> dict[str, Any]:
+def memory(hours: float = 2.0, count: int = 8, fps: float = 0.5) -> dict[str, Any]:
     """Return the process's memory (MB) every quarter of an hour of live tracking, and its slope in the second half."""
     cameras = hall_cameras(count)
     tracker = LiveTracker(cameras, options=TrackingOptions(clock_sigma_s=0.0))

@@ -228,3 +228,23 @@ def test_clocks_are_estimated_while_frames_come():
     assert np.ptp(error) < 0.08  # measured 0.03; uncorrected 0.35
     assert LiveTracker(cameras(), options=TrackingOptions(clock_sigma_s=0.0)).clocks is None
     assert rows
+
+
+def test_a_parked_car_stands_a_moment_longer_than_it_was_seen_and_a_person_does_not():
+    rows = {}
+    for kind in ("car", "person"):
+        frames = walk({1: (kind, np.array([0.5, 0.5]), np.array([0.0, 0.0]))}, 8.0)
+        # all cameras look all the time; the object is shown from second 3 to second 5
+        seen = [f if 3 <= f.time < 5 else f.model_copy(update={"detections": ()}) for f in frames]
+        other = walk({2: (kind, np.array([-6.0, 3.0]), np.array([0.4, 0.0]))}, 8.0)  # so that the recording is longer
+        both = [
+            f.model_copy(update={"detections": (*f.detections, *g.detections)})
+            for f, g in zip(seen, other, strict=True)
+        ]
+        found = track(both, cameras(), options=TrackingOptions(clock_sigma_s=0.0, fill_gap_s=1.0))
+        own = [row for row in found.rows if np.hypot(row.position[0] - 0.5, row.position[1] - 0.5) < 0.5]
+        rows[kind] = (min(row.time for row in own), max(row.time for row in own))
+    assert rows["car"][0] == pytest.approx(2.0, abs=0.21)
+    assert rows["car"][1] == pytest.approx(6.0, abs=0.21)
+    assert rows["person"][0] > 2.9
+    assert rows["person"][1] < 5.1
