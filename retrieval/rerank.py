@@ -14,6 +14,7 @@ from retrieval.consistency import Pairs, Site, compare
 from retrieval.hypotheses import partitions
 from retrieval.reasons import reason
 from retrieval.sightings import Sightings, joined
+from retrieval.stores.rows import Vectors
 
 Array = NDArray[np.float64]
 
@@ -55,6 +56,8 @@ class Appearance:
 
 
 MAX_LOG_RATIO = 12.0
+VIEWS, SURE = 5, 1.5
+"""Up to so many candidates stand beside the query for its look: those within so many sigmas of the usual cosine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +111,8 @@ def rerank(
     appearance, options = appearance or Appearance(), options or RerankOptions()
     k = len(candidates)
     cosines = np.asarray(candidates.vectors @ query.vectors[0], dtype=np.float64)
-    looks = appearance.log_ratio(cosines)
     by_likeness = np.argsort(-cosines, kind="stable")
+    looks = appearance.log_ratio(_likeness(candidates.vectors, cosines, by_likeness, appearance))
     alike = by_likeness[_odds(looks[by_likeness], options.look_alike) > options.alike]
     probability, together = np.zeros(k), np.zeros(k, dtype=bool)
     if len(alike) == 0:
@@ -133,6 +136,18 @@ def rerank(
     return Reranked(
         order=order, probability=probability, together=together, why=why, moved=bool((order != by_likeness).any())
     )
+
+
+def _likeness(vectors: Vectors, cosines: Array, by_likeness: NDArray[np.int64], appearance: Appearance) -> Array:
+    """Return the mean cosines (K,) to the query and those few candidates that surely look as it does, oneself left out.
+
+    One view alone looks like a stranger's by chance; several hardly do.
+    """
+    sure = by_likeness[:VIEWS][cosines[by_likeness[:VIEWS]] >= appearance.same_mean - SURE * appearance.same_sigma]
+    mutual = np.asarray(vectors @ vectors[sure].T, dtype=np.float64)
+    mutual[sure, np.arange(len(sure))] = 0.0
+    views = 1 + len(sure) - np.isin(np.arange(len(cosines)), sure)
+    return np.asarray((cosines + mutual.sum(axis=1)) / views)
 
 
 def _odds(looks: Array, prior: float) -> Array:
