@@ -53,16 +53,28 @@ def main() -> None:
     arguments.work = arguments.work or Path(tempfile.gettempdir()) / "tiepoint-search"
     arguments.work.mkdir(parents=True, exist_ok=True)
     prepare(arguments.work, arguments.rows)
-    found = {}
+    found: dict[str, Any] = {}
     for part in arguments.parts.split(","):
         command = [sys.executable, "-m", "benchmarks.search", "--work", str(arguments.work)]
         command += ["--rows", str(arguments.rows), "--part", part]
+        load = os.getloadavg()[0]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             sys.exit(f"{part}: {done.stderr}")
-        found[part] = json.loads(done.stdout.splitlines()[-1])
+        told = {key: machine[key] for key in ("date", "commit", "command")} | {"load_before": load}
+        found[part] = json.loads(done.stdout.splitlines()[-1]) | {"measured": told}
         _show(part, found[part])
-    write_results(arguments.out, {"rows": arguments.rows, "dimension": DIMENSION, "k": K} | found, machine)
+    size = {"rows": arguments.rows, "dimension": DIMENSION, "k": K}
+    write_results(arguments.out, size | _other_parts(arguments.out, size) | found, machine)
+
+
+def _other_parts(path: Path, size: dict[str, Any]) -> dict[str, Any]:
+    """Return the parts that were measured before at the same size; each says when, by which commit and command."""
+    if not path.exists():
+        return {}
+    before = json.loads(path.read_text())
+    same = all(before.get(key) == value for key, value in size.items())
+    return {part: before[part] for part in PARTS if same and part in before}
 
 
 def prepare(work: Path, rows: int) -> None:
@@ -173,8 +185,12 @@ def search_part(work: Path, rows: int) -> dict[str, Any]:
 
 
 def raw_part(work: Path, rows: int) -> dict[str, Any]:
-    """Search the same index with the same probes by FAISS alone, all vectors in memory, and return row numbers."""
+    """Search the same index with the same probes by ours and by FAISS alone, in turns, in one process.
+
+    FAISS has all vectors in memory and returns row numbers; ours returns ids and checks what it is given.
+    """
     queries, truth = np.load(work / "queries.npy"), np.load(work / "truth.npy")
+    collection = EmbeddedStore(work / "store").open("cars")
     folder = work / "store" / "cars"
     told = json.loads((folder / "checkpoint.json").read_bytes())["index"]
     base = faiss.read_index(str(folder / told["file"]))
@@ -184,9 +200,28 @@ def raw_part(work: Path, rows: int) -> dict[str, Any]:
     index.k_factor = depth_for(K) / K
     base.nprobe = told["probes"]
     faiss.omp_set_num_threads(1)
-    found: list[Any] = []
-    times = _times(lambda q: found.append(index.search(q, K)[1][0].tolist()), queries)
-    return times | {"recall_at_10": _recall(found, truth), "probes": told["probes"], "k_factor": index.k_factor}
+    found: dict[str, list[Any]] = {"faiss": [], "ours": []}
+    cpus: dict[str, list[float]] = {"faiss": [], "ours": []}
+    for turn in range(2):  # the first one warms up
+        for query in queries:
+            for name in ("faiss", "ours"):
+                cpu = time.thread_time()
+                if name == "faiss":
+                    answer = index.search(query[None], K)[1][0].tolist()
+                else:
+                    answer = collection.search(query[None], K)[0].ids
+                if turn:
+                    cpus[name].append(time.thread_time() - cpu)
+                    found[name].append(answer)
+    found["ours"] = [[int(id[1:]) for id in ids] for ids in found["ours"]]
+    medians = {name: float(np.median(values)) for name, values in cpus.items()}
+    return {
+        "recall_at_10": {name: _recall(found[name], truth) for name in found},
+        "cpu_ms": {name: _percentiles(values) for name, values in cpus.items()},
+        "overhead_of_medians": medians["ours"] / medians["faiss"] - 1.0,
+        "probes": told["probes"],
+        "k_factor": index.k_factor,
+    }
 
 
 def writes_part(work: Path, rows: int) -> dict[str, Any]:

@@ -128,7 +128,7 @@ class EmbeddedCollection:
         _use_one_thread()
         with self._lock.reading():
             found, scores, exact, matching = self._search(queries, k, filter, options.effort)
-            kept = [row[row >= 0].tolist() for row in found]
+            kept = found.tolist() if matching >= k else [row[row >= 0].tolist() for row in found]
             answers = [(self._columns.ids(rows), scores[i, : len(rows)], rows) for i, rows in enumerate(kept)]
         hits = [
             Hits(ids=ids, scores=score, exact=exact, exhausted=len(ids) == matching < k) for ids, score, _ in answers
@@ -199,7 +199,7 @@ class EmbeddedCollection:
             rows = np.flatnonzero(self._columns.alive if passed is None else passed)
             return *top_of_rows(queries, values, rows, k, self.schema.metric), True, matching
         found, scores = self._approximate(queries, k, index, passed, effort * everything / matching)
-        if ((found >= 0).sum(axis=1) < min(k, matching)).any():  # never fewer than there are
+        if (found[:, min(k, matching) - 1] < 0).any():  # never fewer than there are; the missing come last
             rows = np.flatnonzero(self._columns.alive if passed is None else passed)
             return *top_of_rows(queries, values, rows, k, self.schema.metric), True, matching
         return found, scores, False, matching
@@ -224,8 +224,12 @@ class EmbeddedCollection:
             late, late_scores = top_of_rows(queries, values, rows, k, metric)
             found, scores = np.hstack([found, late]), np.hstack([scores, late_scores])
         keys = scores if metric == "l2" else -scores
-        keys[found < 0] = np.inf
+        missing = found < 0
+        if missing.any():
+            keys[missing] = np.inf
         order = np.argsort(keys, axis=1)[:, :k]
+        if len(queries) == 1:
+            return found[:, order[0]], scores[:, order[0]]
         each = np.arange(len(queries))[:, None]
         return found[each, order], scores[each, order]
 
