@@ -82,7 +82,14 @@ def build_surface(
     panels, evidence = cut_by_evidence([*extrude(plan, exclusion_heights(plan, points)), *around], rays)
     clutter = clutter_of(plan, points, _distances(panels, points))
     on_progress("surface", 1, 1)
-    return _coloured([*panels, *backdrop_panels(plan, points)], evidence, clutter, photographs, options, on_progress)
+    return _coloured(
+        [*panels, *backdrop_panels(plan, points, [each for each in panels if each.kind in AROUND])],
+        evidence,
+        clutter,
+        photographs,
+        options,
+        on_progress,
+    )
 
 
 def _coloured(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from geometry import FloorPlan
 from twin.surface.panels import Panel, level_panel, upright_panels
+from twin.weighted_median import weighted_median
 
 Array = NDArray[np.float64]
 
@@ -33,6 +34,8 @@ class SurroundingsOptions:
     beside: landmarks so near to a front make no other; local: length within which a line is looked for
     min_length: of a stretch; min_landmarks: on it; min_height: of it
     cell: of the ground, taken where landmarks lie within ``near_ground`` of its height
+    kerb, ground_reach: between these distances from the plan the ground's height is measured; ground_step: as far as
+        this from the plan's
     hypotheses: pairs of landmarks that are tried for a front
     """
 
@@ -48,6 +51,9 @@ class SurroundingsOptions:
     min_height: float = 1.5
     cell: float = 3.0
     near_ground: float = 0.15
+    kerb: float = 1.0
+    ground_reach: float = 15.0
+    ground_step: float = 0.4
     hypotheses: int = 1000
     max_fronts: int = 40
 
@@ -82,7 +88,8 @@ def surroundings(
             start, end = end, start
         panels += upright_panels(f"{FRONT} {number}", FRONT, np.array([start, end]), low, top)
         feet.append(shapely.LineString([start, end]))
-    return [*panels, *_ground(site, feet, low, points[beyond > 0], options)]
+    height = _height(points[:, 2], sigmas, beyond, low, options)
+    return [*panels, *_ground(site, feet, height, points[beyond > 0], options)]
 
 
 def _fronts(
@@ -176,11 +183,10 @@ def _stretches(along: Array, gap: float) -> list[NDArray[np.int64]]:
 
 
 def _ground(
-    site: shapely.Geometry, feet: list[shapely.LineString], low: float, points: Array, options: SurroundingsOptions
+    site: shapely.Geometry, feet: list[shapely.LineString], height: float, points: Array, options: SurroundingsOptions
 ) -> list[Panel]:
-    """Return the ground outside, at its own height: where landmarks lie on it, between these, and to the fronts."""
-    on = np.abs(points[:, 2] - low) < options.near_ground
-    height = float(np.median(points[on, 2])) if on.any() else low
+    """Return the ground outside: where landmarks lie on it, between these, and to the fronts."""
+    on = np.abs(points[:, 2] - height) < options.near_ground
     cells, count = np.unique(np.floor(points[on, :2] / options.cell), axis=0, return_counts=True)
     cells = cells[count >= 2] * options.cell
     if not len(cells):
@@ -191,6 +197,18 @@ def _ground(
     whole = whole.buffer(reach).buffer(-reach, join_style="mitre")
     joined = [part for part in shapely.get_parts(whole) if part.intersects(site)]
     return level_panel(GROUND, GROUND, shapely.difference(shapely.union_all(joined), site), height, up=True)
+
+
+def _height(heights: Array, sigmas: Array, beyond: Array, low: float, options: SurroundingsOptions) -> float:
+    """Return the height of the ground outside, which may be a kerb above that of the plan, ``low``.
+
+    It is the weighted median of landmarks (N,) that are outside, but neither on a kerb nor where the map hardly sees.
+    """
+    near = (beyond > options.kerb) & (beyond < options.ground_reach) & (np.abs(heights - low) < options.ground_step)
+    if np.count_nonzero(near) < options.min_landmarks:
+        return low
+    weights = 1.0 / (sigmas[near] ** 2 + options.near_plane**2)
+    return float(weighted_median(heights[near].astype(np.float32), weights.astype(np.float32)))
 
 
 def _before(foot: shapely.LineString, site: shapely.Geometry) -> shapely.Polygon:

@@ -6,6 +6,7 @@ import shapely
 
 from geometry import FloorPlan
 from geometry.floorplan import Level
+from twin.surface.backdrop import backdrop_panels
 from twin.surface.panels import Panel
 from twin.surface.surroundings import FRONT, GROUND, surroundings
 
@@ -85,3 +86,17 @@ def test_scattered_landmarks_are_no_front() -> None:
     rng = np.random.default_rng(1)
     strays = rng.uniform((-80, 40, 1), (120, 120, 20), (400, 3))
     assert [p for p in surroundings(PLAN, strays, np.full(400, 0.1), rng) if p.kind == FRONT] == []
+
+
+def test_the_backdrop_is_behind_what_is_known() -> None:
+    rng = np.random.default_rng(0)
+    points, sigmas = scene(rng, 0.3)
+    around = surroundings(PLAN, points, sigmas, rng)
+    box = [panel for panel in backdrop_panels(PLAN, points, around) if abs(panel.normal[2]) < 0.5]
+    for front in (panel for panel in around if panel.kind == FRONT):
+        for corner in ends(front):
+            assert min((corner - panel.origin[:2]) @ panel.normal[:2] for panel in box) > 0.5
+    floor = next(panel for panel in backdrop_panels(PLAN, points, around) if panel.normal[2] > 0.5)
+    alone = next(panel for panel in backdrop_panels(PLAN, points) if panel.normal[2] > 0.5)
+    assert not floor.area.contains(shapely.Point(50.0 - floor.origin[0], floor.origin[1] - 15.0))
+    assert alone.area.contains(shapely.Point(50.0 - alone.origin[0], alone.origin[1] - 15.0))
