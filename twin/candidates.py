@@ -1,4 +1,7 @@
-"""Poses that may explain a photo: matches with what some views see, RANSAC, and refinement on all they predict."""
+"""Poses that may explain a photo: matches with what some views see, RANSAC, and refinement on all they predict.
+
+Where storeys look alike, what fits one is tried on the others too, so that they compete on equal terms.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +10,19 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import DegenerateError, PoseEstimate, log10_false_alarms, pose_error, pose_hypotheses, refine_pose
+from geometry import (
+    DegenerateError,
+    PoseEstimate,
+    log10_false_alarms,
+    pose_error,
+    pose_from_position,
+    pose_hypotheses,
+    position_of,
+    project,
+    quat_xyzw_of,
+    refine_pose,
+    transform_points,
+)
 from perception import Features
 from twin.landmark_matching import Uprightness, match_by_projection, match_landmarks
 from twin.landmarks import Landmarks, keypoint_sigma_px
@@ -22,13 +37,19 @@ HYPOTHESES = 2
 MIN_SHARE = 0.35
 """A pose supported by less than this share of the best one's matches is not worth refining."""
 MAX_REFINED = 4
+MAX_TRANSFERRED = 2
+"""Best candidates that are tried on other storeys."""
+SETTLING_VIEWS = 10
+CELLS = (8, 6)
+"""Across and down, of a photo, in which inliers are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hypothesis:
-    """A pose that RANSAC found, its inliers (feature, landmark), and how many matches there were."""
+    """A pose that RANSAC found in what ``views`` see, its inliers (feature, landmark), and the number of matches."""
 
     cam_from_site: pycolmap.Rigid3d
+    views: Indices
     feature: Indices
     landmark: Indices
     matches: int
@@ -43,9 +64,10 @@ class Hypothesis:
 class Candidate:
     """A pose and what speaks for it.
 
-    matches, support: matches by descriptor alone, and those of them that RANSAC found to agree
+    matches, support: matches by descriptor alone with what views around there see, and those that agree with the pose
     log10_false_alarms: how often chance gives that support
     expected, explained: landmarks that a photo from this pose should show, and how many of them it does
+    spread: how many of ``CELLS`` have inliers
     feature, landmark: (M,) the matches that the pose was refined on; ``estimate.inliers`` is among them
     """
 
@@ -55,6 +77,7 @@ class Candidate:
     log10_false_alarms: float
     expected: int
     explained: int
+    spread: int
     feature: Indices
     landmark: Indices
 
@@ -64,126 +87,179 @@ class Candidate:
         return int(self.estimate.inliers.sum())
 
 
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """A photo's features and camera, and how it is rolled, if that could be told."""
+
+    features: Features
+    camera: pycolmap.Camera
+    upright: Uprightness | None = None
+
+
 class CandidateFinder:
     """Finds candidates among the landmarks of one map."""
 
-    def __init__(self, landmarks: Landmarks, viewpoints: Viewpoints, options: LocalizerOptions) -> None:
+    def __init__(
+        self, landmarks: Landmarks, viewpoints: Viewpoints, storeys: Sequence[float], options: LocalizerOptions
+    ) -> None:
+        """Take a map's parts; ``storeys`` are the heights of its floors, ascending, none where they are unknown."""
         self._landmarks = landmarks
         self._viewpoints = viewpoints
+        self._storeys = np.asarray(storeys, dtype=np.float64)
         self._options = options
         self._view_of_observation = landmarks.view_of_observation()
 
-    def find(
-        self, features: Features, camera: pycolmap.Camera, groups: Sequence[Indices], upright: Uprightness | None
-    ) -> list[Candidate]:
-        """Return the poses that landmarks of some group of views support, those that explain the photo best first.
+    def find(self, query: Query, groups: Sequence[Indices]) -> list[Candidate]:
+        """Return poses that landmarks of some group of views support, and what these are on other storeys.
 
         Of poses that are about the same the best supported is taken, and of these few enough to be refined.
         """
-        hypotheses = [h for views in groups for h in self._hypotheses(features, camera, views, upright)]
+        hypotheses = [h for views in groups for h in self._hypotheses(query, views)]
         hypotheses.sort(key=lambda hypothesis: -hypothesis.support)
         candidates: list[Candidate] = []
         for hypothesis in hypotheses:
             weak = hypothesis.support < MIN_SHARE * hypotheses[0].support
-            if len(candidates) == MAX_REFINED or weak or self._is_known(hypothesis, candidates):
-                continue
-            try:
-                candidates.append(self._candidate(features, camera, hypothesis))
-            except DegenerateError:
-                continue
-        few = self._options.min_inliers
-        return sorted(candidates, key=lambda c: (c.support < few or not self.explains(c), -c.support))
+            if len(candidates) < MAX_REFINED and not weak:
+                self._add(candidates, query, hypothesis)
+        strongest = sorted(candidates, key=lambda candidate: -candidate.support)[:MAX_TRANSFERRED]
+        for pose in [p for c in strongest for p in self._on_other_storeys(c.estimate.cam_from_site)]:
+            if self._is_new(pose, candidates):
+                expected = self._viewpoints.expected(self._landmarks, pose, query.camera)
+                for found in self._hypotheses(query, self._views_of(expected, SETTLING_VIEWS)):
+                    if not self.are_distinct(found.cam_from_site, pose):
+                        self._add(candidates, query, found)
+        return candidates
 
-    def _is_known(self, hypothesis: Hypothesis, candidates: Sequence[Candidate]) -> bool:
-        return not all(self.are_distinct(c.estimate.cam_from_site, hypothesis.cam_from_site) for c in candidates)
+    def _is_new(self, pose: pycolmap.Rigid3d, candidates: Sequence[Candidate]) -> bool:
+        return all(self.are_distinct(candidate.estimate.cam_from_site, pose) for candidate in candidates)
 
     def are_distinct(self, a: pycolmap.Rigid3d, b: pycolmap.Rigid3d) -> bool:
         """Tell whether two poses are of different places, not two estimates of one."""
         metres, degrees = pose_error(a, b)
         return metres > self._options.distinct_m or degrees > self._options.distinct_deg
 
-    def _hypotheses(
-        self, features: Features, camera: pycolmap.Camera, views: Indices, upright: Uprightness | None
-    ) -> list[Hypothesis]:
+    def _add(self, candidates: list[Candidate], query: Query, hypothesis: Hypothesis) -> None:
+        """Refine a hypothesis and append it, unless it is degenerate or a candidate already."""
+        if not self._is_new(hypothesis.cam_from_site, candidates):
+            return
+        try:
+            candidate = self._settled(query, hypothesis)
+        except DegenerateError:
+            return
+        if self._is_new(candidate.estimate.cam_from_site, candidates):
+            candidates.append(candidate)
+
+    def _on_other_storeys(self, pose: pycolmap.Rigid3d) -> list[pycolmap.Rigid3d]:
+        """Return the pose as far above every other floor as it is above its own."""
+        below = np.flatnonzero(self._storeys < position_of(pose)[2])
+        if len(below) == 0:
+            return []
+        rises = np.delete(self._storeys, below[-1]) - self._storeys[below[-1]]
+        position, turned = position_of(pose), quat_xyzw_of(pose)
+        return [pose_from_position(position + np.array([0.0, 0.0, rise]), turned) for rise in rises]
+
+    def _hypotheses(self, query: Query, views: Indices) -> list[Hypothesis]:
         """Return up to ``HYPOTHESES`` poses that the landmarks of some views, best ranked first, support."""
         options = self._options
-        strongest = features.take(slice(options.search_features))
-        searched = self._landmarks.observations_of(views)[: options.observation_budget]
-        feature, landmark = match_landmarks(strongest, self._landmarks, searched, options.ratio, upright)
+        feature, landmark = self._matches(query, views)
         found: list[Hypothesis] = []
         for pose, inliers in pose_hypotheses(
-            features.keypoints[feature].astype(np.float64),
+            query.features.keypoints[feature].astype(np.float64),
             self._landmarks.points[landmark],
-            camera,
+            query.camera,
             max_error_px=options.max_error_px,
             seed=options.seed,
             limit=HYPOTHESES,
         ):
+            pairs = feature[inliers], landmark[inliers]
             found.append(
-                Hypothesis(
-                    cam_from_site=pose, feature=feature[inliers], landmark=landmark[inliers], matches=len(feature)
-                )
+                Hypothesis(cam_from_site=pose, views=views, feature=pairs[0], landmark=pairs[1], matches=len(feature))
             )
             if len(feature) - found[0].support < options.ambiguity_ratio * found[0].support:
                 break  # the matches left could not make a rival
         return found
 
-    def explains(self, candidate: Candidate) -> bool:
-        """Tell whether enough of what the pose should show is there; a fit to a look-alike finds little else."""
-        if candidate.expected < self._options.min_expected:
-            return True
-        return candidate.explained >= self._options.min_explained * candidate.expected
+    def _matches(self, query: Query, views: Indices) -> Pairs:
+        strongest = query.features.take(slice(self._options.search_features))
+        searched = self._landmarks.observations_of(views)[: self._options.observation_budget]
+        return match_landmarks(strongest, self._landmarks, searched, self._options.ratio, query.upright)
 
-    def _candidate(self, features: Features, camera: pycolmap.Camera, hypothesis: Hypothesis) -> Candidate:
-        """Refine a pose on RANSAC's inliers, then once more on all matches that the refined pose predicts."""
-        options, support, matches = self._options, hypothesis.support, hypothesis.matches
-        pairs = hypothesis.feature, hypothesis.landmark
-        estimate = self._refine(hypothesis.cam_from_site, features, camera, pairs)
-        expected = self._viewpoints.expected(self._landmarks, estimate.cam_from_site, camera)
+    def _settled(self, query: Query, hypothesis: Hypothesis) -> Candidate:
+        """Refine, match anew with views around there too, and again on all that the pose predicts.
+
+        Support is counted alike for all poses so, whatever views led to them. Raises ``DegenerateError`` as
+        ``refine_pose``.
+        """
+        options, pairs = self._options, (hypothesis.feature, hypothesis.landmark)
+        pose = self._refine(hypothesis.cam_from_site, query, pairs).cam_from_site
+        expected = self._viewpoints.expected(self._landmarks, pose, query.camera)
+        around = self._views_of(expected, SETTLING_VIEWS)
+        feature, landmark = self._matches(
+            query, np.concatenate([hypothesis.views, np.setdiff1d(around, hypothesis.views)])
+        )
+        agree = self._agree(pose, query, feature, landmark)
+        matches, support = len(feature), int(agree.sum())
+        if support >= len(pairs[0]):
+            pairs = feature[agree], landmark[agree]
+        estimate = self._refine(pose, query, pairs)
         if int(estimate.inliers.sum()) >= options.min_inliers:
             guided = match_by_projection(
-                features,
+                query.features,
                 self._landmarks,
                 self._observations_of(expected),
                 estimate.cam_from_site,
-                camera,
+                query.camera,
                 radius_px=options.guided_radius_px,
                 max_distance=options.guided_distance,
             )
-            if len(guided[0]) > support:
+            if len(guided[0]) > len(pairs[0]):
                 pairs = guided
-                estimate = self._refine(estimate.cam_from_site, features, camera, pairs)
-                expected = self._viewpoints.expected(self._landmarks, estimate.cam_from_site, camera)
-        feature, landmark = pairs
+                estimate = self._refine(estimate.cam_from_site, query, pairs)
+        expected = self._viewpoints.expected(self._landmarks, estimate.cam_from_site, query.camera)
         near = np.linalg.norm(estimate.residuals_px, axis=1) < options.explained_px
+        size = query.features.image_size
         return Candidate(
             estimate=estimate,
             matches=matches,
             support=support,
-            log10_false_alarms=log10_false_alarms(matches, support, options.max_error_px, features.image_size),
+            log10_false_alarms=log10_false_alarms(matches, support, options.max_error_px, size),
             expected=int(expected.sum()),
-            explained=int(expected[landmark[near]].sum()),
-            feature=feature,
-            landmark=landmark,
+            explained=int(expected[pairs[1][near]].sum()),
+            spread=_occupied_cells(query.features.keypoints[pairs[0][estimate.inliers]], size),
+            feature=pairs[0],
+            landmark=pairs[1],
         )
+
+    def _agree(self, pose: pycolmap.Rigid3d, query: Query, feature: Indices, landmark: Indices) -> NDArray[np.bool_]:
+        predicted, valid = project(query.camera, transform_points(pose, self._landmarks.points[landmark]))
+        off = np.linalg.norm(predicted - query.features.keypoints[feature], axis=1)
+        return valid & (off < self._options.max_error_px)
+
+    def _views_of(self, expected: NDArray[np.bool_], limit: int) -> Indices:
+        """Return the views that see most of the expected landmarks, these first."""
+        seen = self._view_of_observation[expected[self._landmarks.landmark]]
+        counts = np.bincount(seen, minlength=len(self._landmarks.views))
+        views = np.argsort(-counts, kind="stable")[:limit]
+        return views[counts[views] > 0]
 
     def _observations_of(self, expected: NDArray[np.bool_]) -> Indices:
         """Return the observations of expected landmarks by the views that see most of them, these first."""
-        of_expected = expected[self._landmarks.landmark]
-        counts = np.bincount(self._view_of_observation[of_expected], minlength=len(self._landmarks.views))
-        views = np.argsort(-counts, kind="stable")[: self._options.guided_views]
-        observations = self._landmarks.observations_of(views[counts[views] > 0])
-        return observations[of_expected[observations]]
+        observations = self._landmarks.observations_of(self._views_of(expected, self._options.guided_views))
+        return observations[expected[self._landmarks.landmark[observations]]]
 
-    def _refine(
-        self, pose: pycolmap.Rigid3d, features: Features, camera: pycolmap.Camera, pairs: Pairs
-    ) -> PoseEstimate:
+    def _refine(self, pose: pycolmap.Rigid3d, query: Query, pairs: Pairs) -> PoseEstimate:
         feature, landmark = pairs
         return refine_pose(
             pose,
-            features.keypoints[feature].astype(np.float64),
+            query.features.keypoints[feature].astype(np.float64),
             self._landmarks.points[landmark],
-            camera,
-            sigma_px=keypoint_sigma_px(features.scales[feature]),
+            query.camera,
+            sigma_px=keypoint_sigma_px(query.features.scales[feature]),
             point_covariances=self._landmarks.covariances[landmark].astype(np.float64),
         )
+
+
+def _occupied_cells(pixels: NDArray[np.floating], size: tuple[int, int]) -> int:
+    """Return in how many of ``CELLS`` over a photo there are some of the pixels (N, 2)."""
+    cell = np.clip(pixels / np.array(size) * CELLS, 0, np.array(CELLS) - 1).astype(np.int64)
+    return len(np.unique(cell, axis=0))

@@ -1,25 +1,48 @@
-"""Finding where a photo was taken: places that it resembles, pose hypotheses, refinement, or a refusal."""
+"""Finding where a photo was taken: places that it resembles, poses that compete, and the surest one or a refusal."""
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pycolmap
 from numpy.typing import ArrayLike, NDArray
 
-from geometry import largest_sigma, pose_error, position_covariance, position_of, probability_within
-from perception import Features
+from geometry import largest_sigma, position_covariance, position_of, probability_within
+from perception import Features, Picture
 from retrieval import Vocabulary
-from twin.candidates import Candidate, CandidateFinder
+from twin.candidates import Candidate, CandidateFinder, Query
+from twin.choice import plausibility, probabilities
 from twin.landmark_matching import Uprightness
 from twin.landmarks import Landmarks
-from twin.localization import Localization, localized, refusal
+from twin.localization import Localization, Place, localized, refusal
 from twin.localizer_options import LocalizerOptions
 from twin.map_uncertainty import MapUncertainty
 from twin.place_finder import PlaceFinder
 from twin.visibility import Viewpoints
+from twin.written_evidence import WrittenEvidence
 
 Array = NDArray[np.float64]
+
+FITTING = 0.05
+"""A pose with this share of the best one's probability fits as well, and is named where the photo is ambiguous."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Poses that compete for a photo, most probable first, and their probabilities (C,); the rest is for none."""
+
+    candidates: list[Candidate]
+    probabilities: Array
+
+    @property
+    def best(self) -> Candidate:
+        """The most probable one."""
+        return self.candidates[0]
+
+    def rivals(self) -> list[int]:
+        """Return the indices of the poses that fit about as well as the best, itself first."""
+        return np.flatnonzero(self.probabilities >= FITTING * self.probabilities[0]).tolist()
 
 
 class Localizer:
@@ -32,32 +55,39 @@ class Localizer:
         cams_from_site: Sequence[pycolmap.Rigid3d],
         *,
         down: ArrayLike | None = None,
+        storeys: Sequence[float] = (),
+        written: WrittenEvidence | None = None,
         covariance_scale: float = 1.0,
         map_uncertainty: MapUncertainty | None = None,
         options: LocalizerOptions | None = None,
     ) -> None:
         """Take the parts of a twin; ``cams_from_site`` are the poses of the views of ``landmarks`` in order.
 
-        ``down`` (3,) is a direction in site, None where it is unknown: then that of the photos. ``map_uncertainty`` is
-        added to every answer's own covariance, which counts the map's poses as exact.
+        down: (3,) a direction in site, None where it is unknown: then that of the photos
+        storeys: heights of floors in site; what fits one of them is tried on the others
+        written: is asked where poses compete, if there is a picture
+        map_uncertainty: is added to every answer's own covariance, which counts the map's poses as exact
         """
         self.landmarks = landmarks
         self.options = options or LocalizerOptions()
         self._places = PlaceFinder(landmarks, vocabulary, cams_from_site, down)
+        self._written = written
         self._covariance_scale = covariance_scale
         self._map_uncertainty = map_uncertainty
         self._view_of_observation = landmarks.view_of_observation()
         positions = np.array([position_of(pose) for pose in cams_from_site]).reshape(-1, 3)
-        self._candidates = CandidateFinder(landmarks, Viewpoints.of(landmarks, positions), self.options)
+        self._candidates = CandidateFinder(landmarks, Viewpoints.of(landmarks, positions), storeys, self.options)
 
-    def localize(self, image: str, features: Features, camera: pycolmap.Camera) -> Localization:
+    def localize(
+        self, image: str, features: Features, camera: pycolmap.Camera, picture: Picture | None = None
+    ) -> Localization:
         """Return the pose of one photo, or a refusal with its reason. ``seconds`` counts from here."""
-        return self.localize_with_support(image, features, camera)[0]
+        return self.localize_with_choice(image, features, camera, picture)[0]
 
-    def localize_with_support(
-        self, image: str, features: Features, camera: pycolmap.Camera
-    ) -> tuple[Localization, Candidate | None]:
-        """As ``localize``, with the matches behind the answer (for pictures and reports), if there were any."""
+    def localize_with_choice(
+        self, image: str, features: Features, camera: pycolmap.Camera, picture: Picture | None = None
+    ) -> tuple[Localization, Choice | None]:
+        """As ``localize``, with the poses behind the answer (for pictures, reports and checks), if there were any."""
         start = time.perf_counter()
         if len(features) < self.options.min_inliers:
             return refusal(image, f"only {len(features)} features: the photo is flat, dark or blurred"), None
@@ -66,29 +96,51 @@ class Localizer:
         upright = None
         if places.roll is not None:
             upright = Uprightness(roll=places.roll, orientations=self._places.orientations)
-        candidates = self._candidates.find(features, camera, places.groups, upright)
+        candidates = self._candidates.find(Query(features=features, camera=camera, upright=upright), places.groups)
         if not candidates:
             seconds = time.perf_counter() - start
             return refusal(image, "nothing in the twin looks like this photo", coarse=coarse, seconds=seconds), None
-        best = candidates[0]
+        choice = self._choose(candidates, camera, picture)
+        best = choice.best
         pose, covariance = best.estimate.cam_from_site, self._covariance(best)
-        reason = self._reason_to_refuse(candidates, covariance)
+        reason = self._reason_to_refuse(choice, covariance)
         seconds = time.perf_counter() - start
         if reason:
-            return refusal(image, reason, coarse=coarse, inliers=best.inliers, seconds=seconds), best
+            fitting = self._fitting(choice)
+            return (
+                refusal(image, reason, coarse=fitting or coarse, inliers=best.inliers, seconds=seconds),
+                choice,
+            )
         answer = localized(
             image,
             pose,
             covariance,
-            confidence=confidence(pose, covariance, best.log10_false_alarms),
+            confidence=float(choice.probabilities[0]) * precision(pose, covariance),
             inliers=best.inliers,
             coarse=coarse,
             seconds=seconds,
         )
-        return answer, best
+        return answer, choice
 
-    def _reason_to_refuse(self, candidates: list[Candidate], covariance: Array) -> str | None:
-        options, best = self.options, candidates[0]
+    def confidence(self, choice: Choice) -> float:
+        """Return the probability that the best pose is within 0.25 m and 2 deg, whether it is refused or not."""
+        pose = choice.best.estimate.cam_from_site
+        return float(choice.probabilities[0]) * precision(pose, self._covariance(choice.best))
+
+    def _choose(self, candidates: list[Candidate], camera: pycolmap.Camera, picture: Picture | None) -> Choice:
+        plausible, written = plausibility(candidates), np.zeros(len(candidates))
+        probable = probabilities(plausible, written, self.options.alike)
+        contested = np.flatnonzero(probable >= FITTING * probable.max())
+        undecided = probable.max() < self.options.min_probability and plausible.max() > 0.0
+        if undecided and picture is not None and self._written is not None:
+            poses = [candidates[k].estimate.cam_from_site for k in contested]
+            written[contested] = self._written.log_odds(picture, camera, poses)
+            probable = probabilities(plausible, written, self.options.alike)
+        order = np.argsort(-probable, kind="stable")
+        return Choice(candidates=[candidates[k] for k in order], probabilities=probable[order])
+
+    def _reason_to_refuse(self, choice: Choice, covariance: Array) -> str | None:
+        options, best = self.options, choice.best
         support = f"{best.support} of {best.matches} matches agree on a pose"
         if (
             min(best.support, best.inliers) < options.min_inliers
@@ -98,21 +150,34 @@ class Localizer:
         if best.estimate.noise_scale > options.max_noise_scale:
             ratio = best.estimate.noise_scale / options.max_noise_scale
             return f"fits badly: residuals are {ratio:.1f} times larger than this map allows"
-        if not self._candidates.explains(best):
-            return (
-                f"look-alike: only {best.explained} of {best.expected} landmarks that this pose should show are there"
-            )
-        for other in filter(self._candidates.explains, candidates[1:]):
-            metres, degrees = pose_error(other.estimate.cam_from_site, best.estimate.cam_from_site)
-            different = metres > options.distinct_m or degrees > options.distinct_deg
-            if different and other.support > options.ambiguity_ratio * best.support:
-                rival = f"a pose {metres:.1f} m away is supported by {other.support} matches"
-                return f"ambiguous: {rival}, this one by {best.support}"
+        if choice.probabilities[0] < options.min_probability:
+            rivals = choice.rivals()
+            if len(rivals) > 1:
+                shares = ", ".join(f"{choice.probabilities[k]:.2f}" for k in rivals)
+                return f"ambiguous: {len(rivals)} places fit about equally well ({shares})"
+            shown = f"{best.explained} of {best.expected} landmarks that it should show are there"
+            return f"look-alike: {support}, but {shown}"
         sigma_m = largest_sigma(position_covariance(best.estimate.cam_from_site, covariance))
         sigma_deg = np.degrees(largest_sigma(covariance[:3, :3]))
         if sigma_m > options.max_sigma_m or sigma_deg > options.max_sigma_deg:
             return f"weakly determined: sigma {sigma_m:.2f} m and {sigma_deg:.1f} deg from {best.inliers} matches"
         return None
+
+    def _fitting(self, choice: Choice) -> list[Place]:
+        """Return the poses that fit as coarse places, where they are probable at all."""
+        rivals = choice.rivals()
+        total = choice.probabilities[rivals].sum()
+        if total < 0.5:
+            return []
+        poses = [choice.candidates[k].estimate.cam_from_site for k in rivals]
+        return [
+            Place(
+                position=tuple(position_of(pose).tolist()),
+                radius_m=2.0 * largest_sigma(position_covariance(pose, self._covariance(choice.candidates[k]))),
+                probability=float(choice.probabilities[k]),
+            )
+            for k, pose in zip(rivals, poses, strict=True)
+        ]
 
     def _covariance(self, candidate: Candidate) -> Array:
         """Return the covariance (6, 6) of a pose in site: its own, widened as the map's check asks, and the map's."""
@@ -126,9 +191,8 @@ class Localizer:
         return own + self._map_uncertainty.pose_covariance(candidate.estimate.cam_from_site, weights)
 
 
-def confidence(pose: pycolmap.Rigid3d, covariance: Array, log10_alarms: float) -> float:
-    """Return the probability that the pose is within 0.25 m and 2 deg: right place, and close enough given sigma."""
-    right_place = 1.0 / (1.0 + 10.0 ** min(log10_alarms, 300.0))
+def precision(pose: pycolmap.Rigid3d, covariance: Array) -> float:
+    """Return the probability that a pose in the right place is within 0.25 m and 2 deg, by its covariance (6, 6)."""
     near = probability_within(position_covariance(pose, covariance), 0.25)
     turned = probability_within(covariance[:3, :3], np.radians(2.0))
-    return float(right_place * near * turned)
+    return float(near * turned)

@@ -12,13 +12,15 @@ class LocalizerOptions:
     ratio: of descriptor distances to the nearest and the nearest other landmark
     max_error_px: RANSAC's inlier bound
     min_inliers, max_log10_false_alarms: weaker support is refused as chance
-    min_expected, min_explained, explained_px: where a pose should show at least so many landmarks, this share of them
-        must be found this near; a twin sets the last two as its own left-out photos ask, see twin.mapping.left_out
-    max_noise_scale: poses whose residuals are so many times larger than keypoints' sigmas are refused; as above
+    explained_px: landmarks that a pose should show are there if they are found this near
+    max_noise_scale: poses whose residuals are so many times larger than keypoints' sigmas are refused; a twin sets this
+        and the above as its own left-out photos ask, see twin.mapping.left_out
+    min_probability: less probable poses are refused, see twin.choice
+    alike: how many look-alikes a place in the map has on average; a twin sets it as above
     max_sigma_m, max_sigma_deg: weaker determined poses are refused
     guided_views, guided_radius_px, guided_distance: how many views that see what a pose should show lend their
         descriptors, and bounds, in the image and between descriptors, for matches found by projection
-    ambiguity_ratio: a second, different pose with more than this share of the best one's inliers means 'ambiguous'
+    ambiguity_ratio: a second pose is looked for where more than this share of the first one's matches are left
     distinct_m, distinct_deg: how far apart two poses are different
     """
 
@@ -28,10 +30,10 @@ class LocalizerOptions:
     max_error_px: float = 6.0
     min_inliers: int = 12
     max_log10_false_alarms: float = -20.0
-    min_expected: int = 100
-    min_explained: float = 0.07
     explained_px: float = 1.0
     max_noise_scale: float = 20.0
+    min_probability: float = 0.75
+    alike: float = 0.0
     max_sigma_m: float = 1.0
     max_sigma_deg: float = 5.0
     guided_views: int = 20

@@ -1,5 +1,6 @@
 """A twin in memory: the map, its landmarks and places, what is known of the lenses, and how to open one."""
 
+import logging
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,18 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import FloorPlan, Floors, ImageError, InputError, TwinDamagedError, position_of, read_plan
+from geometry import (
+    FloorPlan,
+    Floors,
+    ImageError,
+    InputError,
+    MissingExtraError,
+    TagSpecs,
+    TwinDamagedError,
+    position_of,
+    read_plan,
+    read_tags,
+)
 from perception import Extractor, make_extractor
 from retrieval import PlaceIndex, Vocabulary
 from twin.floors_file import read_floors
@@ -22,11 +34,14 @@ from twin.map_uncertainty import MapUncertainty
 from twin.signs import SignLandmark, read_signs
 from twin.store import Manifest, missing_files, problems, read_manifest
 from twin.surface import Surface
+from twin.written_evidence import WrittenEvidence
+
+logger = logging.getLogger(__name__)
 
 VOCABULARY_FILE = "vocabulary.npy"
-PLAN_FILE = "plan.json"
+PLAN_FILE, TAGS_FILE = "plan.json", "tags.csv"
 FLOORS_FILE, SIGNS_FILE, SURFACE_FILE, LAYOUT_FOLDER = "floors.json", "signs.json", "mesh.ply", "layout"
-MAP_BOUNDS = ("min_explained", "explained_px", "max_noise_scale")
+MAP_BOUNDS = ("explained_px", "max_noise_scale", "alike")
 """Fields of ``LocalizerOptions`` that a twin sets, from its own photos."""
 VIEW_COVARIANCES = "map/view_covariances.npy"
 """(V, 6, 6) of the poses of the landmarks' views; absent where the poses were given as exact."""
@@ -122,6 +137,35 @@ class Twin:
         covariances = _load_covariances(path, len(poses)) if path.exists() else None
         return MapUncertainty.of(poses, covariances, frame.covariance, frame.centroid)
 
+    @property
+    def storeys(self) -> list[float]:
+        """Heights of the floors in site, ascending; none where the map has no frame or shows none."""
+        if not self.is_in_site:
+            return []
+        if self.plan is not None:
+            return sorted(level.elevation for level in self.plan.levels)
+        return [] if self.floors is None else sorted(level.elevation for level in self.floors.levels)
+
+    @cached_property
+    def tags(self) -> TagSpecs | None:
+        """The surveyed tags that were given to the map. Raises ``TwinDamagedError`` where they can't be read."""
+        path = self.folder / TAGS_FILE
+        try:
+            return read_tags(path) if path.exists() else None
+        except InputError as error:
+            raise TwinDamagedError(error.what, where=str(path), remedy="Restore it or map again.") from error
+
+    @cached_property
+    def written(self) -> WrittenEvidence | None:
+        """What is written in the site, for telling look-alikes apart; without the extra ``signs`` only tags."""
+        if not self.is_in_site:
+            return None
+        try:
+            return WrittenEvidence(self.signs, self.tags)
+        except MissingExtraError as error:
+            logger.warning("signs are not read: %s", error)
+            return WrittenEvidence((), self.tags)
+
     @cached_property
     def down(self) -> NDArray[np.float64] | None:
         """Which way is down (3,) in the map's frame; None where neither the site nor the cameras tell."""
@@ -154,6 +198,8 @@ class Twin:
             self.vocabulary,
             [self.view_poses[name] for name in self.landmarks.views],
             down=self.down,
+            storeys=self.storeys,
+            written=self.written,
             covariance_scale=float(self.manifest.mapping.get("covariance_scale", 1.0)),
             map_uncertainty=self.uncertainty,
             options=options or self.localizer_options,

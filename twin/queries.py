@@ -47,7 +47,7 @@ def localize_image(
         check_size(camera, picture.size, where=name)
     except (ImageError, InputError) as error:
         return refusal(name, f"{error.what}. {error.remedy or ''}".strip(), seconds=time.perf_counter() - start)
-    answer = localizer.localize(name, extractor.extract(picture.gray), camera)
+    answer = localizer.localize(name, extractor.extract(picture.gray), camera, picture)
     if twin.plan is not None and twin.is_in_site:
         answer = with_place(answer, twin.plan)
     return answer.model_copy(update={"seconds": round(time.perf_counter() - start, 4)})

@@ -120,6 +120,14 @@ class TextReader:
                 return tried[-1]
         return max(tried, key=_sureness)
 
+    def read_at(self, pixels: Pixels, quads: ArrayLike) -> list[TextReading | None]:
+        """Return what is written at given places: quads (Q, 4, 2) px, top-left corner first; None where nothing is."""
+        _check_pixels(pixels)
+        places = np.asarray(quads, dtype=np.float64).reshape(-1, 4, 2)
+        frames = self._frames([self._line(pixels, quad) for quad in places]) if len(places) else []
+        readings = [_reading(quad, [self._decoded(f)], 1.0) for quad, f in zip(places, frames, strict=True)]
+        return [reading if reading.folded else None for reading in readings]
+
     def detect(self, pixels: Pixels) -> tuple[Array, Array]:
         """Return rectangles (N, 4, 2) px around lines of text, in any orientation, and their scores (N,)."""
         height, width = pixels.shape[:2]

@@ -5,12 +5,10 @@ import pytest
 
 from tests.twin.worlds import CAMERA, looking, mapped, room, walk
 from twin.localizer_options import LocalizerOptions
-from twin.mapping.left_out import MIN_EXPLAINED, MIN_RIGHT, USUAL_NOISE, LeftOut, LeftOutImage
+from twin.mapping.left_out import USUAL_NOISE, LeftOut, LeftOutImage
 
 
-def image(
-    k: int, share: float | None = None, noise: float = 1.0, right: bool = True, error: float = 0.01
-) -> LeftOutImage:
+def image(k: int, noise: float = 1.0, right: bool = True, error: float = 0.01) -> LeftOutImage:
     return LeftOutImage(
         name=f"{k}.jpg",
         reason=None,
@@ -19,43 +17,27 @@ def image(
         covariance=1e-4 * np.eye(6),
         right=right,
         noise_scale=noise,
-        explained_share=share,
     )
 
 
-def check(shares: list[float], noise: float = 1.0, explained_px: float = 1.0) -> LeftOut:
-    return LeftOut(images=tuple(image(k, share, noise) for k, share in enumerate(shares)), explained_px=explained_px)
-
-
-@pytest.mark.parametrize(
-    ("shares", "bound"),
-    [
-        ([], None),  # nothing known: the default
-        ([0.02] * (MIN_RIGHT - 1), None),
-        ([0.5, 0.6, 0.5, 0.5, 0.5], LocalizerOptions.min_explained),  # never more than a sharp map needs
-        ([0.1, 0.15, 0.2, 0.25, 0.3], 0.04),
-        ([0.01, 0.02, 0.01, 0.02, 0.01], MIN_EXPLAINED),
-    ],
-)
-def test_a_query_must_show_a_fifth_of_what_the_maps_photos_show(shares: list[float], bound: float | None) -> None:
-    found = check(shares).bounds().get("min_explained")
-    assert found == (None if bound is None else pytest.approx(bound))
+def check(count: int, noise: float = 1.0, explained_px: float = 1.0) -> LeftOut:
+    return LeftOut(images=tuple(image(k, noise) for k in range(count)), explained_px=explained_px)
 
 
 def test_a_query_must_fit_about_as_well_as_the_maps_photos() -> None:
-    assert "max_noise_scale" not in check([]).bounds()
-    assert check([0.5] * 9, noise=0.5).bounds()["max_noise_scale"] == pytest.approx(USUAL_NOISE)
-    assert check([0.5] * 9, noise=4.0, explained_px=2.4).bounds() == {
+    assert "max_noise_scale" not in check(0).bounds()
+    assert check(9, noise=0.5).bounds()["max_noise_scale"] == pytest.approx(USUAL_NOISE)
+    assert check(9, noise=4.0, explained_px=2.4).bounds() == {
         "explained_px": 2.4,
-        "min_explained": LocalizerOptions.min_explained,
+        "alike": 0.0,
         "max_noise_scale": pytest.approx(4.0 * USUAL_NOISE),
     }
-    assert check([0.5] * 9, noise=40.0).bounds()["max_noise_scale"] == LocalizerOptions.max_noise_scale
+    assert check(9, noise=40.0).bounds()["max_noise_scale"] == LocalizerOptions.max_noise_scale
 
 
 def test_wrong_answers_set_no_bounds_and_are_refused_by_them() -> None:
-    sharp = [image(k, 0.5) for k in range(8)]
-    wrong = [image(8, 0.01, right=False, error=3.0), image(9, 0.4, noise=19.0, right=False, error=2.0)]
+    sharp = [image(k) for k in range(8)]
+    wrong = [image(8, noise=12.0, right=False, error=3.0), image(9, noise=19.0, right=False, error=2.0)]
     mixed = LeftOut(images=(*sharp, *wrong), explained_px=1.0)
     assert mixed.bounds() == LeftOut(images=tuple(sharp), explained_px=1.0).bounds()
     assert set(mixed.refused()) == {"8.jpg", "9.jpg"}

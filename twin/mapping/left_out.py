@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from geometry import calibration, pose_difference, pose_error
 from perception import Features
 from retrieval import Vocabulary
-from twin.candidates import Candidate
+from twin.choice import plausibility
 from twin.landmarks import Landmarks, left_out
 from twin.localization import Localization
-from twin.localizer import Localizer
+from twin.localizer import Choice, Localizer
 from twin.localizer_options import LocalizerOptions
 from twin.progress import Progress
 
@@ -25,7 +25,6 @@ PRIOR_SCALE, PRIOR_LEFT_OUT = 2.5, 8.0
 Errors of neighbouring keypoints are not independent, so that plain least squares promises too much on every map.
 """
 MIN_SCALE, MAX_SCALE = 1.0, 25.0
-EXPLAINED_OF_USUAL, MIN_EXPLAINED = 0.2, 0.01
 MAX_EXPLAINED_PX = 4.0
 """A landmark counts as found where it should be if it is as near as nine in ten of the map's own observations are."""
 RIGHT_DEPTHS, RIGHT_DEG, MIN_RIGHT = 0.05, 2.0, 5
@@ -42,7 +41,7 @@ class LeftOutImage:
     error_m, error_deg: from its pose in the map; difference: the same as xi (6,), with the claimed covariance (6, 6)
     right: whether that is near, in view of how far away things are
     noise_scale: of residuals, in the sigmas that keypoints and landmarks have
-    explained_share: found share of the landmarks that the pose should show, None where they are few
+    alike: other poses that the photo fits as a photo of the place would
     """
 
     name: str
@@ -53,7 +52,7 @@ class LeftOutImage:
     covariance: Array | None = None
     right: bool = False
     noise_scale: float = 0.0
-    explained_share: float | None = None
+    alike: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,17 +65,13 @@ class LeftOut:
     def bounds(self) -> dict[str, float]:
         """Return the fields of ``LocalizerOptions`` that this map sets: what is usual among its right answers.
 
-        min_explained: fits to a look-alike find next to nothing around what it has in common with the place. How much
-        a right pose finds depends on the map: on its sharpness, and on how much of it is hidden or changes its look.
-        Hence a share of what left-out images find, never above what a sharp map has been found to need.
         max_noise_scale: a right pose fits about as well as the map's own photos.
+        alike: how many other places photos of this map fit, on average; among refused ones too, as these are the most.
         """
         right = [image for image in self.images if image.reason is None and image.right]
-        shares = [image.explained_share for image in right if image.explained_share is not None]
         found = {"explained_px": self.explained_px}
-        if len(shares) >= MIN_RIGHT:
-            usual = EXPLAINED_OF_USUAL * float(np.median(shares))
-            found["min_explained"] = float(np.clip(usual, MIN_EXPLAINED, LocalizerOptions.min_explained))
+        if self.images:
+            found["alike"] = float(np.mean([image.alike for image in self.images]))
         if len(right) >= MIN_RIGHT:
             usual = USUAL_NOISE * max(1.0, float(np.percentile([image.noise_scale for image in right], 90)))
             found["max_noise_scale"] = min(usual, LocalizerOptions.max_noise_scale)
@@ -85,7 +80,6 @@ class LeftOut:
     def refused(self) -> dict[str, str]:
         """Return the reasons, by name, of the images that a localizer with these ``bounds`` refuses."""
         bounds = self.bounds()
-        least = bounds.get("min_explained", LocalizerOptions.min_explained)
         noisiest = bounds.get("max_noise_scale", LocalizerOptions.max_noise_scale)
         reasons: dict[str, str] = {}
         for image in self.images:
@@ -93,8 +87,6 @@ class LeftOut:
                 reasons[image.name] = image.reason
             elif image.noise_scale > noisiest:
                 reasons[image.name] = "fits badly"
-            elif image.explained_share is not None and image.explained_share < least:
-                reasons[image.name] = f"look-alike: shows {image.explained_share:.0%} of what it should"
         return reasons
 
     def answered(self) -> list[LeftOutImage]:
@@ -138,7 +130,7 @@ def leave_out(
     residuals = np.linalg.norm(residuals_px(landmarks, reconstruction), axis=1)
     explained_px = float(np.clip(np.percentile(residuals, 90), LocalizerOptions.explained_px, MAX_EXPLAINED_PX))
     # The bounds that the map sets are what this check is to find, so that it begins without them.
-    options = LocalizerOptions(explained_px=explained_px, min_explained=0.0)
+    options = LocalizerOptions(explained_px=explained_px)
     chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), MAX_LEFT_OUT)).round().astype(int))
     checked = []
     for done, view in enumerate(chosen.tolist()):
@@ -148,19 +140,21 @@ def leave_out(
         remaining = [pose for pose, other in zip(poses, others, strict=True) if other]
         localizer = Localizer(without, vocabulary, remaining, down=down, options=options)
         name = images[view].name
-        answer, support = localizer.localize_with_support(name, features[name], cameras[view])
+        answer, choice = localizer.localize_with_choice(name, features[name], cameras[view])
         seen = landmarks.points[landmarks.landmark[landmarks.observations_of(np.array([view]))]]
         depth = float(np.median(np.linalg.norm(seen - positions[view], axis=1)))
-        checked.append(_judged(answer, support, poses[view], depth))
+        checked.append(_judged(answer, choice, poses[view], depth))
     on_progress("left-out check", len(chosen), len(chosen))
     return LeftOut(images=tuple(checked), explained_px=explained_px)
 
 
-def _judged(answer: Localization, support: Candidate | None, pose: pycolmap.Rigid3d, depth: float) -> LeftOutImage:
-    if answer.status == "refused" or support is None:
+def _judged(answer: Localization, choice: Choice | None, pose: pycolmap.Rigid3d, depth: float) -> LeftOutImage:
+    if choice is None:
         return LeftOutImage(name=answer.image, reason=answer.reason)
+    alike = int((plausibility(choice.candidates[1:]) > 0.0).sum())
+    if answer.status == "refused":
+        return LeftOutImage(name=answer.image, reason=answer.reason, alike=alike)
     metres, degrees = pose_error(answer.cam_from_site, pose)
-    many = support.expected >= LocalizerOptions.min_expected
     return LeftOutImage(
         name=answer.image,
         reason=None,
@@ -169,8 +163,8 @@ def _judged(answer: Localization, support: Candidate | None, pose: pycolmap.Rigi
         difference=pose_difference(pose, answer.cam_from_site),
         covariance=np.array(answer.covariance),
         right=metres <= RIGHT_DEPTHS * depth and degrees <= RIGHT_DEG,
-        noise_scale=support.estimate.noise_scale,
-        explained_share=support.explained / support.expected if many else None,
+        noise_scale=choice.best.estimate.noise_scale,
+        alike=alike,
     )
 
 

@@ -18,10 +18,12 @@ from geometry import (
     InputError,
     MappingError,
     PlanFit,
+    TagSpecs,
     import_plan,
     read_control,
     read_tags,
     write_atomic,
+    write_tags,
 )
 from perception import Features, TextReader, make_extractor, make_matcher
 from retrieval import PlaceIndex, Vocabulary, aggregate, train_vocabulary
@@ -48,7 +50,7 @@ from twin.mapping.tag_adjustment import adjust_with_tags
 from twin.mapping.tag_fixes import correct_priors
 from twin.mapping.tag_sightings import find_tags
 from twin.mapping.workspace import Workspace, digest
-from twin.model import VIEW_COVARIANCES, VOCABULARY_FILE
+from twin.model import TAGS_FILE, VIEW_COVARIANCES, VOCABULARY_FILE
 from twin.photos import photos_of
 from twin.progress import Progress, silent
 from twin.store import Manifest, publish, require_replaceable
@@ -206,7 +208,7 @@ def _map(
     publish(
         target,
         manifest,
-        lambda folder: _write(folder, model, landmarks, vocabulary, places, view_covariances, meaning, result),
+        lambda folder: _write(folder, model, landmarks, vocabulary, places, view_covariances, tags, meaning, result),
     )
     on_progress("publish", 1, 1)
     return result
@@ -296,6 +298,7 @@ def _write(
     vocabulary: Vocabulary,
     places: np.ndarray,
     view_covariances: Array | None,
+    tags: TagSpecs | None,
     meaning: Meaning,
     result: dict[str, Any],
 ) -> None:
@@ -304,6 +307,8 @@ def _write(
     model.write(folder / "map")
     if view_covariances is not None:
         np.save(folder / VIEW_COVARIANCES, view_covariances, allow_pickle=False)
+    if tags is not None:
+        write_tags(folder / TAGS_FILE, tags)
     write_meaning(folder, meaning)
     landmarks.save(folder / "landmarks")
     np.save(folder / "places" / VOCABULARY_FILE, vocabulary.centers, allow_pickle=False)

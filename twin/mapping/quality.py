@@ -28,7 +28,6 @@ def report(
     lengths = np.bincount(landmarks.landmark, minlength=len(landmarks))
     sigma = np.sqrt(np.linalg.eigvalsh(landmarks.covariances.astype(np.float64))[:, -1])
     answered = check.answered()
-    shares = [image.explained_share for image in answered if image.explained_share is not None]
     return {
         "images": {
             "placed": len(landmarks.views),
@@ -49,7 +48,6 @@ def report(
             "position_error_m": percentiles(np.array([image.error_m for image in answered])),
             "rotation_error_deg": percentiles(np.array([image.error_deg for image in answered])),
             "covariance_scale": check.covariance_scale(),
-            "explained_share": percentiles(np.array(shares)),
             "refused": check.refused(),
         },
     }

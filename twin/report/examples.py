@@ -72,9 +72,10 @@ def _example(
     rules: Sequence[CameraRule],
 ) -> MatchExample | None:
     features = extractor.extract(read_image(path, name=name).gray)
-    _, best = localizer.localize_with_support(name, features, query_camera(twin, name, path, rules))
-    if best is None:
+    _, choice = localizer.localize_with_choice(name, features, query_camera(twin, name, path, rules))
+    if choice is None:
         return None
+    best = choice.best
     inliers = best.estimate.inliers
     view, query_rows, view_pixels = _best_view(twin.landmarks, best.landmark[inliers])
     return MatchExample(

@@ -1,0 +1,68 @@
+"""Poses that compete for a photo."""
+
+import numpy as np
+import pycolmap
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geometry import PoseEstimate
+from twin.candidates import Candidate
+from twin.choice import ENOUGH, plausibility, probabilities
+
+odds = st.lists(st.floats(-30.0, 8.0), min_size=1, max_size=5)
+
+
+def candidate(
+    support: int, *, spread: int = 20, explained: int = 80, expected: int = 800, noise: float = 1.5
+) -> Candidate:
+    estimate = PoseEstimate(
+        cam_from_site=pycolmap.Rigid3d(), covariance=np.eye(6), inliers=np.ones(support, bool),
+        residuals_px=np.zeros((support, 2)), noise_scale=noise,
+    )  # fmt: skip
+    return Candidate(
+        estimate=estimate, matches=2 * support, support=support, log10_false_alarms=-100.0, expected=expected,
+        explained=explained, spread=spread, feature=np.arange(support), landmark=np.arange(support),
+    )  # fmt: skip
+
+
+@given(plausible=odds, alike=st.floats(0.0, 3.0))
+def test_probabilities_leave_something_for_none(plausible: list[float], alike: float) -> None:
+    found = probabilities(plausible, np.zeros(len(plausible)), alike)
+    assert (found >= 0.0).all()
+    assert found.sum() < 1.0
+    assert found[np.argmax(plausible)] == found.max()
+
+
+@given(plausible=odds, shift=st.integers(0, 4))
+def test_order_does_not_matter(plausible: list[float], shift: int) -> None:
+    zeros = np.zeros(len(plausible))
+    rolled = probabilities(np.roll(plausible, shift), zeros, 1.0)
+    np.testing.assert_allclose(np.roll(rolled, -shift), probabilities(plausible, zeros, 1.0))
+
+
+def test_what_speaks_for_a_pose() -> None:
+    plain = plausibility([candidate(40)])[0]
+    for better in (candidate(80), candidate(40, spread=30), candidate(40, explained=160), candidate(40, noise=1.0)):
+        assert plausibility([better])[0] > plain
+    assert plausibility([candidate(14, spread=3, explained=2, noise=4.0)])[0] < 0.0
+
+
+def test_look_alikes_share_and_a_sign_decides() -> None:
+    poses = plausibility([candidate(90), candidate(120)])
+    assert (poses > ENOUGH).all()
+    unread = probabilities(poses, [0.0, 0.0], alike=1.0)
+    assert unread.max() < 0.45  # measured 0.35: two that were found and as much for one that was not
+    read = probabilities(poses, [8.0, -4.0], alike=1.0)
+    assert read[0] > 0.9  # measured 0.97
+    assert read[1] < 0.01
+
+
+def test_a_map_with_look_alikes_is_never_sure_of_a_single_pose() -> None:
+    pose = plausibility([candidate(150)])
+    assert probabilities(pose, [0.0], alike=0.0)[0] > 0.95  # measured 0.97
+    assert probabilities(pose, [0.0], alike=1.35)[0] < 0.5  # measured 0.42
+
+
+def test_nothing_is_plausible_with_nothing() -> None:
+    assert plausibility([]).shape == (0,)
+    assert plausibility([candidate(1, spread=1, explained=0)])[0] < -5.0  # measured -8.2
