@@ -108,7 +108,7 @@ def _things(draft: Draft, width: float) -> None:
 
 
 def _tags(draft: Draft, width: float, poles: Sequence[float]) -> None:
-    """Hang tags of the size of a sheet of A1 on the lamps' poles, above the roofs of parked cars, and on the hut's sides.
+    """Hang tags as large as a sheet of A1 on the lamps' poles, above the roofs of parked cars, and on the hut's sides.
 
     What is walked by at 8 to 15 m in pictures of 640 x 480 must be that large for its bits to have some pixels each.
     """
