@@ -18,7 +18,7 @@ from twin.landmarks import Landmarks
 from twin.localization import Localization, Place, localized, refusal
 from twin.localizer_options import LocalizerOptions
 from twin.map_uncertainty import MapUncertainty
-from twin.place_finder import PlaceFinder
+from twin.place_finder import PlaceFinder, Places
 from twin.visibility import Viewpoints
 from twin.written_evidence import WrittenEvidence
 
@@ -121,6 +121,10 @@ class Localizer:
             seconds=seconds,
         )
         return answer, choice
+
+    def places_of(self, features: Features) -> Places:
+        """Return where in the map a photo's features vote that it was taken, before any pose is tried."""
+        return self._places.find(features)
 
     def confidence(self, choice: Choice) -> float:
         """Return the probability that the best pose is within 0.25 m and 2 deg, whether it is refused or not."""

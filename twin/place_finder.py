@@ -18,6 +18,7 @@ from twin.localization import Place
 Array = NDArray[np.float64]
 Views = NDArray[np.int64]
 
+VOTING_FEATURES = 2000
 MAX_GROUPS = 6
 GROUP_SIZE = 10
 MAX_SHARED = 0.3
@@ -69,7 +70,8 @@ class PlaceFinder:
         Different parts of a building that look alike share no landmarks; each gets its own chance to explain the
         photo, so that their poses can be compared.
         """
-        votes = self._votes.vote(features.descriptors, features.orientations.astype(np.float64))
+        strongest = features.take(slice(VOTING_FEATURES))
+        votes = self._votes.vote(strongest.descriptors, strongest.orientations.astype(np.float64))
         alone = votes.of_views()
         seeds = np.argsort(-alone, kind="stable")[:SEEDS]
         seeds = seeds[alone[seeds] > 0.0]

@@ -1,0 +1,105 @@
+"""The weights of twin.choice, fitted to rendered photos of known pose by maximum likelihood; printed and kept.
+
+python -m benchmarks.confidence --case SCENE TWIN ... [--out FILE]
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from benchmarks.localization_cases import PLACE_DEG, PLACE_M, Asked, ask, is_within
+from benchmarks.protocol import ROOT, describe_machine, run, write_results
+from geometry import InputError, read_cameras
+from perception import read_image
+from twin import Twin
+from twin.choice import ENOUGH, LEAST_ALIKE, traits
+from twin.queries import query_camera
+
+Array = NDArray[np.float64]
+
+RIDGE = 0.05
+START = np.array([4.0, 1.0, 0.3, 1.0, -1.0, 0.3, 0.5])
+"""Weights of the traits, then what evidence beyond ``ENOUGH`` counts, then what is written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contest:
+    """Poses that competed for a photo: traits (C, 5), what is written (C,), right (C,) and the map's look-alikes."""
+
+    traits: Array
+    written: Array
+    right: NDArray[np.bool_]
+    alike: float
+
+
+def main() -> None:
+    """Collect contests, fit, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="taken for the sake of tiepoint bench; nothing is read there")
+    parser.add_argument("--case", nargs=2, type=Path, action="append", metavar=("SCENE", "TWIN"))
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "confidence.json")
+    arguments = parser.parse_args()
+    if not arguments.case:
+        raise InputError("nothing to fit to", remedy="Give --case SCENE TWIN: a rendered scene and a twin of it.")
+    machine = describe_machine()
+    contests = [contest for scene, folder in arguments.case for contest in contests_of(scene, Twin.open(folder))]
+    weights = fit(contests)
+    print("weights", weights[:5].round(2).tolist(), "beyond", round(weights[5], 2), "written", round(weights[6], 2))
+    cases = [[scene.name, folder.name] for scene, folder in arguments.case]
+    write_results(arguments.out, {"cases": cases, "photos": len(contests), "weights": weights.tolist()}, machine)
+
+
+def contests_of(scene: Path, twin: Twin) -> list[Contest]:
+    """Return what competed for the photos of a scene; what is written is read for all of them, needed or not."""
+    localizer = twin.localizer()
+    found = []
+    for asked in ask(scene, twin, localizer):
+        if asked.choice is not None:
+            found.append(_contest(asked, scene, twin))
+    return found
+
+
+def _contest(asked: Asked, scene: Path, twin: Twin) -> Contest:
+    assert asked.choice is not None
+    candidates = asked.choice.candidates
+    poses = [candidate.estimate.cam_from_site for candidate in candidates]
+    written = np.zeros(len(poses))
+    if twin.written is not None:
+        path, rules = scene / "queries" / asked.image, read_cameras(scene / "cameras.csv")
+        camera = query_camera(twin, asked.image, path, rules)
+        written = twin.written.log_odds(read_image(path, name=asked.image), camera, poses)
+    return Contest(
+        traits=np.array([traits(candidate) for candidate in candidates]),
+        written=written,
+        right=np.array([is_within(pose, asked.true, PLACE_M, PLACE_DEG) for pose in poses]),
+        alike=twin.localizer_options.alike,
+    )
+
+
+def fit(contests: Sequence[Contest]) -> Array:
+    """Return the seven parameters of greatest likelihood, with a weak ridge on the traits' weights."""
+
+    def loss(parameters: Array) -> float:
+        ridge = RIDGE * float((parameters[1:5] ** 2).sum()) + 100.0 * min(0.0, parameters[5]) ** 2
+        return ridge - sum(log_likelihood(contest, parameters) for contest in contests)
+
+    return np.asarray(minimize(loss, START).x)
+
+
+def log_likelihood(contest: Contest, parameters: Array) -> float:
+    """Return the log-probability of what is true: that one of the right poses is it, or that none is."""
+    odds = contest.traits @ parameters[:5]
+    plausible = np.where(odds < ENOUGH, odds, ENOUGH + parameters[5] * (odds - ENOUGH))
+    total = plausible + parameters[6] * contest.written
+    others = np.array([0.0, plausible.max() + np.log(max(contest.alike, LEAST_ALIKE))])
+    true = total[contest.right] if contest.right.any() else others
+    return float(np.logaddexp.reduce(true) - np.logaddexp.reduce([*total, *others]))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,173 @@
+"""Localization in rendered garages: how many photos of another day are placed, how surely, and what is refused.
+
+Without --case, `garage` and `garage-twins` are rendered and mapped with three seeds that nothing was set by: that takes
+hours. A case names a rendered scene and a twin of the same facility. Seconds are of one core.
+
+    python -m benchmarks.localization [--case SCENE TWIN] ... [--note TEXT] [--out FILE]
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.localization_cases import RIGHT_M, WRONG_M, Asked, ask, storeys_of
+from benchmarks.protocol import ROOT, describe_machine, print_table, run, write_results
+from geometry import calibration, pose_difference, pose_error, position_of
+from retrieval import aggregate
+from scenes import CaptureOptions, render_scene
+from scenes.library import facility
+from twin import MapInputs, Twin, map_images
+from twin.mapping.pipeline import MapOptions
+
+SEEDS = (1, 2, 3)
+WALKS = {"garage": 400, "garage-twins": 480}
+QUERIES = 500
+SEEN, EVIDENCE_PX = 0.3, 400
+PLACE_M, PLACE_DEG = 3.0, 45.0
+LEAST_BIN = 100
+
+
+def main() -> None:
+    """Ask every case, judge, and print what the issue's table asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="taken for the sake of tiepoint bench; nothing is read there")
+    parser.add_argument("--case", nargs=2, type=Path, action="append", metavar=("SCENE", "TWIN"))
+    parser.add_argument("--note", default="", help="what a reader of the figures must know")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "localization.json")
+    arguments = parser.parse_args()
+    machine = describe_machine()
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        for scene, folder in arguments.case or rendered(Path(temporary)):
+            twin = Twin.open(folder)
+            asked = list(ask(scene, twin, twin.localizer()))
+            found[scene.name] = judged(asked, twin) | {"twin": folder.name, "alike": twin.localizer_options.alike}
+    print_table(["", *next(iter(found.values()))["strata"]["all"]], [
+        [f"{case} {stratum}", *figures.values()]
+        for case, of_case in found.items()
+        for stratum, figures in of_case["strata"].items()
+    ])  # fmt: skip
+    write_results(arguments.out, {"note": arguments.note, "cases": found}, machine)
+
+
+def rendered(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Render and map the garages, with drifting priors and tags; yield scene and twin."""
+    for name, walk in WALKS.items():
+        for seed in SEEDS:
+            scene, twin = folder / f"{name}-{seed}", folder / f"{name}-{seed}-twin"
+            options = CaptureOptions(captures=("walk", "queries"), queries=QUERIES, walk_frames=walk, seed=seed)
+            render_scene(facility(name, seed=seed), scene, options)
+            inputs = MapInputs(
+                images=scene / "walk",
+                cameras=scene / "cameras.csv",
+                poses=scene / "walk" / "poses.csv",
+                tags=scene / "tags.csv",
+                plan=scene / "plan.json",
+            )
+            map_images(inputs, twin, MapOptions(parts=("signs",)))
+            yield scene, twin
+
+
+def judged(asked: Sequence[Asked], twin: Twin) -> dict[str, Any]:
+    """Return the figures of one case."""
+    clear = [a for a in asked if a.seen_fraction >= SEEN]
+    strata = {
+        "all": list(asked),
+        "seen, told apart": [a for a in clear if a.evidence_px >= EVIDENCE_PX],
+        "seen, hardly told apart": [a for a in clear if 0 < a.evidence_px < EVIDENCE_PX],
+        "seen, not told apart": [a for a in clear if a.evidence_px == 0],
+    }
+    seconds = np.array([a.seconds for a in asked])
+    return {
+        "strata": {name: _stratum(part, twin) for name, part in strata.items()},
+        "ellipsoids": _ellipsoids([a for a in asked if a.answered and pose_error(a.best, a.true)[0] < WRONG_M]),
+        "confidence": _reliability([a for a in asked if a.choice is not None]),
+        "place_recall_at_1": _places(clear, twin),
+        "cpu_seconds": {"median": float(np.median(seconds)), "p99": float(np.percentile(seconds, 99))},
+    }
+
+
+def _stratum(asked: Sequence[Asked], twin: Twin) -> dict[str, Any]:
+    answered = [a for a in asked if a.answered]
+    errors = np.array([pose_error(a.best, a.true)[0] for a in answered])
+    on_level = [name == a.level for name, a in zip(storeys_of(twin, [a.best for a in answered]), answered, strict=True)]
+    ambiguous = [a for a in asked if (a.answer.reason or "").startswith("ambiguous")]
+    return {
+        "photos": len(asked),
+        "localized": len(answered),
+        "right": sum(a.right for a in answered),
+        "wrong and sure": int(((errors > WRONG_M) | ~np.array(on_level, dtype=bool)).sum()),
+        "median m": float(np.median(errors)) if answered else None,
+        "best pose right": sum(a.right for a in asked),
+        "right one among poses": sum(_has_right(a) for a in asked),
+        "ambiguous": len(ambiguous),
+        "ambiguous, true one named": sum(_names_true(a) for a in ambiguous),
+    }
+
+
+def _has_right(asked: Asked) -> bool:
+    poses = [] if asked.choice is None else [c.estimate.cam_from_site for c in asked.choice.candidates]
+    return any(pose_error(pose, asked.true)[0] <= RIGHT_M for pose in poses)
+
+
+def _names_true(asked: Asked) -> bool:
+    places = np.array([place.position for place in asked.answer.coarse]).reshape(-1, 3)
+    return bool((np.linalg.norm(places - position_of(asked.true), axis=1) < WRONG_M).any())
+
+
+def _ellipsoids(answered: Sequence[Asked]) -> dict[str, float] | None:
+    """Return how many true positions the claimed ellipsoids hold, and the median squared Mahalanobis length over 3."""
+    if not answered:
+        return None
+    differences = np.array([pose_difference(a.true, a.answer.cam_from_site) for a in answered])
+    covariances = np.array([a.answer.covariance for a in answered])
+    found = calibration(differences[:, 3:], covariances[:, 3:, 3:])
+    return {f"{p:g}": share for p, share in found.coverage.items()} | {"median NEES": found.median_nees}
+
+
+def _reliability(forced: Sequence[Asked]) -> dict[str, float]:
+    """Return how well confidence tells right poses, answered or not: equal-mass bins of at least ``LEAST_BIN``."""
+    claimed, right = np.array([a.confidence for a in forced]), np.array([a.right for a in forced])
+    order = np.argsort(claimed, kind="stable")
+    bins = np.array_split(order, max(1, len(order) // LEAST_BIN))
+    error = sum(len(rows) * abs(claimed[rows].mean() - right[rows].mean()) for rows in bins) / len(order)
+    above = claimed[right][:, None] - claimed[~right][None]
+    return {
+        "forced answers": len(forced),
+        "wrong share": float(1.0 - right.mean()),
+        "calibration error": float(error),
+        "AUROC": float(((above > 0) + 0.5 * (above == 0)).mean()),
+        "Brier score": float(((claimed - right) ** 2).mean()),
+        "Brier score of the best constant": float(right.mean() * (1.0 - right.mean())),
+    }
+
+
+def _places(asked: Sequence[Asked], twin: Twin) -> dict[str, float]:
+    """Return how often the first place is right: by one vector an image, by votes, and after poses competed."""
+    localizer, views = twin.localizer(), [twin.view_poses[name] for name in twin.landmarks.views]
+    queries = np.stack([aggregate(twin.vocabulary, a.features.descriptors) for a in asked])
+    by_vector = twin.places.search(queries, 1)[0][:, 0]
+    first = {"one vector an image": [views[k] for k in by_vector], "votes": [], "poses": []}
+    for a in asked:
+        groups = localizer.places_of(a.features).groups
+        first["votes"].append(views[groups[0][0]] if groups else None)
+        first["poses"].append(a.best if a.choice is not None else None)
+    return {
+        name: float(np.mean([_is_place(p, a) for p, a in zip(poses, asked, strict=True)]))
+        for name, poses in first.items()
+    }
+
+
+def _is_place(pose: Any, asked: Asked) -> bool:
+    if pose is None:
+        return False
+    metres, degrees = pose_error(pose, asked.true)
+    return metres <= PLACE_M and degrees <= PLACE_DEG
+
+
+if __name__ == "__main__":
+    run(main)
