@@ -122,7 +122,7 @@ class CandidateFinder:
             if len(candidates) < MAX_REFINED and not weak:
                 self._add(candidates, query, hypothesis)
         strongest = sorted(candidates, key=lambda candidate: -candidate.support)[:MAX_TRANSFERRED]
-        for pose in [p for c in strongest for p in self._on_other_storeys(c.estimate.cam_from_site)]:
+        for pose in [p for c in strongest for p in self.on_other_storeys(c.estimate.cam_from_site)]:
             if self._is_new(pose, candidates):
                 expected = self._viewpoints.expected(self._landmarks, pose, query.camera)
                 for found in self._hypotheses(query, self._views_of(expected, SETTLING_VIEWS)):
@@ -149,8 +149,8 @@ class CandidateFinder:
         if self._is_new(candidate.estimate.cam_from_site, candidates):
             candidates.append(candidate)
 
-    def _on_other_storeys(self, pose: pycolmap.Rigid3d) -> list[pycolmap.Rigid3d]:
-        """Return the pose as far above every other floor as it is above its own."""
+    def on_other_storeys(self, pose: pycolmap.Rigid3d) -> list[pycolmap.Rigid3d]:
+        """Return the pose as far above each other floor as it is above its own, none where floors are unknown."""
         below = np.flatnonzero(self._storeys < position_of(pose)[2])
         if len(below) == 0:
             return []

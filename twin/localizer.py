@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 
 FITTING = 0.05
 """A pose with this share of the best one's probability fits as well, and is named where the photo is ambiguous."""
+OFTEN_ALIKE = 0.5
+"""In a map with so many look-alikes a place, one that was not found is as likely on another storey."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,10 +157,10 @@ class Localizer:
             ratio = best.estimate.noise_scale / options.max_noise_scale
             return f"fits badly: residuals are {ratio:.1f} times larger than this map allows"
         if choice.probabilities[0] < options.min_probability:
-            rivals = choice.rivals()
-            if len(rivals) > 1:
-                shares = ", ".join(f"{choice.probabilities[k]:.2f}" for k in rivals)
-                return f"ambiguous: {len(rivals)} places fit about equally well ({shares})"
+            places = self._fitting(choice)
+            if len(places) > 1:
+                shares = ", ".join(f"{place.probability:.2f}" for place in places)
+                return f"ambiguous: {len(places)} places fit about equally well ({shares})"
             shown = f"{best.explained} of {best.expected} landmarks that it should show are there"
             return f"look-alike: {support}, but {shown}"
         sigma_m = largest_sigma(position_covariance(best.estimate.cam_from_site, covariance))
@@ -168,19 +170,21 @@ class Localizer:
         return None
 
     def _fitting(self, choice: Choice) -> list[Place]:
-        """Return the poses that fit as coarse places, where they are probable at all."""
-        rivals = choice.rivals()
-        total = choice.probabilities[rivals].sum()
-        if total < 0.5:
+        """Return the poses that fit as coarse places, where some pose is plausible at all.
+
+        In a map whose places have look-alikes, so may have those that were not found: above and below the best one.
+        """
+        if plausibility([choice.best])[0] <= 0.0:
             return []
-        poses = [choice.candidates[k].estimate.cam_from_site for k in rivals]
+        rivals = [choice.candidates[k].estimate.cam_from_site for k in choice.rivals()]
+        shares = choice.probabilities[choice.rivals()].tolist()
+        unseen = [] if self.options.alike < OFTEN_ALIKE else self._candidates.on_other_storeys(rivals[0])
+        unseen = [pose for pose in unseen if all(self._candidates.are_distinct(pose, rival) for rival in rivals)]
+        shares += [(1.0 - float(choice.probabilities.sum())) / len(unseen) for _ in unseen]
+        radius = 2.0 * largest_sigma(position_covariance(rivals[0], self._covariance(choice.best)))
         return [
-            Place(
-                position=tuple(position_of(pose).tolist()),
-                radius_m=2.0 * largest_sigma(position_covariance(pose, self._covariance(choice.candidates[k]))),
-                probability=float(choice.probabilities[k]),
-            )
-            for k, pose in zip(rivals, poses, strict=True)
+            Place(position=tuple(position_of(pose).tolist()), radius_m=radius, probability=share)
+            for pose, share in zip([*rivals, *unseen], shares, strict=True)
         ]
 
     def _covariance(self, candidate: Candidate) -> Array:
