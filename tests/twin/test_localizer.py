@@ -1,9 +1,12 @@
 """The localizer in a synthetic world: exact when clean, honest when noisy, and refusing rather than guessing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
-from geometry import InputError, calibration, pose_difference, pose_error
+from geometry import InputError, calibration, pose_difference, pose_error, pose_from_matrix
 from perception import Features
 from tests.twin.worlds import CAMERA, DIMENSION, joined, looking, mapped, moved, room, walk
 from twin.localizer_options import LocalizerOptions
@@ -60,6 +63,38 @@ def test_two_identical_rooms_are_ambiguous() -> None:
     answer = joined(maps).localizer().localize("q", view, CAMERA)
     assert answer.status == "refused"
     assert "ambiguous" in (answer.reason or "")
+
+
+def test_a_look_alike_is_named_on_its_storey_found_or_not() -> None:
+    rng = np.random.default_rng(3)
+    lower = room(rng)
+    upper = moved(lower, (0.0, 0.0, 3.5))
+    view = lower.see(QUERY, rng)[0]
+    maps = [mapped(lower, walk(), rng), mapped(upper, walk(centre=(0.0, 0.0, 5.1)), rng)]
+    alike = LocalizerOptions(alike=1.0)
+    both = joined(maps).localizer(alike, (0.0, 3.5)).localize("q", view, CAMERA)
+    one = maps[0].localizer(alike, (0.0, 3.5)).localize("q", view, CAMERA)
+    for answer in (both, one):
+        assert answer.status == "refused"
+        assert "ambiguous: 2 places" in (answer.reason or "")
+        heights = sorted(place.position[2] for place in answer.coarse)
+        np.testing.assert_allclose(heights, [1.5, 5.0], atol=0.02)
+        assert sum(place.probability for place in answer.coarse) <= 1.0 + 1e-9
+
+
+def test_a_photo_on_its_side_is_localized_too() -> None:
+    rng = np.random.default_rng(8)
+    world = room(rng)
+    localizer = mapped(world, walk(), rng).localizer()
+    upright = QUERY.rotation.matrix()
+    for degrees in (90.0, 180.0, -90.0):
+        turn = Rotation.from_euler("z", degrees, degrees=True)
+        rolled = pose_from_matrix(turn.as_matrix() @ upright, turn.apply(QUERY.translation))
+        features = world.see(rolled, rng)[0]
+        turned = replace(features, orientations=features.orientations + np.float32(np.radians(degrees)))
+        answer = localizer.localize("q", turned, CAMERA)
+        assert answer.status == "ok", answer.reason
+        assert pose_error(answer.cam_from_site, rolled)[0] < 0.02  # measured at most 0.004 m
 
 
 def test_too_few_features_and_wrong_kind() -> None:

@@ -89,11 +89,11 @@ class Mapped:
     poses: list[pycolmap.Rigid3d]
     features: list[Features]
 
-    def localizer(self, options: LocalizerOptions | None = None) -> Localizer:
-        """Return a localizer in this map."""
+    def localizer(self, options: LocalizerOptions | None = None, storeys: tuple[float, ...] = ()) -> Localizer:
+        """Return a localizer in this map, whose floors are at ``storeys``."""
         rng = np.random.default_rng(0)
         vocabulary = train_vocabulary(np.concatenate([f.descriptors for f in self.features]), 16, rng)
-        return Localizer(self.landmarks, vocabulary, self.poses, down=DOWN, options=options)
+        return Localizer(self.landmarks, vocabulary, self.poses, down=DOWN, storeys=storeys, options=options)
 
 
 def mapped(world: World, poses: list[pycolmap.Rigid3d], rng: np.random.Generator) -> Mapped:
