@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 NEIGHBOURS = 16
 """Landmarks a feature is compared with; the last of them tells how near an unrelated one is."""
-PROBED_WORDS = 12
+PROBED_WORDS = 8
 ROLL_BINS = 36
 ROLL_TOLERANCE = np.radians(25.0)
 MIN_ROLL_SIGMAS = 5.0

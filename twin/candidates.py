@@ -114,7 +114,11 @@ class CandidateFinder:
 
         Of poses that are about the same the best supported is taken, and of these few enough to be refined.
         """
-        hypotheses = [h for views in groups for h in self._hypotheses(query, views)]
+        hypotheses: list[Hypothesis] = []
+        for views in groups:
+            hypotheses += self._hypotheses(query, views)
+            if self._is_enough(hypotheses):
+                break
         hypotheses.sort(key=lambda hypothesis: -hypothesis.support)
         candidates: list[Candidate] = []
         for hypothesis in hypotheses:
@@ -129,6 +133,10 @@ class CandidateFinder:
                     if not self.are_distinct(found.cam_from_site, pose):
                         self._add(candidates, query, found)
         return candidates
+
+    def _is_enough(self, hypotheses: Sequence[Hypothesis]) -> bool:
+        best = max((hypothesis.support for hypothesis in hypotheses), default=0)
+        return self._options.alike < self._options.often_alike and best >= self._options.enough_support
 
     def _is_new(self, pose: pycolmap.Rigid3d, candidates: Sequence[Candidate]) -> bool:
         return all(self.are_distinct(candidate.estimate.cam_from_site, pose) for candidate in candidates)

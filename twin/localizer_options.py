@@ -9,6 +9,8 @@ class LocalizerOptions:
 
     search_features, observation_budget: how many of the strongest features are compared with how many landmark
         observations, best ranked views first, to find a first pose; all others join in by projection
+    enough_support, often_alike: where so many matches agree on a pose no further group of views is tried, unless a
+        place in the map has so many look-alikes on average
     ratio: of descriptor distances to the nearest and the nearest other landmark
     max_error_px: RANSAC's inlier bound
     min_inliers, max_log10_false_alarms: weaker support is refused as chance
@@ -26,6 +28,8 @@ class LocalizerOptions:
 
     search_features: int = 1500
     observation_budget: int = 12_000
+    enough_support: int = 60
+    often_alike: float = 0.2
     ratio: float = 0.85
     max_error_px: float = 6.0
     min_inliers: int = 12
