@@ -77,7 +77,7 @@ def _contest(asked: Asked, scene: Path, twin: Twin) -> Contest:
         traits=np.array([traits(candidate) for candidate in candidates]),
         written=written,
         right=np.array([is_within(pose, asked.true, PLACE_M, PLACE_DEG) for pose in poses]),
-        alike=twin.localizer_options.alike,
+        alike=twin.localizer_options.alike or 0.0,
     )
 
 

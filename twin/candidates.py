@@ -136,7 +136,8 @@ class CandidateFinder:
 
     def _is_enough(self, hypotheses: Sequence[Hypothesis]) -> bool:
         best = max((hypothesis.support for hypothesis in hypotheses), default=0)
-        return self._options.alike < self._options.often_alike and best >= self._options.enough_support
+        unique = self._options.alike is not None and self._options.alike < self._options.often_alike
+        return unique and best >= self._options.enough_support
 
     def _is_new(self, pose: pycolmap.Rigid3d, candidates: Sequence[Candidate]) -> bool:
         return all(self.are_distinct(candidate.estimate.cam_from_site, pose) for candidate in candidates)

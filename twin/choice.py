@@ -43,13 +43,13 @@ def plausibility(candidates: Sequence[Candidate]) -> Array:
     return np.where(odds < ENOUGH, odds, ENOUGH + BEYOND * (odds - ENOUGH))
 
 
-def probabilities(plausible: ArrayLike, written: ArrayLike, alike: float) -> Array:
+def probabilities(plausible: ArrayLike, written: ArrayLike, alike: float | None) -> Array:
     """Return the probability (C,) of each pose; what is missing to 1 is that of none of them.
 
     plausible, written: (C,) natural log-odds, of ``plausibility`` and of what is written in the photo, 0 where not read
-    alike: how many look-alikes of a place in the map there are on average
+    alike: how many look-alikes of a place in the map there are on average; None counts as few
     """
     by_look = np.asarray(plausible, dtype=np.float64)
     odds = by_look + WRITTEN * np.asarray(written, dtype=np.float64)
-    nowhere, unseen = 0.0, by_look.max() + np.log(max(alike, LEAST_ALIKE))
+    nowhere, unseen = 0.0, by_look.max() + np.log(max(alike or 0.0, LEAST_ALIKE))
     return np.exp(odds - np.logaddexp.reduce([*odds, nowhere, unseen]))

@@ -178,7 +178,7 @@ class Localizer:
             return []
         rivals = [choice.candidates[k].estimate.cam_from_site for k in choice.rivals()]
         shares = choice.probabilities[choice.rivals()].tolist()
-        unseen = [] if self.options.alike < OFTEN_ALIKE else self._candidates.on_other_storeys(rivals[0])
+        unseen = [] if (self.options.alike or 0.0) < OFTEN_ALIKE else self._candidates.on_other_storeys(rivals[0])
         unseen = [pose for pose in unseen if all(self._candidates.are_distinct(pose, rival) for rival in rivals)]
         shares += [(1.0 - float(choice.probabilities.sum())) / len(unseen) for _ in unseen]
         radius = 2.0 * largest_sigma(position_covariance(rivals[0], self._covariance(choice.best)))

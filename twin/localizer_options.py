@@ -18,7 +18,7 @@ class LocalizerOptions:
     max_noise_scale: poses whose residuals are so many times larger than keypoints' sigmas are refused; a twin sets this
         and the above as its own left-out photos ask, see twin.mapping.left_out
     min_probability: less probable poses are refused, see twin.choice
-    alike: how many look-alikes a place in the map has on average; a twin sets it as above
+    alike: how many look-alikes a place in the map has on average, None if unknown; a twin sets it as above
     max_sigma_m, max_sigma_deg: weaker determined poses are refused
     guided_views, guided_radius_px, guided_distance: how many views that see what a pose should show lend their
         descriptors, and bounds, in the image and between descriptors, for matches found by projection
@@ -37,7 +37,7 @@ class LocalizerOptions:
     explained_px: float = 1.0
     max_noise_scale: float = 20.0
     min_probability: float = 0.75
-    alike: float = 0.0
+    alike: float | None = None
     max_sigma_m: float = 1.0
     max_sigma_deg: float = 5.0
     guided_views: int = 20

@@ -130,8 +130,7 @@ def leave_out(
     residuals = np.linalg.norm(residuals_px(landmarks, reconstruction), axis=1)
     explained_px = float(np.clip(np.percentile(residuals, 90), LocalizerOptions.explained_px, MAX_EXPLAINED_PX))
     # The bounds that the map sets are what this check is to find, so that it begins without them.
-    # Look-alikes are to be found too, however well a photo fits somewhere.
-    options = LocalizerOptions(explained_px=explained_px, often_alike=0.0)
+    options = LocalizerOptions(explained_px=explained_px)
     chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), MAX_LEFT_OUT)).round().astype(int))
     checked = []
     for done, view in enumerate(chosen.tolist()):
