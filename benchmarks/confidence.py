@@ -74,7 +74,7 @@ def _contest(asked: Asked, scene: Path, twin: Twin) -> Contest:
         camera = query_camera(twin, asked.image, path, rules)
         written = twin.written.log_odds(read_image(path, name=asked.image), camera, poses)
     return Contest(
-        traits=np.array([traits(candidate) for candidate in candidates]),
+        traits=np.array([traits(candidate, twin.localizer_options.usual_noise) for candidate in candidates]),
         written=written,
         right=np.array([is_within(pose, asked.true, PLACE_M, PLACE_DEG) for pose in poses]),
         alike=twin.localizer_options.alike or 0.0,

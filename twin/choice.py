@@ -15,16 +15,16 @@ from twin.candidates import Candidate
 
 Array = NDArray[np.float64]
 
-WEIGHTS = np.array([4.68, 2.06, 0.59, 1.22, -2.0])
+WEIGHTS = np.array([4.01, 2.06, 0.59, 1.22, -2.0])
 ENOUGH, BEYOND = 3.0, 0.29
 WRITTEN = 0.49
 """Of the log-odds that tags and signs give: readings of one photo err together."""
 LEAST_ALIKE = 0.02
 
 
-def traits(candidate: Candidate) -> Array:
+def traits(candidate: Candidate, usual_noise: float) -> Array:
     """Return what speaks for a pose (5,): 1, how many matches agree, over how much of the photo, how much of what the
-    pose should show is there, and how badly it all fits.
+    pose should show is there, and how badly it all fits against what is usual in the map.
     """
     return np.array(
         [
@@ -32,14 +32,14 @@ def traits(candidate: Candidate) -> Array:
             np.log(max(candidate.support, 1) / 10.0),
             candidate.spread / 10.0,
             np.log((candidate.explained + 2.0) / (candidate.expected + 50.0)),
-            np.log(max(candidate.estimate.noise_scale, 0.3)),
+            np.log(max(candidate.estimate.noise_scale, 0.3) / usual_noise),
         ]
     )
 
 
-def plausibility(candidates: Sequence[Candidate]) -> Array:
+def plausibility(candidates: Sequence[Candidate], usual_noise: float) -> Array:
     """Return the log-odds (C,), natural, of each pose by itself against the photo being from nowhere in the twin."""
-    odds = np.array([traits(candidate) @ WEIGHTS for candidate in candidates])
+    odds = np.array([traits(candidate, usual_noise) @ WEIGHTS for candidate in candidates])
     return np.where(odds < ENOUGH, odds, ENOUGH + BEYOND * (odds - ENOUGH))
 
 

@@ -134,7 +134,8 @@ class Localizer:
         return float(choice.probabilities[0]) * precision(pose, self._covariance(choice.best))
 
     def _choose(self, candidates: list[Candidate], camera: pycolmap.Camera, picture: Picture | None) -> Choice:
-        plausible, written = plausibility(candidates), np.zeros(len(candidates))
+        plausible = plausibility(candidates, self.options.usual_noise)
+        written = np.zeros(len(candidates))
         probable = probabilities(plausible, written, self.options.alike)
         contested = np.flatnonzero(probable >= FITTING * probable.max())
         undecided = probable.max() < self.options.min_probability and plausible.max() > 0.0
@@ -174,7 +175,7 @@ class Localizer:
 
         In a map whose places have look-alikes, so may have those that were not found: above and below the best one.
         """
-        if plausibility([choice.best])[0] <= 0.0:
+        if plausibility([choice.best], self.options.usual_noise)[0] <= 0.0:
             return []
         rivals = [choice.candidates[k].estimate.cam_from_site for k in choice.rivals()]
         shares = choice.probabilities[choice.rivals()].tolist()

@@ -17,6 +17,7 @@ class LocalizerOptions:
     explained_px: landmarks that a pose should show are there if they are found this near
     max_noise_scale: poses whose residuals are so many times larger than keypoints' sigmas are refused; a twin sets this
         and the above as its own left-out photos ask, see twin.mapping.left_out
+    usual_noise: how large residuals of right poses are, in the same measure; as above
     min_probability: less probable poses are refused, see twin.choice
     alike: how many look-alikes a place in the map has on average, None if unknown; a twin sets it as above
     max_sigma_m, max_sigma_deg: weaker determined poses are refused
@@ -36,6 +37,7 @@ class LocalizerOptions:
     max_log10_false_alarms: float = -20.0
     explained_px: float = 1.0
     max_noise_scale: float = 20.0
+    usual_noise: float = 1.4
     min_probability: float = 0.75
     alike: float | None = None
     max_sigma_m: float = 1.0

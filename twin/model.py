@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 VOCABULARY_FILE = "vocabulary.npy"
 PLAN_FILE, TAGS_FILE = "plan.json", "tags.csv"
 FLOORS_FILE, SIGNS_FILE, SURFACE_FILE, LAYOUT_FOLDER = "floors.json", "signs.json", "mesh.ply", "layout"
-MAP_BOUNDS = ("explained_px", "max_noise_scale", "alike")
+MAP_BOUNDS = ("explained_px", "max_noise_scale", "usual_noise", "alike")
 """Fields of ``LocalizerOptions`` that a twin sets, from its own photos."""
 VIEW_COVARIANCES = "map/view_covariances.npy"
 """(V, 6, 6) of the poses of the landmarks' views; absent where the poses were given as exact."""

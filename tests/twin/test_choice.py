@@ -9,6 +9,8 @@ from geometry import PoseEstimate
 from twin.candidates import Candidate
 from twin.choice import ENOUGH, plausibility, probabilities
 
+USUAL = 1.4
+
 odds = st.lists(st.floats(-30.0, 8.0), min_size=1, max_size=5)
 
 
@@ -41,14 +43,14 @@ def test_order_does_not_matter(plausible: list[float], shift: int) -> None:
 
 
 def test_what_speaks_for_a_pose() -> None:
-    plain = plausibility([candidate(40)])[0]
+    plain = plausibility([candidate(40)], USUAL)[0]
     for better in (candidate(80), candidate(40, spread=30), candidate(40, explained=160), candidate(40, noise=1.0)):
-        assert plausibility([better])[0] > plain
-    assert plausibility([candidate(14, spread=3, explained=2, noise=4.0)])[0] < 0.0
+        assert plausibility([better], USUAL)[0] > plain
+    assert plausibility([candidate(14, spread=3, explained=2, noise=4.0)], USUAL)[0] < 0.0
 
 
 def test_look_alikes_share_and_a_sign_decides() -> None:
-    poses = plausibility([candidate(90), candidate(120)])
+    poses = plausibility([candidate(90), candidate(120)], USUAL)
     assert (poses > ENOUGH).all()
     unread = probabilities(poses, [0.0, 0.0], alike=1.0)
     assert unread.max() < 0.45  # measured 0.35: two that were found and as much for one that was not
@@ -58,11 +60,11 @@ def test_look_alikes_share_and_a_sign_decides() -> None:
 
 
 def test_a_map_with_look_alikes_is_never_sure_of_a_single_pose() -> None:
-    pose = plausibility([candidate(150)])
+    pose = plausibility([candidate(150)], USUAL)
     assert probabilities(pose, [0.0], alike=0.0)[0] > 0.95  # measured 0.97
     assert probabilities(pose, [0.0], alike=1.35)[0] < 0.5  # measured 0.42
 
 
 def test_nothing_is_plausible_with_nothing() -> None:
-    assert plausibility([]).shape == (0,)
-    assert plausibility([candidate(1, spread=1, explained=0)])[0] < -5.0  # measured -8.2
+    assert plausibility([], USUAL).shape == (0,)
+    assert plausibility([candidate(1, spread=1, explained=0)], USUAL)[0] < -5.0  # measured -8.2

@@ -30,6 +30,7 @@ def test_a_query_must_fit_about_as_well_as_the_maps_photos() -> None:
     assert check(9, noise=4.0, explained_px=2.4).bounds() == {
         "explained_px": 2.4,
         "alike": 0.0,
+        "usual_noise": pytest.approx(4.0),
         "max_noise_scale": pytest.approx(4.0 * USUAL_NOISE),
     }
     assert check(9, noise=40.0).bounds()["max_noise_scale"] == LocalizerOptions.max_noise_scale

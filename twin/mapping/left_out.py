@@ -65,7 +65,7 @@ class LeftOut:
     def bounds(self) -> dict[str, float]:
         """Return the fields of ``LocalizerOptions`` that this map sets: what is usual among its right answers.
 
-        max_noise_scale: a right pose fits about as well as the map's own photos.
+        usual_noise, max_noise_scale: a right pose fits about as well as the map's own photos.
         alike: how many other places photos of this map fit, on average; among refused ones too, as these are the most.
         """
         right = [image for image in self.images if image.reason is None and image.right]
@@ -73,8 +73,9 @@ class LeftOut:
         if self.images:
             found["alike"] = float(np.mean([image.alike for image in self.images]))
         if len(right) >= MIN_RIGHT:
-            usual = USUAL_NOISE * max(1.0, float(np.percentile([image.noise_scale for image in right], 90)))
-            found["max_noise_scale"] = min(usual, LocalizerOptions.max_noise_scale)
+            usual = max(1.0, float(np.percentile([image.noise_scale for image in right], 90)))
+            found["usual_noise"] = usual
+            found["max_noise_scale"] = min(USUAL_NOISE * usual, LocalizerOptions.max_noise_scale)
         return found
 
     def refused(self) -> dict[str, str]:
@@ -151,7 +152,7 @@ def leave_out(
 def _judged(answer: Localization, choice: Choice | None, pose: pycolmap.Rigid3d, depth: float) -> LeftOutImage:
     if choice is None:
         return LeftOutImage(name=answer.image, reason=answer.reason)
-    alike = int((plausibility(choice.candidates[1:]) > 0.0).sum())
+    alike = int((plausibility(choice.candidates[1:], LocalizerOptions.usual_noise) > 0.0).sum())
     if answer.status == "refused":
         return LeftOutImage(name=answer.image, reason=answer.reason, alike=alike)
     metres, degrees = pose_error(answer.cam_from_site, pose)
