@@ -78,7 +78,7 @@ def test_places_that_coincide_are_read_once() -> None:
 
 
 def test_a_sign_tells_the_storey() -> None:
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxruntime", reason="needs the extra 'signs'")
     pytest.importorskip("rapidocr_onnxruntime", reason="needs the extra 'signs'")
     pixels = np.full((480, 640, 3), 225, np.uint8)
     # Letters of 0.4 m at 4 m are 50 px high; the sign hangs 0.4 m above the eye.
