@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from geometry.errors import InputError
+from geometry.errors import InputError, MissingExtraError
+from perception.shares import Shares
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -22,6 +23,7 @@ class Detections:
     scores: (N,) float64 in [0, 1]; kinds: N class names
     feet: (N, 2) float64 px, where the object's middle meets the ground, NaN where the detector does not tell
     embeddings: (N, D) float32 rows of unit length, NaN where there is none; None for a detector without
+    kind_shares, colour_shares: how likely each kind and each colour is, None for a detector that does not tell
     """
 
     camera: str
@@ -32,6 +34,8 @@ class Detections:
     feet: Array
     embeddings: NDArray[np.float32] | None = None
     shown: float | None = None
+    kind_shares: Shares | None = None
+    colour_shares: Shares | None = None
 
     def __post_init__(self) -> None:
         n = len(self.kinds)
@@ -43,6 +47,10 @@ class Detections:
                 )
         if self.embeddings is not None and (self.embeddings.ndim != 2 or len(self.embeddings) != n):
             raise InputError(f"embeddings: expected ({n}, D), got {self.embeddings.shape}", where=self.camera)
+        for name in ("kind_shares", "colour_shares"):
+            shares = getattr(self, name)
+            if shares is not None and len(shares) != n:
+                raise InputError(f"{name}: expected {n} rows, got {len(shares)}", where=self.camera)
         if not np.isfinite(self.time):
             raise InputError(f"the time {self.time} is not finite", where=self.camera)
 
@@ -82,6 +90,21 @@ class Detections:
         scores = np.ones(n) if detections.confidence is None else detections.confidence
         return cls.of(camera, time, detections.xyxy, kinds, scores)
 
+    def to_supervision(self) -> Any:
+        """Return a ``supervision.Detections``, names of kinds under ``data["class_name"]``; they count from 0 as they
+        first come up."""
+        try:
+            import supervision
+        except ImportError as error:
+            raise MissingExtraError("supervision", "pip install supervision") from error
+        numbers = {kind: number for number, kind in enumerate(dict.fromkeys(self.kinds))}
+        return supervision.Detections(
+            xyxy=self.boxes.astype(np.float32),
+            confidence=self.scores.astype(np.float32),
+            class_id=np.array([numbers[kind] for kind in self.kinds], dtype=int),
+            data={"class_name": np.array(self.kinds, dtype=object)},
+        )
+
     def take(self, index: NDArray[np.int64] | Mask) -> "Detections":
         """Return some of the detections."""
         rows = np.arange(len(self))[index]
@@ -94,6 +117,8 @@ class Detections:
             feet=self.feet[rows],
             embeddings=None if self.embeddings is None else self.embeddings[rows],
             shown=self.shown,
+            kind_shares=None if self.kind_shares is None else self.kind_shares.take(rows),
+            colour_shares=None if self.colour_shares is None else self.colour_shares.take(rows),
         )
 
 

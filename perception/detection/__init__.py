@@ -1,0 +1,1 @@
+"""Finding vehicles and people in pictures: networks in ONNX files, background subtraction, tiles for wide views."""

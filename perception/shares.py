@@ -1,0 +1,37 @@
+"""Probabilities over a few names, a row for each of N things: what kind a vehicle is, what colour."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shares:
+    """names: K words; values: (N, K) float64, rows that sum to 1, or of NaN where nothing is known."""
+
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        values = self.values
+        if values.ndim != 2 or values.shape[1] != len(self.names) or values.dtype != np.float64:
+            raise InputError(f"shares: expected (N, {len(self.names)}) float64, got {values.shape} {values.dtype}")
+        known = values[~np.isnan(values).any(axis=1)]
+        if (known < 0).any() or not np.allclose(known.sum(axis=1), 1.0, atol=1e-3):
+            raise InputError("shares: each row is not negative and sums to 1")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, index: NDArray[np.integer] | NDArray[np.bool_]) -> "Shares":
+        """Return some of the rows."""
+        return Shares(names=self.names, values=self.values[index])
+
+    def named(self, row: int, least: float = 0.005) -> dict[str, float]:
+        """Return a row as a dict, likeliest first, without what is less likely than ``least``; empty for NaN."""
+        values = self.values[row]
+        order = np.argsort(-values, kind="stable").tolist()
+        return {self.names[i]: round(float(values[i]), 4) for i in order if values[i] >= least}
