@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-VERBS = ("demo", "scene", "map", "localize", "track", "index", "search", "evaluate", "check", "bench")
+VERBS = ("demo", "scene", "map", "localize", "track", "index", "search", "evaluate", "export", "check", "bench")
 
 
 class LazyVerbs(click.Group):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from geometry import (
     FloorPlan,
     Floors,
+    Georeference,
     ImageError,
     InputError,
     MissingExtraError,
@@ -87,6 +88,12 @@ class Twin:
     def is_in_site(self) -> bool:
         """Whether poses are where they are in the site: the frame is metric, and nothing of it is left open."""
         return is_tied(self.manifest.frame)
+
+    @property
+    def georeference(self) -> Georeference | None:
+        """Where on Earth the site is, if that was given."""
+        known = self.manifest.georeference
+        return None if known is None else Georeference(**known)
 
     @cached_property
     def plan(self) -> FloorPlan | None:
