@@ -1,7 +1,7 @@
 """Finding where a photo was taken: places that it resembles, poses that compete, and the surest one or a refusal."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from perception import Features, Picture
 from retrieval import Vocabulary
 from twin.candidates import Candidate, CandidateFinder, Query
 from twin.choice import plausibility, probabilities
+from twin.hints import weighed
 from twin.landmark_matching import Uprightness
 from twin.landmarks import Landmarks
 from twin.localization import Localization, Place, localized, refusal
@@ -23,6 +24,8 @@ from twin.visibility import Viewpoints
 from twin.written_evidence import WrittenEvidence
 
 Array = NDArray[np.float64]
+Weigh = Callable[[Sequence[pycolmap.Rigid3d]], Array]
+"""Likelihoods (C,) of poses by what is known beforehand, as ``twin.hints.Hint.weights``."""
 
 FITTING = 0.05
 """A pose with this share of the best one's probability fits as well, and is named where the photo is ambiguous."""
@@ -32,10 +35,14 @@ OFTEN_ALIKE = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Poses that compete for a photo, most probable first, and their probabilities (C,); the rest is for none."""
+    """Poses that compete for a photo, most probable first, and their probabilities (C,); the rest is for none.
+
+    ``contradicted`` tells that one of them would do, had no hint spoken against it.
+    """
 
     candidates: list[Candidate]
     probabilities: Array
+    contradicted: bool = False
 
     @property
     def best(self) -> Candidate:
@@ -81,13 +88,23 @@ class Localizer:
         self._candidates = CandidateFinder(landmarks, Viewpoints.of(landmarks, positions), storeys, self.options)
 
     def localize(
-        self, image: str, features: Features, camera: pycolmap.Camera, picture: Picture | None = None
+        self,
+        image: str,
+        features: Features,
+        camera: pycolmap.Camera,
+        picture: Picture | None = None,
+        weigh: Weigh | None = None,
     ) -> Localization:
         """Return the pose of one photo, or a refusal with its reason. ``seconds`` counts from here."""
-        return self.localize_with_choice(image, features, camera, picture)[0]
+        return self.localize_with_choice(image, features, camera, picture, weigh)[0]
 
     def localize_with_choice(
-        self, image: str, features: Features, camera: pycolmap.Camera, picture: Picture | None = None
+        self,
+        image: str,
+        features: Features,
+        camera: pycolmap.Camera,
+        picture: Picture | None = None,
+        weigh: Weigh | None = None,
     ) -> tuple[Localization, Choice | None]:
         """As ``localize``, with the poses behind the answer (for pictures, reports and checks), if there were any."""
         start = time.perf_counter()
@@ -102,7 +119,7 @@ class Localizer:
         if not candidates:
             seconds = time.perf_counter() - start
             return refusal(image, "nothing in the twin looks like this photo", coarse=coarse, seconds=seconds), None
-        choice = self._choose(candidates, camera, picture)
+        choice = self._choose(candidates, camera, picture, weigh)
         best = choice.best
         pose, covariance = best.estimate.cam_from_site, self._covariance(best)
         reason = self._reason_to_refuse(choice, covariance)
@@ -133,7 +150,9 @@ class Localizer:
         pose = choice.best.estimate.cam_from_site
         return float(choice.probabilities[0]) * precision(pose, self._covariance(choice.best))
 
-    def _choose(self, candidates: list[Candidate], camera: pycolmap.Camera, picture: Picture | None) -> Choice:
+    def _choose(
+        self, candidates: list[Candidate], camera: pycolmap.Camera, picture: Picture | None, weigh: Weigh | None
+    ) -> Choice:
         plausible = plausibility(candidates, self.options.usual_noise)
         written = np.zeros(len(candidates))
         probable = probabilities(plausible, written, self.options.alike)
@@ -143,8 +162,15 @@ class Localizer:
             poses = [candidates[k].estimate.cam_from_site for k in contested]
             written[contested] = self._written.log_odds(picture, camera, poses)
             probable = probabilities(plausible, written, self.options.alike)
+        contradicted = False
+        if weigh is not None:
+            would_do = probable.max() >= self.options.min_probability
+            probable = weighed(probable, weigh([each.estimate.cam_from_site for each in candidates]))
+            contradicted = bool(would_do and probable.max() < self.options.min_probability)
         order = np.argsort(-probable, kind="stable")
-        return Choice(candidates=[candidates[k] for k in order], probabilities=probable[order])
+        return Choice(
+            candidates=[candidates[k] for k in order], probabilities=probable[order], contradicted=contradicted
+        )
 
     def _reason_to_refuse(self, choice: Choice, covariance: Array) -> str | None:
         options, best = self.options, choice.best
@@ -157,6 +183,8 @@ class Localizer:
         if best.estimate.noise_scale > options.max_noise_scale:
             ratio = best.estimate.noise_scale / options.max_noise_scale
             return f"fits badly: residuals are {ratio:.1f} times larger than this map allows"
+        if choice.contradicted:
+            return f"contradicts the hint: {support} elsewhere than the hint says"
         if choice.probabilities[0] < options.min_probability:
             places = self._fitting(choice)
             if len(places) > 1:

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pycolmap
 
 from geometry import CameraRule, ImageError, InputError, camera_for, camera_from_exif, check_size
 from perception import Extractor, list_images, read_image
+from twin.hints import Hint
 from twin.localization import Localization, refusal, with_place
 from twin.localizer import Localizer
 from twin.mapping.capture import lens_key
@@ -42,12 +44,27 @@ def localize_image(
     """Return the answer for one photo file; what is wrong with the file becomes the reason of a refusal."""
     start = time.perf_counter()
     try:
-        picture = read_image(path, name=name)
-        camera = query_camera(twin, name, path, rules)
-        check_size(camera, picture.size, where=name)
+        return localize_file(twin, localizer, extractor, name, path, rules)
     except (ImageError, InputError) as error:
         return refusal(name, f"{error.what}. {error.remedy or ''}".strip(), seconds=time.perf_counter() - start)
-    answer = localizer.localize(name, extractor.extract(picture.gray), camera, picture)
+
+
+def localize_file(
+    twin: Twin,
+    localizer: Localizer,
+    extractor: Extractor,
+    name: str,
+    path: Path,
+    rules: Sequence[CameraRule],
+    hint: Hint | None = None,
+) -> Localization:
+    """Return the answer for one photo file. Raises ``ImageError`` or ``InputError`` for what is wrong with the file."""
+    start = time.perf_counter()
+    picture = read_image(path, name=name)
+    camera = query_camera(twin, name, path, rules)
+    check_size(camera, picture.size, where=name)
+    weigh = None if hint is None or hint.is_empty else partial(hint.weights, plan=twin.plan)
+    answer = localizer.localize(name, extractor.extract(picture.gray), camera, picture, weigh)
     if twin.plan is not None and twin.is_in_site:
         answer = with_place(answer, twin.plan)
     return answer.model_copy(update={"seconds": round(time.perf_counter() - start, 4)})

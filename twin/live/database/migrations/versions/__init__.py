@@ -1,0 +1,1 @@
+"""One file a step; ``python -m alembic`` is not needed: ``Database.upgrade`` runs them."""

@@ -1,0 +1,145 @@
+"""The processes of the live engine: one a group of cameras, started, watched, woken and stopped from here."""
+
+import logging
+import multiprocessing
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from twin.live.database.connection import Database
+from twin.live.database.schema import frames
+from twin.live.task import GroupTask
+from twin.live.worker import run
+
+logger = logging.getLogger(__name__)
+
+CHECK_S = 0.5
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+STOP_S = 20.0
+
+
+@dataclass(kw_only=True, eq=False)
+class _Running:
+    task: GroupTask
+    process: Any
+    wake: Any
+    stop: Any
+    done: Any
+    beat: Any
+    wait_s: float = FIRST_WAIT_S
+    restart_at: float = 0.0
+    restarts: int = 0
+    backlog: int = 0
+
+
+class Engine:
+    """Runs a worker process for each task; one that ends unasked is started again, later and later."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._context = multiprocessing.get_context("spawn")
+        self._running: dict[tuple[str, str], _Running] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="engine", daemon=True)
+        self._watcher.start()
+
+    def set_tasks(self, tasks: Sequence[GroupTask]) -> None:
+        """Run exactly these: what changed is stopped, saved and started anew."""
+        wanted = {(task.twin, task.group): task for task in tasks}
+        with self._lock:
+            leaving = [key for key, each in self._running.items() if wanted.get(key) != each.task]
+            _stop([self._running.pop(key) for key in leaving])
+            for key, task in wanted.items():
+                if key not in self._running:
+                    self._running[key] = self._start(task)
+
+    def wake(self, twin: str, group: str, _: int = 0) -> None:
+        """Tell a group's worker that there are frames."""
+        running = self._running.get((twin, group))
+        if running is not None:
+            running.wake.set()
+
+    def backlog(self, twin: str, group: str) -> int:
+        """Return how many stored frames were not tracked yet, as of a moment ago."""
+        running = self._running.get((twin, group))
+        return 0 if running is None else running.backlog
+
+    def health(self) -> list[dict[str, Any]]:
+        """Return for each group whether it runs and how far it is."""
+        return [
+            {
+                "twin": each.task.twin,
+                "group": each.task.group,
+                "alive": each.process.is_alive(),
+                "restarts": each.restarts,
+                "backlog": each.backlog,
+                "beat": each.beat.value or None,
+            }
+            for each in list(self._running.values())
+        ]
+
+    def stop(self) -> None:
+        """Let all workers save and end."""
+        self._stopping.set()
+        self._watcher.join()
+        with self._lock:
+            _stop(list(self._running.values()))
+            self._running.clear()
+
+    def _start(self, task: GroupTask) -> _Running:
+        context = self._context
+        shared = (context.Event(), context.Event(), context.Value("q", 0), context.Value("d", 0.0))
+        process = context.Process(target=run, args=(task, *shared), name=f"track {task.twin} {task.group}", daemon=True)
+        process.start()
+        wake, stop, done, beat = shared
+        return _Running(task=task, process=process, wake=wake, stop=stop, done=done, beat=beat)
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(CHECK_S):
+            with self._lock:
+                for key, each in list(self._running.items()):
+                    if not each.process.is_alive():
+                        self._revive(key, each)
+            try:
+                self._count()
+            except sa.exc.SQLAlchemyError as error:
+                logger.warning("the backlog is not known: %s", error)
+
+    def _revive(self, key: tuple[str, str], each: _Running) -> None:
+        now = time.monotonic()
+        if each.restart_at == 0.0:
+            each.restart_at = now + each.wait_s
+            logger.error(
+                "the worker of %s ended with code %s; again in %.0f s", key, each.process.exitcode, each.wait_s
+            )
+        elif now >= each.restart_at:
+            fresh = self._start(each.task)
+            fresh.restarts, fresh.wait_s = each.restarts + 1, min(2 * each.wait_s, LONGEST_WAIT_S)
+            self._running[key] = fresh
+
+    def _count(self) -> None:
+        for each in list(self._running.values()):
+            mine = (frames.c.twin == each.task.twin) & (frames.c.cameras == each.task.group)
+            after = sa.select(frames.c.seq).where(mine, frames.c.seq > each.done.value)
+            query = sa.select(sa.func.count()).select_from(after.limit(2 * each.task.options.max_backlog).subquery())
+            with self._database.read() as connection:
+                count = int(connection.execute(query).scalar_one())
+            each.backlog = count if each.beat.value else 0  # where it begins is not known before its first step
+
+
+def _stop(running: Sequence[_Running]) -> None:
+    for each in running:
+        each.stop.set()
+        each.wake.set()
+    deadline = time.monotonic() + STOP_S
+    for each in running:
+        each.process.join(max(0.0, deadline - time.monotonic()))
+        if each.process.is_alive():
+            logger.error("the worker of %s did not end; it is killed, its last state is as saved", each.task.twin)
+            each.process.kill()
+            each.process.join()

@@ -1,0 +1,197 @@
+"""What a worker reads and writes in the database: frames that are due, what it said, and how far it is."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from geometry.track_records import FrameRecord, TrackRow
+from twin.live.database.connection import Database
+from twin.live.database.schema import frames, latest, progress, records
+
+GROUP_STRIDE = 1 << 40
+"""Track ids of a twin's groups of cameras lie this far apart; all fit a double."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One thing said: ``what`` is "track", "event" or "occupancy"; ``key`` names it, ``subject`` whom it is about.
+
+    is_kept: whether it goes into the history; the last of each subject is kept in any case
+    """
+
+    what: str
+    key: str
+    time: float
+    content: str
+    subject: str | None = None
+    track: int | None = None
+    kind: str | None = None
+    level: str | None = None
+    zone: str | None = None
+    stall: str | None = None
+    position: tuple[float, float, float] | None = None
+    is_kept: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """A stored frame and its number."""
+
+    seq: int
+    received: float
+    frame: FrameRecord
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """How far a group of cameras is; ``state`` is the engine's after frame ``saved``, made with ``made_with``."""
+
+    number: int
+    done: int = 0
+    saved: int = 0
+    state: bytes | None = None
+    made_with: str | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def record_of_track(row: TrackRow, *, is_kept: bool = True) -> Record:
+    """Return a row of a track as a record."""
+    return Record(
+        what="track",
+        key=f"{row.track} {row.time!r}",
+        time=row.time,
+        content=row.model_dump_json(by_alias=True, exclude_defaults=True),
+        subject=str(row.track),
+        track=row.track,
+        kind=row.kind,
+        level=row.level,
+        zone=row.zone,
+        stall=row.stall,
+        position=row.position,
+        is_kept=is_kept,
+    )
+
+
+class Journal:
+    """One group of cameras of one twin in the database."""
+
+    def __init__(self, database: Database, twin: str, cameras: str) -> None:
+        self.database, self.twin, self.cameras = database, twin, cameras
+
+    def progress(self) -> Progress:
+        """Return how far the group is; a new group gets a number of its own."""
+        mine = (progress.c.twin == self.twin) & (progress.c.cameras == self.cameras)
+        with self.database.write(f"records {self.twin}") as connection:
+            row = connection.execute(sa.select(progress).where(mine)).one_or_none()
+            if row is not None:
+                return Progress(
+                    number=row.number,
+                    done=row.done,
+                    saved=row.saved,
+                    state=row.state,
+                    made_with=row.made_with,
+                    counts=json.loads(row.counts),
+                )
+            query = sa.select(sa.func.coalesce(sa.func.max(progress.c.number) + 1, 0)).where(
+                progress.c.twin == self.twin
+            )
+            number = int(connection.execute(query).scalar_one())
+            values = {"number": number, "done": 0, "saved": 0, "counts": "{}", "updated": time.time()}
+            connection.execute(sa.insert(progress).values(twin=self.twin, cameras=self.cameras, **values))
+        return Progress(number=number)
+
+    def due(self, after: int, limit: int) -> list[Due]:
+        """Return the frames after one, in the order in which they came."""
+        query = (
+            sa.select(frames.c.seq, frames.c.received, frames.c.content)
+            .where(frames.c.twin == self.twin, frames.c.cameras == self.cameras, frames.c.seq > after)
+            .order_by(frames.c.seq)
+            .limit(limit)
+        )
+        with self.database.read() as connection:
+            found = connection.execute(query).all()
+        return [
+            Due(seq=row.seq, received=row.received, frame=FrameRecord.model_validate_json(row.content)) for row in found
+        ]
+
+    def largest_track(self, number: int) -> int:
+        """Return the largest track id that the group ever gave, without its stride; 0 for none."""
+        first = number * GROUP_STRIDE
+        query = sa.select(sa.func.max(records.c.track)).where(
+            records.c.twin == self.twin, records.c.track >= first, records.c.track < first + GROUP_STRIDE
+        )
+        with self.database.read() as connection:
+            return int(connection.execute(query).scalar() or first) - first
+
+    def write(
+        self,
+        said: Sequence[Record],
+        done: int,
+        counts: dict[str, int],
+        state: tuple[int, bytes, str] | None = None,
+    ) -> int:
+        """Store what was said and how far the group is, in one transaction; what was said before is left as it is.
+
+        state: after which frame, the engine's state, and what it was made with. Returns how many records were new.
+        """
+        kept = [self._row(each) for each in said if each.is_kept]
+        news = 0
+        with self.database.write(f"records {self.twin}") as connection:
+            if kept:
+                insert = self.database.insert(records).on_conflict_do_nothing(index_elements=["twin", "what", "key"])
+                news = int(connection.execute(insert, kept).rowcount)
+            self._note_latest(connection, said)
+            values: dict[str, Any] = {"done": done, "counts": json.dumps(counts), "updated": time.time()}
+            if state is not None:
+                values |= {"saved": state[0], "state": state[1], "made_with": state[2]}
+            mine = (progress.c.twin == self.twin) & (progress.c.cameras == self.cameras)
+            connection.execute(sa.update(progress).where(mine).values(**values))
+        return news
+
+    def forget(self, frames_before: float, records_before: float) -> None:
+        """Delete frames that are done and were received before a time, and records of before another one."""
+        with self.database.write(f"records {self.twin}") as connection:
+            done = sa.select(progress.c.saved).where(progress.c.twin == self.twin, progress.c.cameras == self.cameras)
+            old = (frames.c.twin == self.twin) & (frames.c.cameras == self.cameras)
+            connection.execute(
+                sa.delete(frames).where(old, frames.c.received < frames_before, frames.c.seq <= done.scalar_subquery())
+            )
+            connection.execute(sa.delete(records).where(records.c.twin == self.twin, records.c.time < records_before))
+            connection.execute(
+                sa.delete(latest).where(
+                    latest.c.twin == self.twin, latest.c.what == "track", latest.c.time < records_before
+                )
+            )
+
+    def _row(self, record: Record) -> dict[str, Any]:
+        x, y, z = record.position or (None, None, None)
+        place = {"level": record.level, "zone": record.zone, "stall": record.stall, "x": x, "y": y, "z": z}
+        named = {"twin": self.twin, "what": record.what, "key": record.key, "time": record.time}
+        return named | place | {"track": record.track, "kind": record.kind, "content": record.content}
+
+    def _note_latest(self, connection: sa.Connection, said: Sequence[Record]) -> None:
+        last = {(each.what, each.subject): each for each in said if each.subject is not None}
+        if not last:
+            return
+        rows = [
+            {
+                "twin": self.twin,
+                "what": what,
+                "subject": subject,
+                "time": each.time,
+                "first": each.time,
+                "content": each.content,
+            }
+            for (what, subject), each in sorted(last.items())
+        ]
+        insert = self.database.insert(latest)
+        newer = insert.on_conflict_do_update(
+            index_elements=["twin", "what", "subject"],
+            set_={"time": insert.excluded.time, "content": insert.excluded.content},
+            where=latest.c.time <= insert.excluded.time,
+        )
+        connection.execute(newer, rows)
