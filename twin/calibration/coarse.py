@@ -1,0 +1,108 @@
+"""Where a camera may hang, roughly: by the localizer, by tags, by what was known before, by clicked points."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+
+from geometry import DegenerateError, TagSpecs, pose_error, pose_hypotheses, tag_corners
+from geometry.camera_fit import Seen
+from perception import Features, Picture
+from perception.tags import tag_poses
+from twin.calibration.evidence import SeenTag
+from twin.localizer import Localizer
+
+Array = NDArray[np.float64]
+
+SAME_M, SAME_DEG = 1.0, 10.0
+"""Cameras nearer than this hang in one place."""
+ALIKE_M, ALIKE_DEG = 0.1, 1.0
+"""Starts nearer than this lead to the same pose."""
+MIN_INLIERS = 8
+MIN_POINTS = 4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Coarse:
+    """A pose to start from with a lens, how it was found, and how many matches agree with it."""
+
+    camera: pycolmap.Camera
+    cam_from_site: pycolmap.Rigid3d
+    method: str
+    support: int
+
+
+def by_localizer(
+    localizer: Localizer, features: Features, cameras: Sequence[pycolmap.Camera], picture: Picture | None = None
+) -> list[Coarse]:
+    """Return what the localizer finds for each lens, refused or not; it is judged here by more than it looks at."""
+    found = []
+    for camera in cameras:
+        try:
+            _, choice = localizer.localize_with_choice("", features, camera, picture if len(cameras) == 1 else None)
+        except DegenerateError:
+            continue
+        for candidate in [] if choice is None else choice.candidates[:4]:
+            if candidate.inliers >= MIN_INLIERS:
+                pose = candidate.estimate.cam_from_site
+                found.append(Coarse(camera=camera, cam_from_site=pose, method="localizer", support=candidate.inliers))
+    return sorted(found, key=lambda each: -each.support)
+
+
+def by_tags(tags: TagSpecs | None, found: Sequence[SeenTag], cameras: Sequence[pycolmap.Camera]) -> list[Coarse]:
+    """Return poses from all tags together, or both of a single one."""
+    result = []
+    for camera in cameras if tags is not None else []:
+        assert tags is not None
+        rows = [tag.row for tag in found]
+        if len(rows) > 1:
+            points = tag_corners(tags.size_m[rows], tags.positions[rows], tags.quats_xyzw[rows]).reshape(-1, 3)
+            pixels = np.concatenate([tag.corners for tag in found])
+            result += _by_points(pixels, points, camera, "tags", 3.0)
+        for tag in found if len(rows) == 1 else []:
+            try:
+                poses = tag_poses(camera, tag.corners, float(tags.size_m[tag.row]))
+            except DegenerateError:
+                continue
+            site_from_tag = pycolmap.Rigid3d(pycolmap.Rotation3d(tags.quats_xyzw[tag.row]), tags.positions[tag.row])
+            result += [
+                Coarse(camera=camera, cam_from_site=p.cam_from_tag * site_from_tag.inverse(), method="a tag", support=4)
+                for p in poses
+            ]
+    return sorted(result, key=lambda each: -each.support)
+
+
+def by_clicks(points: Seen | None, cameras: Sequence[pycolmap.Camera]) -> list[Coarse]:
+    """Return poses from clicked points; four are needed."""
+    found: list[Coarse] = []
+    for camera in cameras if points is not None and len(points) >= MIN_POINTS else []:
+        assert points is not None
+        found += _by_points(points.pixels, points.points, camera, "clicked points", 10.0)
+    return sorted(found, key=lambda each: -each.support)
+
+
+def _by_points(pixels: Array, points: Array, camera: pycolmap.Camera, method: str, max_error_px: float) -> list[Coarse]:
+    hypotheses = pose_hypotheses(pixels, points, camera, max_error_px=max_error_px, seed=0, limit=1)
+    return [
+        Coarse(camera=camera, cam_from_site=pose, method=method, support=int(inliers.sum()))
+        for pose, inliers in hypotheses
+    ]
+
+
+def distinct(candidates: Sequence[Coarse], limit: int, *, by_lens: bool) -> Iterator[Coarse]:
+    """Yield up to ``limit`` candidates, in order, of which no two are alike; ``by_lens``, other lenses are others."""
+    kept: list[Coarse] = []
+    for candidate in candidates:
+        if all(not _alike(candidate, other, by_lens) for other in kept):
+            kept.append(candidate)
+            yield candidate
+        if len(kept) == limit:
+            return
+
+
+def _alike(a: Coarse, b: Coarse, by_lens: bool) -> bool:
+    metres, degrees = pose_error(a.cam_from_site, b.cam_from_site)
+    same = metres < ALIKE_M and degrees < ALIKE_DEG
+    return same and (not by_lens or a.camera.model_name == b.camera.model_name)
