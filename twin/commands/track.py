@@ -15,7 +15,22 @@ PATH = click.Path(path_type=Path)
 @click.argument("twin", required=False, type=PATH)
 @click.option("--cameras", type=PATH, help="cameras.json, instead of a twin.")
 @click.option("--plan", "plan_path", type=PATH, help="plan.json: levels, ramps, lanes. Without it the ground is z = 0.")
-@click.option("--detections", required=True, type=PATH, help="detections.jsonl, or - for a stream on standard input.")
+@click.option("--detections", type=PATH, help="detections.jsonl, or - for a stream on standard input.")
+@click.option("--video", "videos", multiple=True, help="ID=PATH: a camera's video, folder of pictures or rtsp address.")
+@click.option(
+    "--detector",
+    default="tiepoint",
+    show_default=True,
+    help="What looks at videos: tiepoint, tiepoint-int8, background, or an .onnx file.",
+)
+@click.option("--score", default=0.3, show_default=True, help="Detections of a network below this are dropped.")
+@click.option("--provider", "providers", multiple=True, help="What ONNX Runtime executes on, best first.")
+@click.option("--tiles", help="COLUMNSxROWS: look at wide pictures in tiles, for instance 2x1.")
+@click.option("--start", default=0.0, help="When videos without times begin, epoch seconds.")
+@click.option("--fps", type=float, help="Frames a second of folders without frames.csv.")
+@click.option("--every", default=0.0, help="Leave out frames that come sooner after the last, seconds.")
+@click.option("--workers", type=int, help="Processes that look at videos.")
+@click.option("--save-detections", type=PATH, help="Keep what was detected in videos, a detections.jsonl.")
 @click.option("--out", required=True, type=PATH, help="tracks.jsonl, or - for standard output.")
 @click.option(
     "--clock-sigma", default=0.3, show_default=True, help="How far clocks may be off, seconds; 0 trusts them."
@@ -34,7 +49,17 @@ def command(
     twin: Path | None,
     cameras: Path | None,
     plan_path: Path | None,
-    detections: Path,
+    detections: Path | None,
+    videos: tuple[str, ...],
+    detector: str,
+    score: float,
+    providers: tuple[str, ...],
+    tiles: str | None,
+    start: float,
+    fps: float | None,
+    every: float,
+    workers: int | None,
+    save_detections: Path | None,
     out: Path,
     clock_sigma: float,
     rate: float,
@@ -49,6 +74,8 @@ def command(
     """Track every vehicle and person of all fixed cameras, one identity each, in site metres.
 
     Example: tiepoint track --cameras cameras.json --plan plan.json --detections detections.jsonl --out tracks.jsonl
+
+    From pixels: tiepoint track TWIN --video cam1=cam1.mp4 --video cam2=rtsp://10.0.0.7/stream --out tracks.jsonl
     """
     from geometry.floorplan import read_plan
     from geometry.interchange import read_cameras_json
@@ -57,6 +84,10 @@ def command(
 
     if (twin is None) == (cameras is None):
         raise click.UsageError("Give a twin or --cameras, one of them.")
+    if (detections is None) == (not videos):
+        raise click.UsageError("Give --detections or --video, one of them.")
+    if save_detections and not videos:
+        raise click.UsageError("--save-detections needs --video.")
     if live and (links or report):
         raise click.UsageError("--links and --report need the whole recording; leave out --live.")
     cameras_path = cameras if cameras is not None else Path(twin or "") / "cameras.json"
@@ -67,10 +98,18 @@ def command(
         tracker=TrackerOptions(box_px=box_px, visible_boxes=not whole_boxes), clock_sigma_s=clock_sigma, rows_per_s=rate
     )
     known = read_cameras_json(cameras_path)
-    if live:
-        summary = _live(known, plan, options, delay, detections, out)
+    left_out: dict[str, int] = {}
+    if videos:
+        looking = _looking(detector, score, providers, tiles, start, fps, every, workers)
+        frames = _watched(videos, [camera.id for camera in known], looking, save_detections, left_out)
     else:
-        summary = _whole(known, plan, options, detections, out, links, report)
+        frames = _given(detections or Path("-"))
+    if live:
+        summary = _live(known, plan, options, delay, frames, out)
+    else:
+        summary = _whole(known, plan, options, frames, out, links, report)
+    if videos:
+        summary["dropped"] |= {f"frames of {camera}": count for camera, count in left_out.items()}
     if as_json:
         from twin.cli import echo_json
 
@@ -80,15 +119,68 @@ def command(
             click.echo(line, err=out == Path("-"))
 
 
+def _looking(
+    detector: str,
+    score: float,
+    providers: tuple[str, ...],
+    tiles: str | None,
+    start: float,
+    fps: float | None,
+    every: float,
+    workers: int | None,
+) -> Any:
+    """Return the options of ``detect_videos``."""
+    from perception.detection.onnx_detector import OnnxOptions
+    from perception.detection.tiles import TileOptions
+    from twin.video import DetectionOptions, SourceOptions
+
+    cut = None
+    if tiles is not None:
+        columns, times, rows = tiles.lower().partition("x")
+        if not (times and columns.isdigit() and rows.isdigit()):
+            raise click.UsageError(f"--tiles is COLUMNSxROWS, such as 2x1, not '{tiles}'.")
+        cut = TileOptions(columns=int(columns), rows=int(rows))
+    network = OnnxOptions(score=score, threads=1, providers=providers or OnnxOptions().providers)
+    sources = SourceOptions(start=start, fps=fps, every_s=every)
+    return DetectionOptions(detector=detector, network=network, tiles=cut, sources=sources, workers=workers)
+
+
+def _watched(
+    videos: tuple[str, ...], cameras: list[str], options: Any, keep: Path | None, left_out: dict[str, int]
+) -> Iterator[Any]:
+    """Yield what is detected in videos, and keep it, if asked to, when all is done."""
+    from geometry.jsonl import write_jsonl
+    from twin.video import detect_videos, parse_videos
+
+    found = detect_videos(parse_videos(videos, cameras), options, left_out)
+    if keep is None:
+        yield from found
+        return
+    lines = []
+    for frame in found:
+        lines.append(frame.model_dump(by_alias=True, exclude_defaults=True) | {"detections": _rows_of(frame)})
+        yield frame
+    write_jsonl(keep, sorted(lines, key=lambda line: (line["time"], line["camera"])))
+
+
+def _rows_of(frame: Any) -> list[dict[str, Any]]:
+    return [each.model_dump(by_alias=True, exclude_defaults=True) for each in frame.detections]
+
+
+def _given(detections: Path) -> Iterator[Any]:
+    from geometry.track_records import read_detections
+
+    return _stream() if detections == Path("-") else read_detections(detections)
+
+
 def _whole(
-    cameras: Any, plan: Any, options: Any, detections: Path, out: Path, links: Path | None, report: Path | None
+    cameras: Any, plan: Any, options: Any, frames: Iterator[Any], out: Path, links: Path | None, report: Path | None
 ) -> dict[str, Any]:
     from geometry.jsonl import write_jsonl
-    from geometry.track_records import read_detections, write_tracks
+    from geometry.track_records import write_tracks
     from twin.commands.progress import StageBars
     from twin.tracking import explanations, track
 
-    frames = _stream() if detections == Path("-") else read_detections(detections)
     bars = StageBars()
     try:
         tracks = track(frames, cameras, plan=plan, options=options, on_progress=partial(bars, "tracking"))
@@ -119,12 +211,10 @@ def _whole(
     }
 
 
-def _live(cameras: Any, plan: Any, options: Any, delay: float, detections: Path, out: Path) -> dict[str, Any]:
-    from geometry.track_records import read_detections
+def _live(cameras: Any, plan: Any, options: Any, delay: float, frames: Iterator[Any], out: Path) -> dict[str, Any]:
     from twin.live_tracking import LiveTracker
 
     tracker = LiveTracker(cameras, plan=plan, options=options, delay_s=delay)
-    frames = _stream() if detections == Path("-") else read_detections(detections)
     ids, rows = set(), 0
     with click.open_file(str(out), "w", encoding="utf-8") as file:
         for due in _all_rows(tracker, frames):

@@ -1,0 +1,160 @@
+"""Videos of several cameras to detections, each camera in one process of a pool.
+
+A camera's frames all go through one process, since background subtraction keeps what it saw. Frames come out as they
+are done; those of files can wait, so that nothing is lost, and those of network cameras are the newest ones.
+"""
+
+import multiprocessing
+import os
+import queue
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from geometry.errors import InputError, TiepointError
+from geometry.track_records import DetectionRecord, FrameRecord
+from perception.detection.making import make_detector
+from perception.detection.onnx_detector import OnnxOptions
+from perception.detection.protocol import Detector
+from perception.detection.tiles import TiledDetector, TileOptions
+from perception.detections import Detections
+from twin.video.sources import Source, SourceOptions, is_stream, open_source
+
+WAITING = 8
+"""Frames of a process that wait to be taken."""
+ASK_S = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionOptions:
+    """What looks at videos.
+
+    detector: a name or the path of an .onnx file, see ``make_detector``; network: its options
+    tiles: None for none; sources: how frames are timed and thinned
+    workers: processes, 0 for none but this one, None for one a core, or a network camera
+    """
+
+    detector: str = "tiepoint"
+    network: OnnxOptions = field(default_factory=OnnxOptions)
+    tiles: TileOptions | None = None
+    sources: SourceOptions = field(default_factory=SourceOptions)
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and not 0 <= self.workers <= 256:
+            raise InputError(f"can't work in {self.workers} processes")
+
+    def make(self) -> Detector:
+        """Return a detector for one camera."""
+        detector = make_detector(self.detector, self.network)
+        return TiledDetector(detector, self.tiles) if self.tiles else detector
+
+
+def detect_videos(
+    videos: Mapping[str, str], options: DetectionOptions | None = None, dropped: dict[str, int] | None = None
+) -> Iterator[FrameRecord]:
+    """Yield the frames of all cameras with what is seen in them, one camera's in order, as they are done.
+
+    videos: where each camera's frames are, see ``open_source``; dropped: gets the number of frames left out, by camera
+    Raises ``InputError`` where a video or the detector can't be used; then nothing of the others is left running.
+    """
+    options = options or DetectionOptions()
+    sources = [open_source(camera, where, options.sources) for camera, where in videos.items()]
+    # A network camera that is slow must not keep others waiting.
+    usual = len(sources) if any(map(is_stream, videos.values())) else min(len(sources), os.cpu_count() or 1)
+    workers = usual if options.workers is None else options.workers
+    counts = dropped if dropped is not None else {}
+    if workers == 0 or len(sources) == 1:
+        yield from _here(sources, options, counts)
+    else:
+        yield from _in_pool(list(videos.items()), options, min(workers, len(sources)), counts)
+
+
+def frame_record(found: Detections) -> FrameRecord:
+    """Return detections as a line of detections.jsonl; what kind and colour may be goes under ``meta``."""
+    rows = []
+    for i in range(len(found)):
+        meta: dict[str, Any] = {}
+        for name, shares in (("kinds", found.kind_shares), ("colours", found.colour_shares)):
+            if shares is not None and (told := shares.named(i)):
+                meta[name] = told
+        embedding = None if found.embeddings is None else tuple(found.embeddings[i].round(5).tolist())
+        rows.append(
+            DetectionRecord(
+                bbox=tuple(found.boxes[i].round(2).tolist()),
+                score=round(float(found.scores[i]), 4),
+                kind=found.kinds[i],
+                embedding=embedding,
+                meta=meta,
+            )
+        )
+    return FrameRecord(camera=found.camera, time=found.time, detections=tuple(rows))
+
+
+def _here(sources: Sequence[Source], options: DetectionOptions, dropped: dict[str, int]) -> Iterator[FrameRecord]:
+    """Work in this process, a frame of each camera in turn."""
+    shared = None if options.detector == "background" else options.make()
+    running = {source.camera: (source, source.frames(), shared or options.make()) for source in sources}
+    try:
+        while running:
+            for camera, (source, frames, detector) in list(running.items()):
+                frame = next(frames, None)
+                dropped[camera] = source.dropped
+                if frame is None:
+                    del running[camera]
+                    continue
+                yield frame_record(detector.detect(frame.pixels, camera=camera, time=frame.time))
+    finally:
+        for _, frames, _ in running.values():
+            if hasattr(frames, "close"):
+                frames.close()
+
+
+def _in_pool(
+    videos: Sequence[tuple[str, str]], options: DetectionOptions, workers: int, dropped: dict[str, int]
+) -> Iterator[FrameRecord]:
+    """Give the cameras to processes in turn and yield what these send."""
+    context = multiprocessing.get_context("spawn")
+    answers: Any = context.Queue(WAITING * workers)
+    parts = [dict(videos[i::workers]) for i in range(workers)]
+    processes = [context.Process(target=_work, args=(part, options, answers), daemon=True) for part in parts]
+    for process in processes:
+        process.start()
+    try:
+        left = len(processes)
+        while left:
+            try:
+                kind, content = answers.get(timeout=ASK_S)
+            except queue.Empty:
+                if not any(process.is_alive() for process in processes) and answers.empty():
+                    raise InputError("a process that detects was killed", remedy="It may need more memory.") from None
+                continue
+            if kind == "frame":
+                yield FrameRecord.model_validate_json(content)
+            elif kind == "done":
+                dropped.update(content)
+                left -= 1
+            else:
+                raise InputError(content)
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+        answers.close()
+
+
+def _work(videos: dict[str, str], options: DetectionOptions, answers: Any) -> None:
+    """Be one process of the pool: send frames, then how many were dropped, or what went wrong."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    with suppress(BrokenPipeError, KeyboardInterrupt):
+        try:
+            sources = [open_source(camera, where, options.sources) for camera, where in videos.items()]
+            dropped: dict[str, int] = {}
+            for frame in _here(sources, options, dropped):
+                answers.put(("frame", frame.model_dump_json(by_alias=True, exclude_defaults=True)))
+            answers.put(("done", dropped))
+        except TiepointError as error:
+            answers.put(("error", str(error)))
