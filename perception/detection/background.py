@@ -1,7 +1,7 @@
 """What moves before a fixed camera, without any network: a mixture of Gaussians a pixel, shadows left out.
 
 It finds whatever differs from what a pixel usually shows (Zivkovic 2004, OpenCV's MOG2). What stands still becomes
-background after about ``history`` frames: parked vehicles are not seen. Kinds are guesses by shape.
+background after about a tenth of ``history`` frames: parked vehicles are not seen. Kinds are guesses by shape.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class BackgroundOptions:
     upright: height over width from which something is taken for a person
     """
 
-    history: int = 400
+    history: int = 1000
     warm_up: int = 15
     threshold: float = 25.0
     longest_px: int = 640
@@ -97,7 +97,9 @@ class BackgroundDetector:
         height, width = picture.shape[:2]
         size = self._shrunk(height, width)
         small = picture if size == (width, height) else cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        mask = np.asarray(self._model.apply(small), dtype=np.uint8)
+        # Left to itself MOG2 learns so fast in its first frames that slow objects become background.
+        rate = -1.0 if self._seen < self.options.warm_up else 1.0 / self.options.history
+        mask = np.asarray(self._model.apply(small, None, rate), dtype=np.uint8)
         mask = np.asarray(cv2.medianBlur((mask == FOREGROUND).astype(np.uint8), 5), dtype=np.uint8)
         kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (self.options.close_px, self.options.join_px))
         return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel), dtype=np.uint8)
