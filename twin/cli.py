@@ -6,7 +6,22 @@ from typing import Any
 
 import click
 
-VERBS = ("demo", "scene", "map", "localize", "track", "index", "search", "evaluate", "export", "check", "bench")
+VERBS = (
+    "demo",
+    "scene",
+    "map",
+    "localize",
+    "track",
+    "index",
+    "search",
+    "evaluate",
+    "view",
+    "export",
+    "serve",
+    "key",
+    "check",
+    "bench",
+)
 
 
 class LazyVerbs(click.Group):

@@ -84,12 +84,12 @@ def _shaded(
     hits = surface.cast(centre, rays[part])
     rows = np.flatnonzero(np.isfinite(hits.distance) & known[part])
     light = np.zeros((len(hits.distance), 3), dtype=np.float32)
-    light[rows] = _light(surface, subset(hits, rows), rays[part][rows], pitch[part][rows])
+    light[rows] = light_of(surface, subset(hits, rows), rays[part][rows], pitch[part][rows])
     return light
 
 
-def _light(surface: Surface, hits: Hits, rays: FloatArray, pitch: FloatArray) -> FloatArray:
-    """Return linear RGB (N, 3) along rays (N, 3) that all hit; ``pitch`` (N,) is the angle a ray stands for."""
+def light_of(surface: Surface, hits: Hits, rays: FloatArray, pitch: FloatArray) -> FloatArray:
+    """Return linear RGB (N, 3) along rays (N, 3) that all hit; ``pitch`` (N,) is the angle a ray stands for, radians."""
     chart = surface.mesh.panel[hits.triangle]
     tangent, facing = slant(rays, surface.triangle_normals[hits.triangle], MAX_STRETCH)
     width = hits.distance * np.sqrt(np.einsum("nk,nk->n", rays, rays)) * pitch
