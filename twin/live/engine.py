@@ -43,20 +43,21 @@ class Engine:
         self._database = database
         self._context = multiprocessing.get_context("spawn")
         self._running: dict[tuple[str, str], _Running] = {}
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
+        self._wanted: dict[tuple[str, str], GroupTask] = {}
+        self._turn = threading.Condition()
+        self._asked = self._settled = 0
+        self._stopping = False
         self._watcher = threading.Thread(target=self._watch, name="engine", daemon=True)
         self._watcher.start()
 
     def set_tasks(self, tasks: Sequence[GroupTask]) -> None:
-        """Run exactly these: what changed is stopped, saved and started anew."""
-        wanted = {(task.twin, task.group): task for task in tasks}
-        with self._lock:
-            leaving = [key for key, each in self._running.items() if wanted.get(key) != each.task]
-            _stop([self._running.pop(key) for key in leaving])
-            for key, task in wanted.items():
-                if key not in self._running:
-                    self._running[key] = self._start(task)
+        """Run exactly these: what changed is stopped, saved and started anew. Returns when that is done."""
+        with self._turn:
+            self._wanted = {(task.twin, task.group): task for task in tasks}
+            self._asked += 1
+            number = self._asked
+            self._turn.notify_all()
+            self._turn.wait_for(lambda: self._settled >= number or self._stopping)
 
     def wake(self, twin: str, group: str, _: int = 0) -> None:
         """Tell a group's worker that there are frames."""
@@ -85,11 +86,10 @@ class Engine:
 
     def stop(self) -> None:
         """Let all workers save and end."""
-        self._stopping.set()
+        with self._turn:
+            self._stopping = True
+            self._turn.notify_all()
         self._watcher.join()
-        with self._lock:
-            _stop(list(self._running.values()))
-            self._running.clear()
 
     def _start(self, task: GroupTask) -> _Running:
         context = self._context
@@ -100,15 +100,36 @@ class Engine:
         return _Running(task=task, process=process, wake=wake, stop=stop, done=done, beat=beat)
 
     def _watch(self) -> None:
-        while not self._stopping.wait(CHECK_S):
-            with self._lock:
-                for key, each in list(self._running.items()):
-                    if not each.process.is_alive():
-                        self._revive(key, each)
+        """Start, watch and stop all processes from this one thread: Linux ends them when the thread that started
+        them ends."""
+        while True:
+            with self._turn:
+                self._turn.wait_for(lambda: self._stopping or self._asked > self._settled, CHECK_S)
+                if self._stopping:
+                    break
+                wanted, number = self._wanted, self._asked
+            self._settle(wanted)
+            with self._turn:
+                self._settled = number
+                self._turn.notify_all()
+            for key, each in list(self._running.items()):
+                if not each.process.is_alive():
+                    self._revive(key, each)
             try:
                 self._count()
             except sa.exc.SQLAlchemyError as error:
                 logger.warning("the backlog is not known: %s", error)
+        _stop(list(self._running.values()))
+        self._running.clear()
+
+    def _settle(self, wanted: dict[tuple[str, str], GroupTask]) -> None:
+        leaving = [key for key, each in self._running.items() if wanted.get(key) != each.task]
+        if leaving:
+            _stop([self._running[key] for key in leaving])
+            self._running = {key: each for key, each in self._running.items() if key not in leaving}
+        for key, task in wanted.items():
+            if key not in self._running:
+                self._running[key] = self._start(task)
 
     def _revive(self, key: tuple[str, str], each: _Running) -> None:
         now = time.monotonic()

@@ -1,0 +1,297 @@
+"""What goes over the wire, besides the lines of the interchange files."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from geometry.records import FixedCamera
+from geometry.track_records import MAX_TIME_S, Bbox, Pixel, Time, TrackRow
+from twin.service.catalog import NAME, VERSION
+from twin.service.geopose import LocalizedPhoto
+
+NUMBER = r"-?\d{1,7}(\.\d{1,9})?"
+PLAIN = r"^[^\x00-\x1f\x7f]+$"
+MAX_TRACK = 2**53
+
+TwinName = Annotated[str, Path(pattern=NAME, description="A twin's name.", examples=["my-garage"])]
+VersionName = Annotated[str, Path(pattern=VERSION, description="A version of the twin.")]
+Since = Annotated[
+    float | None,
+    Query(ge=-MAX_TIME_S, le=MAX_TIME_S, allow_inf_nan=False, description="From this time on, epoch seconds."),
+]
+Until = Annotated[
+    float | None, Query(ge=-MAX_TIME_S, le=MAX_TIME_S, allow_inf_nan=False, description="Up to this time.")
+]
+Word = Annotated[str | None, Query(min_length=1, max_length=200, pattern=PLAIN)]
+Area = Annotated[
+    str | None,
+    Query(pattern=rf"^{NUMBER}(,{NUMBER}){{3}}$", description="x1,y1,x2,y2 in site metres.", examples=["0,0,20,10"]),
+]
+After = Annotated[int, Query(ge=0, le=2**62, description="Go on after this number, as `next` said.")]
+Limit = Annotated[int, Query(ge=1, le=5000, description="How many at most.")]
+TrackId = Annotated[int | None, Query(ge=0, le=MAX_TRACK, description="A track's id.")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_by_alias=True)
+
+
+class BoxIn(_Strict):
+    """One box of a frame, as in detections.jsonl; one without an area is dropped and counted."""
+
+    bbox: Bbox
+    score: Annotated[float, Field(ge=0, le=1)]
+    kind: Annotated[str, Field(alias="class", min_length=1, max_length=100, pattern=PLAIN)]
+    embedding: Annotated[list[Annotated[float, Field(ge=-1e6, le=1e6)]], Field(max_length=4096)] | None = None
+    foot: tuple[Pixel, Pixel] | None = None
+    track: Annotated[int, Field(ge=-MAX_TRACK, le=MAX_TRACK)] | None = None
+    meta: dict[str, Any] = {}
+
+
+class FrameIn(_Strict):
+    """One frame, as in detections.jsonl; a camera has one frame a time, so that the same sent again changes nothing."""
+
+    camera: Annotated[str, Field(min_length=1, max_length=200)]
+    time: Time
+    detections: Annotated[list[BoxIn], Field(max_length=2000)]
+    meta: dict[str, Any] = {}
+
+
+class FramesIn(_Strict):
+    """A batch of frames, of any of the twin's cameras, in any order."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "frames": [
+                        {
+                            "camera": "cam1",
+                            "time": 1750000000.2,
+                            "detections": [{"bbox": [10.5, 20, 60, 80.25], "score": 0.9, "class": "car"}],
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+    frames: Annotated[list[FrameIn], Field(min_length=1, max_length=1000)]
+
+
+class IngestAnswer(BaseModel):
+    """What became of frames; all that is counted here is on the disk.
+
+    accepted: new; repeated: there already; conflicting: of those, with other content than before, which stays
+    unusable_boxes: boxes without an area, which were left out of the frames
+    """
+
+    accepted: int
+    repeated: int
+    conflicting: int
+    unusable_boxes: int
+
+
+class LocalizeAnswer(BaseModel):
+    """One answer a photo, in the order of the photos."""
+
+    twin: str
+    version: str
+    localizations: list[LocalizedPhoto]
+
+
+class Present(BaseModel):
+    """The tracks that are there: the last row of each.
+
+    watermark: time of the newest row, epoch seconds; server_time: now
+    """
+
+    watermark: float | None
+    server_time: float
+    tracks: list[TrackRow]
+
+
+class TrackPage(BaseModel):
+    """Rows of tracks.jsonl in the order in which they were said, and the number to go on after, if there are more."""
+
+    rows: list[TrackRow]
+    next: int | None
+
+
+class EventRow(BaseModel):
+    """A line of events.jsonl."""
+
+    time: float
+    kind: str
+    track: int | None = None
+    where: str | None = None
+    confidence: float | None = None
+    meta: dict[str, Any] = {}
+
+
+class EventPage(BaseModel):
+    """Events in the order in which they were said."""
+
+    rows: list[EventRow]
+    next: int | None
+
+
+class OccupancyRow(BaseModel):
+    """A line of occupancy.jsonl."""
+
+    time: float
+    stall: str
+    p_occupied: float
+    track: int | None = None
+
+
+class Occupancy(BaseModel):
+    """The last that was said of each stall."""
+
+    server_time: float
+    stalls: list[OccupancyRow]
+
+
+class OccupancyPage(BaseModel):
+    """Occupancy in the order in which it was said."""
+
+    rows: list[OccupancyRow]
+    next: int | None
+
+
+class CameraState(BaseModel):
+    """A fixed camera and how it is.
+
+    status: "ok", "silent" (no frame for 10 s), "never" (none at all); rate_hz: of the last 30 s of frames
+    """
+
+    camera: FixedCamera
+    group: str
+    status: Literal["ok", "silent", "never"]
+    last_frame_time: float | None
+    last_received: float | None
+    rate_hz: float
+
+
+class Cameras(BaseModel):
+    """A twin's fixed cameras."""
+
+    cameras: list[CameraState]
+    tracking: list[dict[str, Any]]
+
+
+class TwinSummary(BaseModel):
+    """A twin that is served."""
+
+    name: str
+    version: str
+    localizes: bool
+    has_plan: bool
+    cameras: int
+    georeference: dict[str, float] | None
+
+
+class Twins(BaseModel):
+    """All twins that are served."""
+
+    twins: list[TwinSummary]
+
+
+class TwinDetail(TwinSummary):
+    """A twin with its versions, oldest first, and what twin.yaml and quality.json say."""
+
+    versions: list[str]
+    before: list[str]
+    created: str | None
+    frame: dict[str, Any] | None
+    quality: dict[str, Any] | None
+
+
+class VersionAnswer(BaseModel):
+    """A version that was uploaded, and what is in it."""
+
+    twin: str
+    version: str
+    views: int
+    landmarks: int
+
+
+class PublishIn(BaseModel):
+    """Which version is to be served from now on."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"version": "20261126T001500-ab12cd"}]})
+    version: Annotated[str, Field(pattern=VERSION)]
+
+
+class SearchIn(BaseModel):
+    """A query: a stored sighting by ``id``, or an ``embedding``; ``at`` is [time, x, y, z] of where it was seen.
+
+    near: [x, y, radius] of the answers
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", allow_inf_nan=False, json_schema_extra={"examples": [{"id": "cam3-v007-0", "top": 5}]}
+    )
+    id: Annotated[str, Field(min_length=1, max_length=200, pattern=PLAIN)] | None = None
+    embedding: (
+        Annotated[list[Annotated[float, Field(ge=-1e6, le=1e6)]], Field(min_length=1, max_length=8192)] | None
+    ) = None
+    at: tuple[Time, Pixel, Pixel, Pixel] | None = None
+    near: tuple[Pixel, Pixel, Annotated[float, Field(gt=0, le=1e6)]] | None = None
+    level: Annotated[str, Field(min_length=1, max_length=200, pattern=PLAIN)] | None = None
+    kind: Annotated[
+        Annotated[str, Field(min_length=1, max_length=100, pattern=PLAIN)] | None, Field(alias="class")
+    ] = None
+    since: Time | None = None
+    until: Time | None = None
+    top: Annotated[int, Field(ge=1, le=200)] = 10
+
+
+class SearchHit(BaseModel):
+    """One answer."""
+
+    id: str
+    score: float
+    probability: float | None = None
+    why: str | None = None
+
+
+class SearchAnswer(BaseModel):
+    """Answers, best first; ``partial`` where a part of the store did not answer."""
+
+    query: str
+    results: list[SearchHit]
+    partial: bool
+
+
+class Health(BaseModel):
+    """That the process answers."""
+
+    status: Literal["ok"]
+    version: str
+
+
+class Ready(BaseModel):
+    """That requests can be served."""
+
+    status: Literal["ready"]
+
+
+class AuditRow(BaseModel):
+    """A line of the audit log."""
+
+    seq: int
+    time: float
+    key: str | None
+    client: str
+    request: str
+    action: str
+    subject: str
+    outcome: str
+
+
+class AuditPage(BaseModel):
+    """The audit log, newest first; ``next`` is what to give as ``before``."""
+
+    rows: list[AuditRow]
+    next: int | None

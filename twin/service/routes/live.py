@@ -1,0 +1,70 @@
+"""Tracks and events as they come, by Server-Sent Events."""
+
+from functools import partial
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Header, Query, Request
+from starlette.responses import StreamingResponse
+
+from twin.service.asking import TheService, TheTwin
+from twin.service.feed import WHATS
+from twin.service.guard import GuardedRoute, needs
+from twin.service.problems import busy
+
+router = APIRouter(route_class=GuardedRoute, tags=["live"])
+
+
+@router.get(
+    "/v1/twins/{twin}/live",
+    summary="Tracks, events and occupancy as they come",
+    response_class=StreamingResponse,
+    openapi_extra=needs("query"),
+)
+async def live(
+    request: Request,
+    service: TheService,
+    twin: TheTwin,
+    what: Annotated[
+        str,
+        Query(
+            pattern=rf"^({'|'.join(WHATS)})(,({'|'.join(WHATS)})){{0,2}}$", description="Some of track,event,occupancy."
+        ),
+    ] = ",".join(WHATS),
+    after: Annotated[
+        int | None, Query(ge=0, le=2**62, description="Go on after this id; without it what comes from now on.")
+    ] = None,
+    last_event_id: Annotated[
+        str | None,
+        Header(pattern=r"^\d{1,18}$", description="As browsers send it after a break; counts before `after`."),
+    ] = None,
+) -> StreamingResponse:
+    """Stream `track`, `event` and `occupancy` as lines of their files, each with its id.
+
+    After a break go on with the last id that came: nothing is lost or comes twice. `gap` says that what came next
+    is not kept any more.
+    """
+    state = request.app.state
+    if state.streams >= service.limits.streams:
+        raise busy(f"{state.streams} streams are open already", 5.0)
+    run = to_thread.run_sync
+    if last_event_id is not None:
+        begin = int(last_event_id)
+    else:
+        begin = after if after is not None else await run(service.feed.newest, twin.name)
+    whats = sorted(set(what.split(",")))
+
+    async def bounded() -> object:
+        state.streams += 1
+        service.metrics.streams.set(state.streams)
+        try:
+            async for block in service.feed.stream(
+                twin.name, whats, begin, service.stopping.is_set, lambda *call: run(partial(*call))
+            ):
+                yield block
+        finally:
+            state.streams -= 1
+            service.metrics.streams.set(state.streams)
+
+    headers = {"X-Accel-Buffering": "no"}
+    return StreamingResponse(bounded(), media_type="text/event-stream", headers=headers)  # type: ignore[arg-type]
