@@ -44,6 +44,8 @@ PATH = click.Path(path_type=Path)
 )
 @click.option("--report", type=PATH, help="Draw the tracks on the plan and a timeline of each, an HTML file.")
 @click.option("--links", type=PATH, help="Write why pieces of tracks were joined or not, a line each, into this file.")
+@click.option("--events", "events_path", type=PATH, help="Write what happened, events.jsonl; needs a plan.")
+@click.option("--occupancy", "occupancy_path", type=PATH, help="Write which stalls are taken, occupancy.jsonl.")
 @click.option("--json", "as_json", is_flag=True, help="Print clocks and counts for a program to read.")
 def command(
     twin: Path | None,
@@ -69,6 +71,8 @@ def command(
     delay: float,
     report: Path | None,
     links: Path | None,
+    events_path: Path | None,
+    occupancy_path: Path | None,
     as_json: bool,
 ) -> None:
     """Track every vehicle and person of all fixed cameras, one identity each, in site metres.
@@ -80,6 +84,7 @@ def command(
     from geometry.floorplan import read_plan
     from geometry.interchange import read_cameras_json
     from perception.tracking.options import TrackerOptions
+    from twin.events.writing import EventWriter
     from twin.tracking import TrackingOptions
 
     if (twin is None) == (cameras is None):
@@ -97,6 +102,8 @@ def command(
     options = TrackingOptions(
         tracker=TrackerOptions(box_px=box_px, visible_boxes=not whole_boxes), clock_sigma_s=clock_sigma, rows_per_s=rate
     )
+    if (events_path or occupancy_path) and plan is None:
+        raise click.UsageError("--events and --occupancy need a plan: which stalls and gates there are.")
     known = read_cameras_json(cameras_path)
     left_out: dict[str, int] = {}
     if videos:
@@ -104,10 +111,12 @@ def command(
         frames = _watched(videos, [camera.id for camera in known], looking, save_detections, left_out)
     else:
         frames = _given(detections or Path("-"))
+    told = EventWriter(plan, known, events_path, occupancy_path)
     if live:
-        summary = _live(known, plan, options, delay, frames, out)
+        summary = _live(known, plan, options, delay, frames, out, told)
     else:
-        summary = _whole(known, plan, options, frames, out, links, report)
+        summary = _whole(known, plan, options, frames, out, links, report, told)
+    summary |= told.counts
     if videos:
         summary["dropped"] |= {f"frames of {camera}": count for camera, count in left_out.items()}
     if as_json:
@@ -174,7 +183,14 @@ def _given(detections: Path) -> Iterator[Any]:
 
 
 def _whole(
-    cameras: Any, plan: Any, options: Any, frames: Iterator[Any], out: Path, links: Path | None, report: Path | None
+    cameras: Any,
+    plan: Any,
+    options: Any,
+    frames: Iterator[Any],
+    out: Path,
+    links: Path | None,
+    report: Path | None,
+    told: Any,
 ) -> dict[str, Any]:
     from geometry.jsonl import write_jsonl
     from geometry.track_records import write_tracks
@@ -191,6 +207,7 @@ def _whole(
             click.echo(row.model_dump_json(by_alias=True, exclude_defaults=True))
     else:
         write_tracks(out, tracks.rows)
+    told.whole(tracks.rows)
     if links:
         write_jsonl(links, explanations(tracks.linked))
     if report:
@@ -211,7 +228,9 @@ def _whole(
     }
 
 
-def _live(cameras: Any, plan: Any, options: Any, delay: float, frames: Iterator[Any], out: Path) -> dict[str, Any]:
+def _live(
+    cameras: Any, plan: Any, options: Any, delay: float, frames: Iterator[Any], out: Path, told: Any
+) -> dict[str, Any]:
     from twin.live_tracking import LiveTracker
 
     tracker = LiveTracker(cameras, plan=plan, options=options, delay_s=delay)
@@ -224,6 +243,8 @@ def _live(cameras: Any, plan: Any, options: Any, delay: float, frames: Iterator[
             rows += len(due)
             if due:
                 file.flush()
+                told.live(due)
+        told.end()
     return {"tracks": len(ids), "rows": rows, "dropped": tracker.dropped, "clocks": {}}
 
 
@@ -245,6 +266,8 @@ def _stream() -> Iterator[Any]:
 def _lines(summary: dict[str, Any]) -> list[str]:
     lines = [f"{summary['tracks']} tracks, {summary['rows']} rows"]
     lines += [f"dropped: {count} {what}" for what, count in summary["dropped"].items() if count]
+    if "events" in summary:
+        lines.append(f"{summary['events']} events")
     lines += [
         f"clock of {camera}: {clock['offset_s']:+.3f} s, sigma {clock['sigma_s']:.3f} s"
         for camera, clock in summary["clocks"].items()

@@ -1,0 +1,68 @@
+"""Gates and zones: counted once, at the right time and in the right direction."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.twin.events.places import START, going, mixed, plan, standing, track
+from twin.events import events_of
+
+
+def gates(told: object) -> list[tuple[str, str | None]]:
+    return [(e.kind, e.where.gate) for e in told.events if e.kind.startswith("gate")]  # type: ignore[attr-defined]
+
+
+@settings(max_examples=25, deadline=None)
+@given(speed=st.floats(1.5, 8.0), off=st.floats(-1.5, 1.5), phase=st.floats(0, 1))
+def test_a_passage_is_counted_once_and_when_it_was(speed: float, off: float, phase: float) -> None:
+    rows = track(3, going(-4.0 - phase, 10.0 + off, speed), 0, 50 / speed)
+    told = events_of(rows, plan())
+    assert gates(told) == [("gate_in", "in"), ("gate_out", "out")]
+    crossed = [(4.0 + phase) / speed, (44.0 + phase) / speed]
+    for event, time in zip([e for e in told.events if e.kind.startswith("gate")], crossed, strict=True):
+        assert event.time - START == pytest.approx(time, abs=0.02)
+        assert event.track == 3
+        assert event.confidence > 0.85
+        assert event.meta["observations"]
+
+
+def test_one_that_stands_on_the_line_is_not_counted_again_and_again() -> None:
+    rng = np.random.default_rng(0)
+    wobble = rng.normal(0, 0.1, 1000)
+    rows = track(1, lambda t: (wobble[int(t * 5) % 1000], 10.0), 0, 60)
+    assert gates(events_of(rows, plan())) == []
+
+
+def test_one_that_turns_back_goes_in_and_out() -> None:
+    rows = track(1, lambda t: (-3 + 2 * t if t < 5 else 7 - 2 * (t - 5), 10.0), 0, 10)
+    assert gates(events_of(rows, plan())) == [("gate_in", "in"), ("gate_out", "in")]
+
+
+def test_passages_beside_a_gate_and_people_do_not_count() -> None:
+    walker = track(1, going(-3.0, 10.0, 1.4), 0, 10, kind="person")
+    beside = track(2, going(-3.0, 16.0, 3.0), 0, 5)
+    assert gates(events_of(mixed(walker, beside), plan())) == []
+
+
+def test_one_that_is_first_seen_inside_and_last_seen_before_the_gate_passed_them() -> None:
+    witness = track(9, standing(20, 18), 0, 40)
+    rows = track(4, going(3.0, 10.0, 3.0, since=5.0), 5, 16)
+    told = events_of(mixed(witness, rows), plan())
+    assert gates(told) == [("gate_in", "in"), ("gate_out", "out")]
+    passages = [e for e in told.events if e.kind.startswith("gate")]
+    assert all(e.confidence < 0.7 and e.meta["seen"] == "beside the gate" for e in passages)
+
+
+def test_what_is_there_when_the_recording_begins_did_not_just_come() -> None:
+    assert gates(events_of(track(4, going(3.0, 10.0, 3.0), 0, 5), plan())) == []
+
+
+def test_zones_are_left_and_entered_and_a_wobble_on_their_line_is_neither() -> None:
+    rows = track(1, going(5.0, 10.0, 3.0), 0, 10)
+    told = [e for e in events_of(rows, plan()).events if e.kind.startswith("zone")]
+    assert [(e.kind, e.where.zone) for e in told] == [("zone_left", "west"), ("zone_entered", "east")]
+    assert told[0].time - START == pytest.approx(5.0, abs=0.21)
+    assert told[0].meta["dwell_s"] == pytest.approx(5.0, abs=0.21)
+    wobble = track(2, lambda t: (20 + (0.2 if int(t * 5) % 2 else -0.2), 10.0), 0, 10)
+    assert [e for e in events_of(wobble, plan()).events if e.kind.startswith("zone")] == []

@@ -1,0 +1,227 @@
+"""Gates that tracks pass, also where no camera sees the gate itself, and zones they enter and leave."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import erf, sqrt
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geometry.errors import InputError
+from geometry.floorplan import FloorPlan, Gate
+from geometry.solids import size_prior
+from geometry.track_records import TrackRow
+from twin.events.records import Event, evidence, place_of
+
+Array = NDArray[np.float64]
+
+SIGHT_OF_GATE = 0.9
+"""Confidence of a passage that was seen on both sides of the line; one that was only seen beside it has less."""
+BESIDE_GATE = 0.6
+IN_ZONE = 0.95
+"""Confidence that a zone changed, once the new one has stayed for a while."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossingOptions:
+    """When something counts as across.
+
+    margin_m: beyond the line, against counting one that stands on it twice; beside_m: how far beyond the ends of a
+    gate one may pass
+    reach_m: one that is first or last seen this near to a gate, and goes through it, passed unseen; going_mps: how fast
+    gone_s: after so long without a row a track is over; settle_s: how long a zone must stay before it is told
+    people: whether people count at gates
+    """
+
+    margin_m: float = 0.4
+    beside_m: float = 1.0
+    reach_m: float = 8.0
+    going_mps: float = 0.7
+    gone_s: float = 6.0
+    settle_s: float = 0.6
+    people: bool = False
+
+    def __post_init__(self) -> None:
+        values = (self.margin_m, self.beside_m, self.reach_m, self.going_mps, self.gone_s, self.settle_s)
+        if not all(np.isfinite(value) and value >= 0 for value in values):
+            raise InputError(f"crossing options out of range: {self}")
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """A gate as its middle, the unit direction into the site, the one along it, and half its length."""
+
+    gate: Gate
+    middle: Array
+    inward: Array
+    along: Array
+    half: float
+
+    def place(self, xy: Array) -> tuple[float, float]:
+        """Return how far a point (2,) is inside of the line, and how far beside its ends."""
+        offset = xy - self.middle
+        return float(offset @ self.inward), max(0.0, abs(float(offset @ self.along)) - self.half)
+
+
+@dataclass(kw_only=True, eq=False)
+class _Track:
+    """What is kept of a track.
+
+    side: of each gate, the side it was last clearly on; crossed: when it was last on the line itself
+    """
+
+    first: TrackRow
+    last: TrackRow
+    side: dict[str, int] = field(default_factory=dict)
+    crossed: dict[str, float] = field(default_factory=dict)
+    passed: set[str] = field(default_factory=set)
+    zone: str | None = None
+    coming: tuple[str | None, float] | None = None
+    entered: float = 0.0
+
+
+@dataclass(kw_only=True, eq=False)
+class Crossings:
+    """Gates and zones of a plan, and where tracks were."""
+
+    plan: FloorPlan
+    options: CrossingOptions = field(default_factory=CrossingOptions)
+
+    def __post_init__(self) -> None:
+        self._lines = [_line(gate, self.plan) for gate in self.plan.gates]
+        self._tracks: dict[int, _Track] = {}
+        self._start: float | None = None
+
+    def update(self, time: float, rows: Sequence[TrackRow]) -> list[Event]:
+        """Take the tracks of one moment."""
+        self._start = time if self._start is None else self._start
+        events: list[Event] = []
+        for row in rows:
+            known = self._tracks.get(row.track)
+            if known is None:
+                known = self._tracks[row.track] = _Track(first=row, last=row, zone=row.zone, entered=time)
+            counts = self.options.people or size_prior(row.kind).family == "vehicle"
+            if counts:
+                events += self._gates(known, row)
+            events += self._zones(known, row)
+            known.last = row
+        for number in [n for n, each in self._tracks.items() if time - each.last.time > self.options.gone_s]:
+            events += self._over(self._tracks.pop(number))
+        return events
+
+    def finish(self) -> list[Event]:
+        """Take it that no more tracks come: those that just left are counted."""
+        events = [event for each in self._tracks.values() for event in self._over(each)]
+        self._tracks.clear()
+        return events
+
+    def _gates(self, known: _Track, row: TrackRow) -> list[Event]:
+        events = []
+        xy = np.array(row.position[:2])
+        for line in self._lines:
+            if row.level not in (None, line.gate.level):
+                continue
+            inside, beside = line.place(xy)
+            before, _ = line.place(np.array(known.last.position[:2]))
+            if before * inside < 0 or (before == 0) != (inside == 0):
+                share = before / (before - inside)
+                known.crossed[line.gate.id] = known.last.time + share * (row.time - known.last.time)
+            if beside > self.options.beside_m and abs(inside) > self.options.margin_m:
+                known.side.pop(line.gate.id, None)
+            if abs(inside) <= self.options.margin_m or beside > self.options.beside_m:
+                continue
+            side, was = (1 if inside > 0 else -1), known.side.get(line.gate.id)
+            known.side[line.gate.id] = side
+            if was is not None and was != side:
+                when = known.crossed.get(line.gate.id, row.time)
+                events.append(_passage(line, side, row, known.last, SIGHT_OF_GATE, when))
+                known.passed.add(line.gate.id)
+            elif was is None and side > 0 and self._came_unseen(known, row, inside):
+                velocity = np.array((row.velocity or (0.0, 0.0, 0.0))[:2])
+                if velocity @ line.inward > self.options.going_mps and line.gate.direction != "out":
+                    events.append(_passage(line, 1, row, row, BESIDE_GATE, row.time))
+                    known.passed.add(line.gate.id)
+        return events
+
+    def _came_unseen(self, known: _Track, row: TrackRow, inside: float) -> bool:
+        """Tell whether a track begins here, after the recording began, near enough to have come by a gate."""
+        begins = row.time - known.first.time < 1.0 and known.first.time - (self._start or 0.0) > 1.0
+        return begins and inside < self.options.reach_m and not known.passed
+
+    def _over(self, known: _Track) -> list[Event]:
+        """Return the passage of a track that was last seen going out by a gate."""
+        row = known.last
+        counts = self.options.people or size_prior(row.kind).family == "vehicle"
+        velocity = np.array((row.velocity or (0.0, 0.0, 0.0))[:2])
+        events = []
+        for line in self._lines if counts else ():
+            inside, beside = line.place(np.array(row.position[:2]))
+            near = -self.options.margin_m <= inside < self.options.reach_m and beside <= self.options.beside_m
+            here = row.level in (None, line.gate.level)
+            leaves = here and velocity @ line.inward < -self.options.going_mps and line.gate.direction != "in"
+            if near and leaves and known.side.get(line.gate.id) != -1:
+                events.append(_passage(line, -1, row, row, BESIDE_GATE, row.time))
+        return events[:1]
+
+    def _zones(self, known: _Track, row: TrackRow) -> list[Event]:
+        """Return that a zone was left and another entered, once the new one has stayed."""
+        if row.zone == known.zone:
+            known.coming = None
+            return []
+        if known.coming is None or known.coming[0] != row.zone:
+            known.coming = (row.zone, row.time)
+        if row.time - known.coming[1] < self.options.settle_s:
+            return []
+        left, since, known.coming = known.zone, known.coming[1], None
+        dwell, known.zone, known.entered = since - known.entered, row.zone, since
+        boxes, events = evidence(known.last, row), list[Event]()
+        if left is not None:
+            where, meta = place_of(row, zone=left), boxes | {"dwell_s": round(dwell, 3)}
+            events.append(
+                Event(time=since, kind="zone_left", track=row.track, where=where, confidence=IN_ZONE, meta=meta)
+            )
+        if row.zone is not None:
+            where = place_of(row, zone=row.zone)
+            events.append(
+                Event(time=since, kind="zone_entered", track=row.track, where=where, confidence=IN_ZONE, meta=boxes)
+            )
+        return events
+
+
+def _line(gate: Gate, plan: FloorPlan) -> _Line:
+    """Return a gate with the way into the site: along the lanes that pass it, else to the middle of its level."""
+    start, end = np.array(gate.line.coords[0])[:2], np.array(gate.line.coords[-1])[:2]
+    along = (end - start) / np.linalg.norm(end - start)
+    normal = np.array([-along[1], along[0]])
+    level = next(level for level in plan.levels if level.id == gate.level)
+    middle = (start + end) / 2
+    centre = np.array(level.outline.centroid.coords[0])
+    inward = normal if (centre - middle) @ normal >= 0 else -normal
+    ways = []
+    for lane in plan.lanes:
+        if lane.level == gate.level and lane.oneway and shapely.intersects(lane.line, gate.line):
+            at = shapely.line_locate_point(lane.line, shapely.Point(middle))
+            a, b = (shapely.line_interpolate_point(lane.line, s) for s in (max(at - 0.5, 0.0), at + 0.5))
+            ways.append(np.array([b.x - a.x, b.y - a.y]))
+    if ways and gate.direction != "both":
+        going = np.sum(ways, axis=0) * (1 if gate.direction == "in" else -1)
+        inward = normal if going @ normal >= 0 else -normal
+    return _Line(gate, middle, inward, along, float(np.linalg.norm(end - start)) / 2)
+
+
+def _passage(line: _Line, side: int, row: TrackRow, before: TrackRow, most: float, when: float) -> Event:
+    """Return a passage at a time; its confidence is at ``most`` that a position beyond the line is really beyond."""
+    beyond, _ = line.place(np.array(row.position[:2]))
+    sigma = 0.0
+    if row.position_covariance is not None:
+        sigma = sqrt(max(float(line.inward @ np.array(row.position_covariance)[:2, :2] @ line.inward), 0.0))
+    sure = 0.5 * (1 + erf(abs(beyond) / max(sigma, 1e-6) / sqrt(2)))
+    return Event(
+        time=when,
+        kind="gate_in" if side > 0 else "gate_out",
+        track=row.track,
+        where=place_of(row, gate=line.gate.id, level=line.gate.level),
+        confidence=round(most * sure, 4),
+        meta=evidence(before, row) | ({} if most == SIGHT_OF_GATE else {"seen": "beside the gate"}),
+    )

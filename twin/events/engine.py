@@ -1,0 +1,95 @@
+"""Tracks in, moment after moment; events and occupancy out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+
+from geometry.errors import InputError
+from geometry.floorplan import FloorPlan
+from geometry.records import FixedCamera
+from geometry.track_records import TrackRow
+from twin.events.conduct import Conduct, ConductOptions
+from twin.events.crossings import CrossingOptions, Crossings
+from twin.events.occupancy import OccupancyOptions, StallStates
+from twin.events.records import Event, Occupancy
+from twin.events.stall_views import StallViews
+
+LOOK_S = 1.0
+MOST_LOOKS = 600
+"""How often, and how many times, a recording is taken to have looked where it has no rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventOptions:
+    """Options of all that is told."""
+
+    occupancy: OccupancyOptions = field(default_factory=OccupancyOptions)
+    crossings: CrossingOptions = field(default_factory=CrossingOptions)
+    conduct: ConductOptions = field(default_factory=ConductOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Happenings:
+    """What happened at a moment or over a recording, in the order in which it was told."""
+
+    events: tuple[Event, ...]
+    occupancy: tuple[Occupancy, ...]
+
+
+class EventEngine:
+    """Takes the rows of tracks of one moment after the other; memory does not grow with time."""
+
+    def __init__(
+        self, plan: FloorPlan, cameras: Sequence[FixedCamera] = (), options: EventOptions | None = None
+    ) -> None:
+        """Prepare; without cameras a stall is never seen empty, and only a track that leaves it frees it slowly."""
+        self.options = options = options or EventOptions()
+        views = StallViews.of(plan, cameras) if cameras else None
+        self.stalls = StallStates(plan=plan, views=views, options=options.occupancy)
+        self._crossings = Crossings(plan=plan, options=options.crossings)
+        self._conduct = Conduct(plan=plan, options=options.conduct)
+        self._time: float | None = None
+
+    def update(self, time: float, rows: Sequence[TrackRow], cameras: frozenset[str] | None = None) -> Happenings:
+        """Take the rows of one moment; ``cameras`` that looked since the last one, None for all.
+
+        Raises ``InputError`` for a moment that is not after the last one.
+        """
+        if self._time is not None and not time > self._time:
+            raise InputError(f"the moment {time} is not after {self._time}")
+        self._time = time
+        events, occupancy = self.stalls.update(time, rows, cameras)
+        events += self._crossings.update(time, rows)
+        events += self._conduct.update(time, rows)
+        return Happenings(events=tuple(events), occupancy=tuple(occupancy))
+
+    def finish(self) -> Happenings:
+        """Tell what is left to tell when no more tracks come."""
+        return Happenings(events=tuple(self._crossings.finish()), occupancy=())
+
+
+def events_of(
+    rows: Iterable[TrackRow],
+    plan: FloorPlan,
+    cameras: Sequence[FixedCamera] = (),
+    options: EventOptions | None = None,
+) -> Happenings:
+    """Tell what happened in a recording; rows of tracks.jsonl in the order of time.
+
+    Where there are no rows for a while, all cameras are taken to have looked and seen nothing.
+    """
+    engine = EventEngine(plan, cameras, options)
+    events: list[Event] = []
+    occupancy: list[Occupancy] = []
+    before: float | None = None
+    for time, group in groupby(rows, key=lambda row: row.time):
+        empty = [] if before is None else np.arange(before + LOOK_S, time - LOOK_S / 2, LOOK_S).tolist()[:MOST_LOOKS]
+        for moment, present in (*((each, []) for each in empty), (time, list(group))):
+            told = engine.update(moment, present)
+            events += told.events
+            occupancy += told.occupancy
+        before = time
+    events += engine.finish().events
+    return Happenings(events=tuple(sorted(events, key=lambda event: event.time)), occupancy=tuple(occupancy))
