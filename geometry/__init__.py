@@ -33,6 +33,7 @@ from geometry.floor_plans import HeightCheck, height_disagreements, match_levels
 from geometry.floor_surfaces import Floors, LevelSurface, RampSurface, level_probability, with_datum
 from geometry.floorplan import FloorPlan, read_plan, write_plan
 from geometry.floors import FloorOptions, find_floors, rename_levels
+from geometry.footprint import ground_footprint
 from geometry.frames import (
     covariance_from_pycolmap,
     perturb,
@@ -177,6 +178,7 @@ __all__ = [
     "floor_height",
     "fuse_views",
     "gate_drives",
+    "ground_footprint",
     "height_disagreements",
     "import_plan",
     "inside_ellipsoid",
