@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pycolmap
+from numpy.typing import NDArray
 
 from geometry import CameraRule, ImageError, InputError, camera_for, camera_from_exif, check_size
 from perception import Extractor, list_images, read_image
@@ -59,15 +61,37 @@ def localize_file(
     hint: Hint | None = None,
 ) -> Localization:
     """Return the answer for one photo file. Raises ``ImageError`` or ``InputError`` for what is wrong with the file."""
+    return localize_file_with_matches(twin, localizer, extractor, name, path, rules, hint)[0]
+
+
+def localize_file_with_matches(
+    twin: Twin,
+    localizer: Localizer,
+    extractor: Extractor,
+    name: str,
+    path: Path,
+    rules: Sequence[CameraRule],
+    hint: Hint | None = None,
+) -> tuple[Localization, NDArray[np.float64]]:
+    """As ``localize_file``, with the matches (N, 5) that agree with the pose: u, v in pixels, x, y, z in site.
+
+    The pixels are of the upright photo; a refused one has no matches.
+    """
     start = time.perf_counter()
     picture = read_image(path, name=name)
     camera = query_camera(twin, name, path, rules)
     check_size(camera, picture.size, where=name)
     weigh = None if hint is None or hint.is_empty else partial(hint.weights, plan=twin.plan)
-    answer = localizer.localize(name, extractor.extract(picture.gray), camera, picture, weigh)
+    features = extractor.extract(picture.gray)
+    answer, choice = localizer.localize_with_choice(name, features, camera, picture, weigh)
+    matches = np.zeros((0, 5))
+    if choice is not None and answer.status == "ok":
+        agree = choice.best.estimate.inliers
+        points = np.asarray(twin.landmarks.points)[choice.best.landmark[agree]]
+        matches = np.hstack([features.keypoints[choice.best.feature[agree]], points])
     if twin.plan is not None and twin.is_in_site:
         answer = with_place(answer, twin.plan)
-    return answer.model_copy(update={"seconds": round(time.perf_counter() - start, 4)})
+    return answer.model_copy(update={"seconds": round(time.perf_counter() - start, 4)}), matches
 
 
 def query_camera(twin: Twin, name: str, path: Path, rules: Sequence[CameraRule]) -> pycolmap.Camera:

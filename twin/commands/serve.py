@@ -27,6 +27,8 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--group", multiple=True, metavar="TWIN:NAME=CAM,CAM", help="Cameras tracked by a process of their own.")
 @click.option("--store", multiple=True, metavar="TWIN=ADDRESS", help="Where a twin's sightings are, for search.")
 @click.option("--model", type=FILE, help="ONNX network that embedded the sightings, for search by picture.")
+@click.option("--crops", multiple=True, metavar="[TWIN=]FOLDER", help="Crops that tiepoint index kept, to show.")
+@click.option("--reports", multiple=True, metavar="[TWIN=]FOLDER", help="Pages about a twin, to show in the console.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes that localize; by default one a core, up to 4.")
 @click.option("--delay", default=0.3, show_default=True, help="How long late frames are waited for, seconds.")
 @click.option("--clock-sigma", default=0.0, show_default=True, help="How far cameras' clocks may be off, seconds.")
@@ -57,6 +59,8 @@ def command(twins: tuple[Path, ...], **options: Any) -> None:
         groups=_groups(options["group"]),
         store=_named(options["store"], names, "--store"),
         embedding_model=options["model"],
+        crops=_folders(options["crops"], names, "--crops"),
+        reports=_folders(options["reports"], names, "--reports"),
         live=LiveOptions(delay_s=options["delay"], clock_sigma_s=options["clock_sigma"]),
         **more,
     )
@@ -74,6 +78,10 @@ def _named(given: tuple[str, ...], names: list[str], option: str) -> dict[str, s
             raise click.UsageError(f"{option} needs TWIN= before it, since there is not one twin.")
         found[name] = value
     return found
+
+
+def _folders(given: tuple[str, ...], names: list[str], option: str) -> dict[str, Path]:
+    return {name: Path(folder).resolve() for name, folder in _named(given, names, option).items()}
 
 
 def _groups(given: tuple[str, ...]) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -16,7 +16,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from twin.service import openapi, problems
 from twin.service.gateway import Gateway
 from twin.service.guard import Rates
-from twin.service.routes import cameras, detections, events, health, live, localize, plan, search, tracks, twins
+from twin.service.routes import (
+    cameras,
+    detections,
+    events,
+    footprints,
+    health,
+    live,
+    localize,
+    plan,
+    reports,
+    search,
+    sightings,
+    tracks,
+    twins,
+)
 from twin.service.service import Service
 from twin.service.settings import Settings
 
@@ -54,7 +68,20 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.service, app.state.rates, app.state.streams = service, Rates(settings.limits), 0
     problems.install(app)
-    for module in (localize, tracks, events, live, detections, search, cameras, twins, plan):
+    for module in (
+        localize,
+        tracks,
+        events,
+        live,
+        detections,
+        search,
+        sightings,
+        cameras,
+        footprints,
+        twins,
+        plan,
+        reports,
+    ):
         app.include_router(module.router)
     app.include_router(health.open_router)
     app.include_router(health.router)

@@ -51,11 +51,19 @@ class GeoUncertainty(BaseModel):
     vertical_sigma_m: float
 
 
+class Match(BaseModel):
+    """A landmark that agrees with the pose: its pixel in the upright photo, and its place in site."""
+
+    pixel: tuple[float, float]
+    point: Vector3
+
+
 class LocalizedPhoto(Localization):
     """A line of localizations.jsonl, and in a georeferenced twin the same in WGS84."""
 
     geopose: GeoPose | None = None
     geo_uncertainty: GeoUncertainty | None = None
+    matches: list[Match] | None = None
 
 
 def enu_from_site(georeference: Georeference, position: Array) -> Array:
@@ -95,6 +103,13 @@ def with_geopose(answer: Localization, georeference: Georeference | None) -> Loc
             vertical_sigma_m=float(np.sqrt(covariance[2, 2])),
         ),
     )
+
+
+def matches_of(found: Array | None) -> list[Match] | None:
+    """Return matches (N, 5) as they are answered, None where nobody asked."""
+    if found is None:
+        return None
+    return [Match(pixel=(u, v), point=(x, y, z)) for u, v, x, y, z in np.round(found, 4).tolist()]
 
 
 def in_site(georeference: Georeference, latitude: float, longitude: float, height: float | None) -> Vector3:

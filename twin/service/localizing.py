@@ -14,7 +14,7 @@ from twin.hints import Hint
 from twin.localization import Localization
 from twin.localizer import Localizer
 from twin.model import Twin
-from twin.queries import localize_file
+from twin.queries import localize_file_with_matches
 from twin.service.workers import serve_calls
 
 logger = logging.getLogger(__name__)
@@ -35,12 +35,16 @@ class Intrinsics:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalizeCall:
-    """Photos to localize: (name, file) each; ``twin`` is the folder of the version to use."""
+    """Photos to localize: (name, file) each; ``twin`` is the folder of the version to use.
+
+    matches: answer with the matches (N, 5) too, as ``localize_file_with_matches``
+    """
 
     twin: Path
     photos: tuple[tuple[str, Path], ...]
     lens: Intrinsics | None = None
     hint: Hint | None = None
+    matches: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +84,13 @@ class Localizing:
             return {"views": len(opened.landmarks.views), "landmarks": len(opened.landmarks)}
         return [self._localize(call, name, file) for name, file in call.photos]
 
-    def _localize(self, call: LocalizeCall, name: str, file: Path) -> Localization:
+    def _localize(self, call: LocalizeCall, name: str, file: Path) -> tuple[Localization, Any]:
         opened = self._open(call.twin)
         rules = [] if call.lens is None else [CameraRule("*", _camera(call.lens))]
-        return localize_file(opened.twin, opened.localizer, opened.extractor, name, file, rules, call.hint)
+        answer, matches = localize_file_with_matches(
+            opened.twin, opened.localizer, opened.extractor, name, file, rules, call.hint
+        )
+        return answer, matches if call.matches else None
 
     def _open(self, folder: Path) -> _Opened:
         opened = self._opened.pop(folder, None) or _Opened.at(folder)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geometry.records import FixedCamera
 from geometry.track_records import MAX_TIME_S, Bbox, Pixel, Time, TrackRow
+from twin.events.records import Event, Occupancy
 from twin.service.catalog import NAME, VERSION
 from twin.service.geopose import LocalizedPhoto
 
@@ -118,44 +119,24 @@ class TrackPage(BaseModel):
     next: int | None
 
 
-class EventRow(BaseModel):
-    """A line of events.jsonl."""
-
-    time: float
-    kind: str
-    track: int | None = None
-    where: str | None = None
-    confidence: float | None = None
-    meta: dict[str, Any] = {}
-
-
 class EventPage(BaseModel):
     """Events in the order in which they were said."""
 
-    rows: list[EventRow]
+    rows: list[Event]
     next: int | None
 
 
-class OccupancyRow(BaseModel):
-    """A line of occupancy.jsonl."""
-
-    time: float
-    stall: str
-    p_occupied: float
-    track: int | None = None
-
-
-class Occupancy(BaseModel):
+class OccupancyState(BaseModel):
     """The last that was said of each stall."""
 
     server_time: float
-    stalls: list[OccupancyRow]
+    stalls: list[Occupancy]
 
 
 class OccupancyPage(BaseModel):
     """Occupancy in the order in which it was said."""
 
-    rows: list[OccupancyRow]
+    rows: list[Occupancy]
     next: int | None
 
 
@@ -239,21 +220,38 @@ class SearchIn(BaseModel):
     at: tuple[Time, Pixel, Pixel, Pixel] | None = None
     near: tuple[Pixel, Pixel, Annotated[float, Field(gt=0, le=1e6)]] | None = None
     level: Annotated[str, Field(min_length=1, max_length=200, pattern=PLAIN)] | None = None
-    kind: Annotated[
-        Annotated[str, Field(min_length=1, max_length=100, pattern=PLAIN)] | None, Field(alias="class")
-    ] = None
+    kind: Annotated[Annotated[str, Field(min_length=1, max_length=100, pattern=PLAIN)] | None, Field(alias="class")] = (
+        None
+    )
     since: Time | None = None
     until: Time | None = None
     top: Annotated[int, Field(ge=1, le=200)] = 10
 
 
+class SightingOut(BaseModel):
+    """A stored view; ``position`` in site metres."""
+
+    id: str
+    time: float
+    camera: str | None = None
+    level: str | None = None
+    zone: str | None = None
+    track: int | None = None
+    kind: Annotated[str | None, Field(alias="class")] = None
+    position: tuple[float, float, float]
+    has_image: bool = False
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+
 class SearchHit(BaseModel):
-    """One answer."""
+    """One answer, and the sighting it names."""
 
     id: str
     score: float
     probability: float | None = None
     why: str | None = None
+    sighting: SightingOut | None = None
 
 
 class SearchAnswer(BaseModel):

@@ -63,6 +63,7 @@ class Settings:
     database: URL, by default SQLite in ``data``; cameras: by twin, a cameras.json instead of the twin's own
     groups: by twin, names of groups with their cameras, each tracked by a process of its own
     store: by twin, address of its sightings; embedding_model: the ONNX network for searching by picture
+    crops, reports: by twin, folders of the crops of its sightings, and of pages about it
     workers: processes that localize
     """
 
@@ -75,6 +76,8 @@ class Settings:
     groups: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=lambda: MappingProxyType({}))
     store: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     embedding_model: Path | None = None
+    crops: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
+    reports: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     workers: int = field(default_factory=lambda: max(1, min(4, os.cpu_count() or 1)))
     limits: Limits = field(default_factory=Limits)
     live: LiveOptions = field(default_factory=LiveOptions)

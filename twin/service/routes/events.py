@@ -13,8 +13,8 @@ from twin.service.models import (
     After,
     EventPage,
     Limit,
-    Occupancy,
     OccupancyPage,
+    OccupancyState,
     Since,
     TrackId,
     Until,
@@ -46,7 +46,7 @@ def events(
 
 @router.get(
     "/v1/twins/{twin}/occupancy",
-    response_model=Occupancy,
+    response_model=OccupancyState,
     summary="Which stalls are taken now",
     openapi_extra=needs("query"),
 )

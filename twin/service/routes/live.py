@@ -1,6 +1,6 @@
 """Tracks and events as they come, by Server-Sent Events."""
 
-from functools import partial
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from anyio import to_thread
@@ -47,24 +47,23 @@ async def live(
     state = request.app.state
     if state.streams >= service.limits.streams:
         raise busy(f"{state.streams} streams are open already", 5.0)
-    run = to_thread.run_sync
+    run_sync = to_thread.run_sync
     if last_event_id is not None:
         begin = int(last_event_id)
     else:
-        begin = after if after is not None else await run(service.feed.newest, twin.name)
+        begin = after if after is not None else await run_sync(service.feed.newest, twin.name)
     whats = sorted(set(what.split(",")))
 
-    async def bounded() -> object:
+    async def bounded() -> AsyncIterator[bytes]:
         state.streams += 1
         service.metrics.streams.set(state.streams)
         try:
-            async for block in service.feed.stream(
-                twin.name, whats, begin, service.stopping.is_set, lambda *call: run(partial(*call))
-            ):
+            over = service.stopping.is_set
+            async for block in service.feed.stream(twin.name, whats, begin, over, run_sync):
                 yield block
         finally:
             state.streams -= 1
             service.metrics.streams.set(state.streams)
 
     headers = {"X-Accel-Buffering": "no"}
-    return StreamingResponse(bounded(), media_type="text/event-stream", headers=headers)  # type: ignore[arg-type]
+    return StreamingResponse(bounded(), media_type="text/event-stream", headers=headers)

@@ -14,7 +14,7 @@ from twin.hints import Hint
 from twin.localization import Localization
 from twin.service.asking import TheService, TheTwin, numbers
 from twin.service.catalog import Served
-from twin.service.geopose import in_site, with_geopose
+from twin.service.geopose import in_site, matches_of, with_geopose
 from twin.service.guard import GuardedRoute, needs
 from twin.service.localizing import Intrinsics, LocalizeCall
 from twin.service.models import NUMBER, PLAIN, LocalizeAnswer
@@ -57,6 +57,7 @@ async def localize(
     near_wgs84: Annotated[
         str | None, Form(pattern=NEAR_WGS84, description="lat,lon,sigma_m or lat,lon,height,sigma_m.")
     ] = None,
+    matches: Annotated[bool, Form(description="Say which pixels show which landmarks.")] = False,
     level: Annotated[str | None, Form(min_length=1, max_length=200, pattern=PLAIN, description="A level's id.")] = None,
     heading_deg: Annotated[
         float | None,
@@ -84,14 +85,17 @@ async def localize(
             return not await request.is_disconnected()
 
         service.metrics.waiting.set(service.pool.waiting)
-        call = LocalizeCall(twin=twin.folder, photos=tuple(photos), lens=lens, hint=hint)
-        answers: list[Localization] = await service.pool.run(call, is_wanted)
-    for answer in answers:
+        call = LocalizeCall(twin=twin.folder, photos=tuple(photos), lens=lens, hint=hint, matches=matches)
+        answers: list[tuple[Localization, Any]] = await service.pool.run(call, is_wanted)
+    for answer, _ in answers:
         service.metrics.localizations.labels(twin.name, answer.status).inc()
     return LocalizeAnswer(
         twin=twin.name,
         version=twin.version,
-        localizations=[with_geopose(answer, twin.georeference) for answer in answers],
+        localizations=[
+            with_geopose(answer, twin.georeference).model_copy(update={"matches": matches_of(found)})
+            for answer, found in answers
+        ],
     )
 
 

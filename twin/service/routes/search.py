@@ -6,12 +6,13 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Body, File, Request, UploadFile
 
-from retrieval.stores.filters import And, Eq, Range, WithinRadius
+from retrieval.stores.filters import And, Eq, IdIn, Range, WithinRadius
 from twin.service.asking import TheService, TheTwin
 from twin.service.catalog import Served
 from twin.service.guard import GuardedRoute, needs
 from twin.service.models import SearchAnswer, SearchHit, SearchIn
 from twin.service.problems import ServiceError
+from twin.service.routes.sightings import sightings_of
 from twin.service.service import Service
 
 router = APIRouter(route_class=GuardedRoute, tags=["search"])
@@ -32,7 +33,7 @@ def search(service: TheService, twin: TheTwin, query: Annotated[SearchIn, Body()
 
     def asked(collection: Any) -> Any:
         if query.id is not None:
-            if not collection.get((query.id,)):
+            if not collection.count(IdIn((query.id,))):
                 raise ServiceError(404, f"there is no sighting '{query.id}'")
             return query_of_stored(collection, query.id)
         vector = np.array(query.embedding, dtype=np.float32)
@@ -88,7 +89,11 @@ def _search(
             collection, asked(collection), twin.folder if knows_where else None, top=query.top, filter=_filter(query)
         )
     record = answer.record(query.top)
-    hits = [SearchHit(id=hit.id, score=hit.score, probability=hit.probability, why=hit.why) for hit in record.results]
+    known = {sighting.id: sighting for sighting in sightings_of(answer.rows)}
+    hits = [
+        SearchHit(id=hit.id, score=hit.score, probability=hit.probability, why=hit.why, sighting=known.get(hit.id))
+        for hit in record.results
+    ]
     return SearchAnswer(query=record.query, results=hits, partial=answer.partial)
 
 
