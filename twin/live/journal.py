@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from geometry.track_records import FrameRecord, TrackRow
+from twin.events.records import Event, Occupancy
 from twin.live.database.connection import Database
 from twin.live.database.schema import frames, latest, progress, records
 
@@ -73,6 +74,38 @@ def record_of_track(row: TrackRow, *, is_kept: bool = True) -> Record:
         stall=row.stall,
         position=row.position,
         is_kept=is_kept,
+    )
+
+
+def record_of_event(event: Event) -> Record:
+    """Return an event as a record."""
+    where = event.where
+    place = where.gate or where.stall or where.zone or where.lane or ""
+    meta = event.meta.get("vehicle", "")
+    return Record(
+        what="event",
+        key=f"{event.kind} {event.time!r} {event.track} {place} {meta}"[:300],
+        time=event.time,
+        content=event.model_dump_json(exclude_defaults=True),
+        track=event.track,
+        kind=event.kind,
+        level=where.level,
+        zone=where.zone,
+        stall=where.stall,
+        position=where.position,
+    )
+
+
+def record_of_occupancy(row: Occupancy) -> Record:
+    """Return a change of a stall as a record."""
+    return Record(
+        what="occupancy",
+        key=f"{row.stall} {row.time!r}"[:300],
+        time=row.time,
+        content=row.model_dump_json(),
+        subject=row.stall,
+        track=row.track,
+        stall=row.stall,
     )
 
 

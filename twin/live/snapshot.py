@@ -23,12 +23,17 @@ from perception.detections import Detections
 from perception.linking.links import Piece
 from perception.tracking.tracker import GroundTracker
 from perception.tracking.tracks import Seen, Tracklet, TrackTable
+from twin.events.conduct import _Course
+from twin.events.crossings import _Track
+from twin.events.engine import EventEngine
+from twin.events.occupancy import _Told
 from twin.live_tracking import LiveTracker, _Known
 
 FORMAT = 1
 MAX_BYTES = 256 * 2**20
 CLASSES: dict[str, Any] = {
-    each.__name__: each for each in (ClockEstimate, Detections, Piece, Seen, Tracklet, TrackTable, _Known)
+    each.__name__: each
+    for each in (ClockEstimate, Detections, Piece, Seen, Tracklet, TrackTable, _Known, _Course, _Track, _Told)
 }
 MODELS: dict[str, type[BaseModel]] = {"Observation": Observation, "TrackRow": TrackRow}
 FORGOTTEN = {"Seen": ("planes",)}
@@ -36,16 +41,21 @@ FORGOTTEN = {"Seen": ("planes",)}
 TRACKER = ("time", "table", "tracklets", "dropped", "_ended", "_ids", "_last_frame", "_interval")
 LIVE = ("_waiting", "_order", "_identities", "_newest", "_done", "_ahead", "_known", "_lost", "_next_tick", "late")
 WATCH = ("estimate", "_ended", "_due")
+EVENTS = {
+    "stalls": ("probability", "_told", "_time"),
+    "_crossings": ("_tracks", "_start"),
+    "_conduct": ("_courses", "_near"),
+}
 
 
 def fingerprint() -> str:
     """Return what a state depends on besides its tracker: the fields of the classes it is made of."""
     shape = {name: [field.name for field in fields(each)] for name, each in CLASSES.items()}
-    return hashlib.sha256(json.dumps([FORMAT, shape, TRACKER, LIVE, WATCH]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([FORMAT, shape, TRACKER, LIVE, WATCH, EVENTS]).encode()).hexdigest()[:16]
 
 
-def saved(tracker: LiveTracker, extra: Any = None) -> bytes:
-    """Return a tracker's state, and ``extra`` plain values beside it."""
+def saved(tracker: LiveTracker, events: EventEngine | None = None, extra: Any = None) -> bytes:
+    """Return the state of a tracker and of what tells events, and ``extra`` plain values beside it."""
     writer = _Writer()
     watch = tracker._watch
     state = {
@@ -56,16 +66,19 @@ def saved(tracker: LiveTracker, extra: Any = None) -> bytes:
         "watched": {}
         if watch is None
         else {camera: writer.fields(each, TRACKER) for camera, each in watch._trackers.items()},
+        "events": None
+        if events is None
+        else {"time": events._time, **{n: writer.fields(getattr(events, n), names) for n, names in EVENTS.items()}},
         "extra": writer.plain(extra),
     }
     content = {"state": state, "shared": writer.shared}
     return zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1)
 
 
-def restore(tracker: LiveTracker, content: bytes) -> Any:
-    """Put a state into a fresh tracker of the same cameras, plan and options, and return what was beside it.
+def restore(tracker: LiveTracker, content: bytes, events: EventEngine | None = None) -> Any:
+    """Put a state into a fresh tracker and event engine of the same cameras, plan and options; return ``extra``.
 
-    Raises ``InputError``, and the tracker is of no use then, for content that is damaged or of other cameras.
+    Raises ``InputError``, and both are of no use then, for content that is damaged or of other cameras.
     """
     try:
         inflate = zlib.decompressobj()
@@ -87,6 +100,14 @@ def restore(tracker: LiveTracker, content: bytes) -> Any:
             reader.set_fields(watch, state["watch"], WATCH)
             for camera, each in state["watched"].items():
                 reader.set_fields(watch._trackers[camera], each, TRACKER)
+        if (events is None) != (state["events"] is None):
+            raise InputError("the engine's state is of another plan")
+        if events is not None:
+            events._time = reader.value(state["events"].pop("time"))
+            for name, names in EVENTS.items():
+                reader.set_fields(getattr(events, name), state["events"][name], names)
+            if len(events.stalls.probability) != len(events.stalls.plan.stalls):
+                raise InputError("the engine's state is of another plan")
         return reader.value(state["extra"])
     except (KeyError, ValueError, TypeError, AttributeError, IndexError, zlib.error) as error:
         raise InputError(f"the engine's state is damaged ({type(error).__name__}: {error})") from error
@@ -124,8 +145,8 @@ class _Writer:
             return {"array": [value.dtype.str, list(value.shape), data]}
         if isinstance(value, tuple):
             return {"tuple": [self.plain(each) for each in value]}
-        if isinstance(value, frozenset):
-            return {"frozenset": [self.plain(each) for each in sorted(value)]}
+        if isinstance(value, set | frozenset):
+            return {type(value).__name__: [self.plain(each) for each in sorted(value)]}
         if isinstance(value, dict):
             return {"dict": [[self.plain(key), self.plain(each)] for key, each in value.items()]}
         if isinstance(value, count):
@@ -196,6 +217,7 @@ _READERS: dict[str, Callable[[_Reader, Any], Any]] = {
     "arrays": lambda reader, content: list(reader.array(content)),
     "tuple": lambda reader, content: tuple(reader.value(each) for each in content),
     "frozenset": lambda reader, content: frozenset(reader.value(each) for each in content),
+    "set": lambda reader, content: {reader.value(each) for each in content},
     "dict": lambda reader, content: {reader.value(key): reader.value(each) for key, each in content},
     "count": lambda reader, content: count(content),
     "model": lambda reader, content: MODELS[content[0]].model_validate_json(content[1]),

@@ -9,6 +9,7 @@ from geometry.floorplan import FloorPlan, read_plan
 from geometry.interchange import read_cameras_json
 from geometry.records import FixedCamera
 from perception.tracking.options import TrackerOptions
+from twin.events.engine import EventEngine
 from twin.live.snapshot import fingerprint
 from twin.live_tracking import LiveTracker
 from twin.tracking import TrackingOptions
@@ -78,6 +79,11 @@ class GroupTask:
         return LiveTracker(
             self.members(), plan=self.floor_plan(), options=self.options.tracking(), delay_s=self.options.delay_s
         )
+
+    def events(self) -> EventEngine | None:
+        """Return what tells events and occupancy, which needs a plan."""
+        plan = self.floor_plan()
+        return None if plan is None else EventEngine(plan, self.members())
 
     def made_with(self) -> str:
         """Return what a saved state must have been made with to be taken up again."""

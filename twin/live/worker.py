@@ -11,10 +11,11 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, groupby
+from math import isfinite
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from typing import Any
@@ -25,7 +26,7 @@ import sqlalchemy as sa
 from geometry.errors import InputError
 from geometry.track_records import TrackRow
 from twin.live.database.connection import Database
-from twin.live.journal import GROUP_STRIDE, Journal, Record, record_of_track
+from twin.live.journal import GROUP_STRIDE, Journal, Record, record_of_event, record_of_occupancy, record_of_track
 from twin.live.snapshot import restore, saved
 from twin.live.task import GroupTask
 
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 64
 IDLE_S = 0.2
+EMPTY_S = 1.0
+"""After so long without a row, cameras that looked are taken to have seen nothing."""
 FORGET_EVERY_S = 600.0
 _PR_SET_PDEATHSIG = 1
 
@@ -69,14 +72,16 @@ class GroupWorker:
         self.task, self.journal = task, Journal(database, task.twin, task.group)
         self.thinning = Thinning(still_m=task.options.still_m, still_every_s=task.options.still_every_s)
         self.made_with = task.made_with()
-        self.tracker = task.tracker()
-        self.counts: dict[str, int] = {"frames": 0, "rows": 0, "refused frames": 0}
+        self.tracker, self.events = task.tracker(), task.events()
+        self.looked: set[str] = set()
+        self.told: float | None = None
+        self.counts: dict[str, int] = {"frames": 0, "rows": 0, "events": 0, "refused frames": 0}
         known = self.journal.progress()
         self.number, self.done, self.saved = known.number, known.done, known.saved
-        if known.state is not None and self._took_up(known.state, known.made_with):
-            self.done = known.saved
-        elif known.done:
-            self.tracker = task.tracker()
+        if known.state is None or self._took_up(known.state, known.made_with):
+            self.done = known.saved  # what came since then is tracked again
+        else:
+            self.tracker, self.events = task.tracker(), task.events()
             self.tracker._identities = count(self.journal.largest_track(self.number) + 1)
 
     def _took_up(self, state: bytes, made_with: str | None) -> bool:
@@ -84,12 +89,12 @@ class GroupWorker:
             logger.warning("%s: cameras, plan or software changed; tracks begin anew, ids go on", self.task.twin)
             return False
         try:
-            extra = restore(self.tracker, state)
+            extra = restore(self.tracker, state, self.events)
         except InputError as error:
             logger.error("%s: %s; tracks begin anew, ids go on", self.task.twin, error)
             return False
         self.counts |= extra["counts"]
-        self.thinning.last = extra["thinning"]
+        self.thinning.last, self.looked, self.told = extra["thinning"], set(extra["looked"]), extra["told"]
         return True
 
     def step(self) -> int:
@@ -107,7 +112,10 @@ class GroupWorker:
                 continue
             self.counts["frames"] += 1
             self.counts["rows"] += len(rows)
-            said += [self._record(row) for row in rows]
+            self.looked.add(each.frame.camera)
+            numbered = [row.model_copy(update={"track": row.track + self.number * GROUP_STRIDE}) for row in rows]
+            said += [record_of_track(row, is_kept=self.thinning.is_kept(row)) for row in numbered]
+            said += self._happenings(numbered)
         self.done = due[-1].seq
         self.journal.write(said, self.done, self.all_counts())
         return len(due)
@@ -117,8 +125,9 @@ class GroupWorker:
         if self.saved == self.done:
             return
         self.thinning.forget(self.tracker._newest - 10 * self.thinning.still_every_s)
-        extra = {"counts": self.counts, "thinning": self.thinning.last}
-        self.journal.write([], self.done, self.all_counts(), (self.done, saved(self.tracker, extra), self.made_with))
+        extra = {"counts": self.counts, "thinning": self.thinning.last, "looked": sorted(self.looked)}
+        state = saved(self.tracker, self.events, extra | {"told": self.told})
+        self.journal.write([], self.done, self.all_counts(), (self.done, state, self.made_with))
         self.saved = self.done
 
     def forget(self) -> None:
@@ -130,9 +139,27 @@ class GroupWorker:
         """Return counts of what was done and dropped."""
         return self.counts | self.tracker.dropped
 
-    def _record(self, row: TrackRow) -> Record:
-        numbered = row.model_copy(update={"track": row.track + self.number * GROUP_STRIDE})
-        return record_of_track(numbered, is_kept=self.thinning.is_kept(numbered))
+    def _happenings(self, rows: Sequence[TrackRow]) -> list[Record]:
+        """Return what the rows of one moment after the other, or a while without any, tell."""
+        if self.events is None:
+            return []
+        moments = [(moment, list(group)) for moment, group in groupby(rows, key=lambda row: row.time)]
+        now = self.tracker.tracker.time
+        if not moments and self.told is not None and now - self.told > EMPTY_S:
+            moments = [(now, [])]
+        said: list[Record] = []
+        for moment, present in moments:
+            if self.told is not None and moment <= self.told:
+                continue
+            happened = self.events.update(moment, present, frozenset(self.looked))
+            self.told = moment
+            self.looked.clear()
+            self.counts["events"] += len(happened.events)
+            said += [record_of_event(event) for event in happened.events]
+            said += [record_of_occupancy(row) for row in happened.occupancy]
+        if self.told is None and isfinite(now):
+            self.told = now
+        return said
 
 
 def run(task: GroupTask, wake: Event, stop: Event, done: "Synchronized[int]", beat: "Synchronized[float]") -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import quote
 
 from geometry.errors import InputError
 from twin.live.task import LiveOptions
@@ -92,7 +93,7 @@ class Settings:
     @property
     def database_url(self) -> str:
         """The database's URL."""
-        return self.database or f"sqlite:///{self.data.resolve() / 'tiepoint.db'}"
+        return self.database or f"sqlite:///{quote(str(self.data.resolve() / 'tiepoint.db'))}"
 
     @property
     def is_local(self) -> bool:

@@ -36,7 +36,7 @@ class SightingStores:
         try:
             if address not in self._stores:
                 self._stores[address] = open_store(address)
-            return self._stores[address].open(COLLECTION)  # type: ignore[no-any-return]
+            return self._stores[address].open(COLLECTION)
         except (StoreError, InputError, MissingExtraError) as error:
             raise ServiceError(503, "the store of sightings can't be used", headers={"Retry-After": "30"}) from error
 

@@ -1,0 +1,6 @@
+"""A typed client of the HTTP service, over httpx; all calls can be repeated, and are, when the service is busy."""
+
+from twin.client.client import Client
+from twin.client.errors import RefusedError, UnreachableError
+
+__all__ = ["Client", "RefusedError", "UnreachableError"]
