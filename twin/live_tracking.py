@@ -19,6 +19,7 @@ from geometry.floorplan import FloorPlan
 from geometry.ground_surface import GroundSurface
 from geometry.records import FixedCamera
 from geometry.track_records import FrameRecord, Observation, TrackRow
+from perception.appearance.pooling import pool
 from perception.clocks import ClockEstimate
 from perception.detections import Detections
 from perception.linking.links import Piece, follow, succession_graph
@@ -234,8 +235,7 @@ def _piece(tracklet: Tracklet, ground: GroundSurface) -> Piece:
     """Return a tracklet as a piece to link, of what is still known of it."""
     mean, covariance = np.array(tracklet.means).reshape(-1, STATE), np.array(tracklet.covariances)
     z, _ = ground.height(np.array(tracklet.levels), mean[:, :2])
-    summed = [each.embedding for each in tracklet.seen if each.embedding is not None]
-    embedding = np.array(summed, dtype=np.float64).sum(axis=0) if summed else None
+    described = [(each.embedding, each.box, each.camera) for each in tracklet.seen if each.embedding is not None]
     return Piece(
         family=tracklet.family,
         kind=tracklet.kind,
@@ -245,5 +245,5 @@ def _piece(tracklet: Tracklet, ground: GroundSurface) -> Piece:
         size=mean[-1, 5:],
         size_covariance=covariance[-1, 5:, 5:],
         frames=frozenset((each.camera, each.shown) for each in tracklet.seen),
-        embedding=None if embedding is None else embedding / max(float(np.linalg.norm(embedding)), 1e-12),
+        embedding=pool(*zip(*described, strict=True)) if described else None,
     )

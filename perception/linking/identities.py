@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from geometry.ground_surface import GroundSurface
 from geometry.solids import size_prior
+from perception.appearance.pooling import pool
 from perception.linking.links import (
     LeastTimes,
     LinkOptions,
@@ -188,8 +189,12 @@ def _followed(
 def _piece(chain: Chain, trajectory: Trajectory, ground: GroundSurface) -> Piece:
     z, _ = ground.height(trajectory.levels, trajectory.means[:, :2])
     surest = int(np.trace(trajectory.covariances[:, 5:, 5:], axis1=1, axis2=2).argmin())
-    summed = [each.embedding for group in chain.boxes for each in group if each.embedding is not None]
-    embedding = np.sum(summed, axis=0) if summed else None
+    described = [
+        (each.embedding, each.box, each.camera)
+        for group in chain.boxes
+        for each in group
+        if each.embedding is not None
+    ]
     return Piece(
         family=size_prior(chain.kind).family,
         kind=chain.kind,
@@ -199,5 +204,5 @@ def _piece(chain: Chain, trajectory: Trajectory, ground: GroundSurface) -> Piece
         size=trajectory.means[surest, 5:],
         size_covariance=trajectory.covariances[surest, 5:, 5:],
         frames=frozenset((each.camera, each.shown) for group in chain.boxes for each in group),
-        embedding=None if embedding is None else embedding / max(float(np.linalg.norm(embedding)), 1e-12),
+        embedding=pool(*zip(*described, strict=True)) if described else None,
     )

@@ -59,7 +59,10 @@ class LinkOptions:
         stay_sigma_m: how near to it; stay_s: time in which that becomes less likely by a factor of e
     lateness: mean and standard deviation of the logarithm of the time taken over the least time
     max_gap_s: longer absences are not bridged; min_odds: from which pieces are linked
-    other_class: log-odds of another class in the same object; appearance: log-odds for each unit of cosine above 0.5
+    other_class: log-odds of another class in the same object
+    appearance: log-odds for each unit of cosine above ``appearance_middle``, but at most ``appearance_most`` either
+        way: less than what place and time can say, so that no likeness outvotes them. The defaults were fitted with
+        the shipped network (``docs/models.md``); vectors of others want their own
     """
 
     exclusion_m: dict[Family, float] = field(default_factory=lambda: {"person": 0.25, "vehicle": 0.9})
@@ -74,6 +77,8 @@ class LinkOptions:
     min_odds: float = 1.0
     other_class: float = -2.0
     appearance: float = 8.0
+    appearance_middle: float = 0.5
+    appearance_most: float = 3.0
 
 
 def size_spread(family: Family) -> Array:
@@ -196,7 +201,9 @@ def _same_size(a: Piece, b: Piece) -> float:
 def _appearance(a: Piece, b: Piece, options: LinkOptions) -> dict[str, float]:
     if a.embedding is None or b.embedding is None:
         return {}
-    return {"appearance": float(options.appearance * (a.embedding @ b.embedding - 0.5))}
+    likeness = float(a.embedding @ b.embedding) - options.appearance_middle
+    most = options.appearance_most
+    return {"appearance": float(np.clip(options.appearance * likeness, -most, most))}
 
 
 def follow(graph: nx.DiGraph, options: LinkOptions) -> Indices:

@@ -1,0 +1,125 @@
+"""Train the shipped detector.
+
+    python -m training.detector PICTURES... --minutes 35 --out detector.pt
+
+A checkpoint is written every few minutes; ``--resume`` goes on with it. ``training.export`` makes ONNX files of it.
+"""
+
+import argparse
+import copy
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from kornia import augmentation
+from torch import Tensor
+
+from geometry import InputError
+from training.assignment import losses
+from training.detector_network import KINDS, Detector, cells
+from training.labelled import Labelled, crop, read_labelled
+
+SIZE = (256, 320)
+SCALE = (0.55, 1.05)
+"""Of the pictures: 0.8 of 640 px is what the network gets to see later."""
+BATCH = 16
+RATE, DECAY, WARM_UP = 2.5e-3, 0.02, 60
+WEIGHTS = (2.0, 1.0, 0.5)
+SMOOTHING = 0.998
+"""Of the averaged weights, which are the ones that are kept."""
+REPORT, KEEP_S = 25, 120.0
+
+
+def main() -> None:
+    """Train for some time."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path, nargs="+")
+    parser.add_argument("--minutes", type=float, default=35.0)
+    parser.add_argument("--steps", type=int, help="instead of minutes")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--resume", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    torch.manual_seed(arguments.seed)
+    pictures = read_labelled(arguments.pictures)
+    if not pictures:
+        raise InputError("there are no labelled pictures", where=str(arguments.pictures[0]))
+    print(f"{len(pictures)} pictures, {sum(len(each.boxes) for each in pictures)} boxes", flush=True)
+    network = Detector()
+    if arguments.resume:
+        network.load_state_dict(torch.load(arguments.resume, weights_only=True))
+    print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters", flush=True)
+    train(network, pictures, arguments)
+
+
+def train(network: Detector, pictures: list[Labelled], arguments: argparse.Namespace) -> None:
+    """Train until the time, or the number of steps, is up; the learning rate goes down with it."""
+    rng = np.random.default_rng(arguments.seed)
+    average = copy.deepcopy(network).eval()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
+    augment = augmentation.AugmentationSequential(
+        augmentation.ColorJiggle(0.35, 0.35, 0.3, 0.05, p=0.8),
+        augmentation.RandomGrayscale(p=0.08),
+        augmentation.RandomGaussianBlur((5, 5), (0.3, 1.5), p=0.25),
+        augmentation.RandomGaussianNoise(std=0.03, p=0.35),
+        data_keys=["input"],
+    )
+    middles, strides = cells(*SIZE)
+    weights = kind_weights(pictures)
+    start, kept, step = time.monotonic(), time.monotonic(), 0
+    sums = torch.zeros(3)
+    while True:
+        passed = (time.monotonic() - start) / (60 * arguments.minutes)
+        share = step / arguments.steps if arguments.steps else passed
+        if share >= 1:
+            break
+        rate = RATE * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        chosen = rng.choice(len(pictures), BATCH, replace=len(pictures) < BATCH)
+        crops, truths = zip(*(crop(pictures[i], SIZE, SCALE, rng) for i in chosen), strict=True)
+        batch = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255
+        with torch.no_grad():
+            batch = augment(batch).clamp(0, 1)
+        parts = losses(network(batch), list(truths), middles, strides, weights)
+        loss = (parts * torch.tensor(WEIGHTS)).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
+        optimizer.step()
+        _follow(average, network, min(SMOOTHING, step / (step + 10)))
+        step += 1
+        sums += parts.detach()
+        if step % REPORT == 0:
+            box, score, kind = (sums / REPORT).tolist()
+            seconds = time.monotonic() - start
+            print(f"step {step} {seconds:.0f} s: box {box:.3f} score {score:.3f} kind {kind:.3f}", flush=True)
+            sums.zero_()
+        if time.monotonic() - kept > KEEP_S:
+            kept = time.monotonic()
+            torch.save(average.state_dict(), arguments.out)
+    torch.save(average.state_dict(), arguments.out)
+    print(f"{step} steps of {BATCH}", flush=True)
+
+
+def kind_weights(pictures: list[Labelled]) -> Tensor:
+    """Return what a kind counts (K,): rare ones more, by the root of how rare they are."""
+    counts = np.array([sum(box["kind"] == kind for each in pictures for box in each.boxes) for kind in KINDS], float)
+    weights = 1 / np.sqrt(np.maximum(counts, 1))
+    return torch.tensor(weights / np.average(weights, weights=np.maximum(counts, 1)), dtype=torch.float32)
+
+
+def _follow(average: Detector, network: Detector, smoothing: float) -> None:
+    """Move the averaged weights towards the trained ones."""
+    with torch.no_grad():
+        for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - smoothing)
+            else:
+                mean.copy_(value)
+
+
+if __name__ == "__main__":
+    main()

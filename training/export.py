@@ -1,0 +1,140 @@
+"""Trained weights to ONNX, and to 8-bit integers.
+
+    python -m training.export detector detector.pt --pictures PICTURES --out perception/weights
+
+Statistics for the integers come from some of the training pictures, prepared as ``OnnxDetector`` prepares them.
+"""
+
+import argparse
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnxruntime import quantization
+from torch import nn
+
+from perception.appearance.network import OWN_KEY as APPEARANCE_KEY
+from perception.appearance.network import SIZE as CROP_SIZE
+from perception.appearance.network import prepare_crop
+from perception.detection.onnx_detector import OWN_KEY as DETECTOR_KEY
+from perception.detection.preparing import Preparation, place
+from training.appearance_network import Appearance
+from training.colours import COLOURS
+from training.detector_network import KINDS, Detector
+
+LONGEST_PX = 512
+OPSET = 17
+CALIBRATION = 120
+
+Feed = dict[str, NDArray[np.float32]]
+
+
+def main() -> None:
+    """Export one network."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network", choices=("detector", "appearance"))
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--pictures", type=Path, nargs="*", default=[], help="without them there are no integers")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    state = torch.load(arguments.weights, weights_only=True)
+    if arguments.network == "detector":
+        about: dict[str, Any] = {"kinds": list(KINDS), "longest_px": LONGEST_PX}
+        path = arguments.out / "detector.onnx"
+        network: nn.Module = Detector()
+        network.load_state_dict(state)
+        example = torch.zeros(1, 3, 384, LONGEST_PX)
+        export(network, example, path, {DETECTOR_KEY: json.dumps(about)}, ["rows"], sizes_vary=True)
+        feeds = (_detector_feed(file) for file in _chosen(arguments.pictures))
+    else:
+        about = {"kinds": [*KINDS, "person"], "colours": list(COLOURS)}
+        path = arguments.out / "appearance.onnx"
+        network = Appearance(identities=1)
+        state = {key: value for key, value in state.items() if not key.startswith("classifier")}
+        network.load_state_dict(state, strict=False)
+        outputs = ["embedding", "kinds", "colours"]
+        export(network, torch.zeros(1, 3, *CROP_SIZE), path, {APPEARANCE_KEY: json.dumps(about)}, outputs)
+        feeds = (_crop_feed(file) for file in _chosen(arguments.pictures))
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    if arguments.pictures and arguments.network == "detector":
+        smaller = path.with_name(path.stem + "-int8.onnx")
+        quantize(path, smaller, feeds)
+        print(f"{smaller}: {smaller.stat().st_size / 1e6:.2f} MB")
+
+
+def export(
+    network: nn.Module,
+    example: torch.Tensor,
+    path: Path,
+    about: dict[str, str],
+    outputs: Sequence[str],
+    sizes_vary: bool = False,
+) -> None:
+    """Write a network as ONNX with what it says of itself, batch norms folded into convolutions."""
+    varying = {"pictures": {0: "batch", **({2: "height", 3: "width"} if sizes_vary else {})}}
+    varying |= {name: {0: "batch"} for name in outputs}
+    torch.onnx.export(
+        network.eval(), (example,), str(path), input_names=["pictures"], output_names=list(outputs),
+        dynamic_axes=varying, opset_version=OPSET, dynamo=False,
+    )  # fmt: skip
+    model = onnx.load(str(path))
+    for key, value in about.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    onnx.save(model, str(path))
+
+
+def quantize(path: Path, out: Path, feeds: Iterator[Feed]) -> None:
+    """Write a network with weights and activations as 8-bit integers, the last layers, which regress, as they are."""
+
+    class Reader(quantization.CalibrationDataReader):
+        def get_next(self) -> Feed | None:
+            return next(feeds, None)
+
+    logging.getLogger().setLevel(logging.ERROR)
+    prepared = out.with_suffix(".prepared.onnx")
+    quantization.shape_inference.quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
+    graph = onnx.load(str(prepared)).graph
+    kept = [node.name for node in graph.node if node.op_type == "Conv"][-1:]
+    kept += [node.name for node in graph.node if node.op_type == "Conv" and "/out" in node.name]
+    quantization.quantize_static(
+        str(prepared), str(out), Reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
+        activation_type=quantization.QuantType.QUInt8, weight_type=quantization.QuantType.QInt8,
+        nodes_to_exclude=sorted(set(kept)), op_types_to_quantize=["Conv", "Add", "Relu"],
+    )  # fmt: skip
+    prepared.unlink()
+    model, told = onnx.load(str(out)), onnx.load(str(path))
+    del model.metadata_props[:]
+    model.metadata_props.extend(told.metadata_props)
+    onnx.save(model, str(out))
+
+
+def _chosen(folders: Sequence[Path]) -> list[Path]:
+    files = sorted(file for folder in folders for file in folder.glob("*.jpg"))
+    picks = np.random.default_rng(0).permutation(len(files))[:CALIBRATION]
+    return [files[i] for i in picks.tolist()]
+
+
+def _read(file: Path) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _detector_feed(file: Path) -> Feed:
+    pixels = _read(file)
+    height = int(np.ceil(pixels.shape[0] * LONGEST_PX / max(pixels.shape[:2]) / 32) * 32)
+    return {"pictures": place(pixels, (height, LONGEST_PX), Preparation(fit="corner")).values}
+
+
+def _crop_feed(file: Path) -> Feed:
+    return {"pictures": prepare_crop(_read(file))[None]}
+
+
+if __name__ == "__main__":
+    main()
