@@ -30,7 +30,7 @@ MAX_LANDMARK_SIGMA_M = 0.5
 PATCH_HALF = 7
 MIN_SCORE = 0.75
 """Normalised correlation of a patch, rendered from the twin, with the picture."""
-SURFACE_SIGMA_M = 0.01
+SURFACE_SIGMA_M = 0.005
 """Of a point on the surface along each axis, beside what the map as a whole is unsure of."""
 MAX_DEPTH_M = 40.0
 CELL_PX = 96

@@ -53,8 +53,11 @@ def lens(model: str, focal_px: float, width: int, height: int) -> pycolmap.Camer
     return camera_from_params(model, width, height, camera.params.tolist())
 
 
-def freedom(camera: pycolmap.Camera) -> LensFreedom:
-    """Return what of a lens is adjusted: square pixels stay square. Raises ``InputError`` for other models."""
+def freedom(camera: pycolmap.Camera, *, principal_point: bool = True) -> LensFreedom:
+    """Return what of a lens is adjusted: square pixels stay square; without ``principal_point`` that is not.
+
+    Raises ``InputError`` for models whose parameters are not known here.
+    """
     model = camera.model_name
     if model not in _FREE:
         remedy = f"Use one of {', '.join(_FREE)}."
@@ -63,14 +66,15 @@ def freedom(camera: pycolmap.Camera) -> LensFreedom:
     side = max(camera.width, camera.height)
     extra = list(camera.extra_params_idxs())
     sigmas = []
-    for group in _FREE[model]:
+    groups = tuple(group for group in _FREE[model] if principal_point or not set(group) <= principal)
+    for group in groups:
         if set(group) <= focal:
             sigmas.append(FOCAL_SIGMA * float(camera.params[group[0]]))
         elif set(group) <= principal:
             sigmas.append(PRINCIPAL_SIGMA * side)
         else:
             sigmas.append(_extra_sigma(model, extra.index(group[0])))
-    return LensFreedom(groups=_FREE[model], sigmas=tuple(sigmas))
+    return LensFreedom(groups=groups, sigmas=tuple(sigmas))
 
 
 def _extra_sigma(model: str, number: int) -> float:

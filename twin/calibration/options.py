@@ -24,6 +24,6 @@ class CalibrationOptions:
     max_rival: float = 0.6
     max_sigma_m: float = 0.5
     max_sigma_deg: float = 2.0
-    surface_sigma_m: float = 0.01
+    surface_sigma_m: float = 0.005
     tag_frames: int = 5
     seed: int = 0
