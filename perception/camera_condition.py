@@ -1,0 +1,102 @@
+"""What is wrong with a camera's picture by itself: covered, dark, out of focus, dirty, frozen; against a good picture.
+
+All measures are relative to a reference picture of the same camera: fine detail as a share of coarse detail, cell by
+cell, so that neither light nor parked cars look like a fault.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry.errors import InputError
+
+Gray = NDArray[np.uint8]
+Array = NDArray[np.float64]
+
+GRID = (6, 8)
+FINE_PX, COARSE_PX = 1.0, 4.0
+NOISE_SIGMA = 6.0
+"""Gray values of a cheap sensor's noise, which is no detail; the median is taken off it."""
+PLAIN = 3.0
+"""Cells whose coarse contrast in the reference is less, in gray values, tell nothing."""
+COVERED_CONTRAST, COVERED_SHARE = 0.25, 0.9
+BLURRED_RATIO, BLURRED_SHARE = 0.45, 0.75
+DIRTY_RATIO, DIRTY_SHARE = 0.3, 0.1
+DARK_LEVEL = 6.0
+FROZEN_DIFFERENCE = 0.02
+"""Mean absolute difference of gray values; a sensor's noise alone makes it larger."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Detail:
+    """Detail by cell of ``GRID``: coarse contrast in gray values, and fine contrast as a share of the coarse."""
+
+    coarse: Array
+    fineness: Array
+    level: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """How a picture compares with the reference.
+
+    fault: "covered", "dark", "defocused", "dirty", or None; dirty is only a suspicion until it stays
+    contrast, fineness: medians over the cells, 1 is as in the reference; spoilt: share of the cells that lost detail
+    """
+
+    fault: str | None
+    contrast: float
+    fineness: float
+    spoilt: float
+    level: float
+
+
+def detail(gray: Gray) -> Detail:
+    """Measure a gray picture (H, W)."""
+    if gray.ndim != 2 or min(gray.shape) < 8 * max(GRID):
+        raise InputError(f"a picture of {gray.shape} is too small to judge")
+    picture = cv2.medianBlur(gray, 3).astype(np.float32)
+    fine = picture - cv2.GaussianBlur(picture, (0, 0), FINE_PX)
+    broad = cv2.GaussianBlur(picture, (0, 0), FINE_PX) - cv2.GaussianBlur(picture, (0, 0), 4 * COARSE_PX)
+    coarse = _cells(broad)
+    return Detail(coarse=coarse, fineness=_cells(fine) / np.maximum(coarse, 1.0), level=float(np.mean(picture)))
+
+
+def _cells(picture: NDArray[np.float32]) -> Array:
+    """Return the root mean square of each cell."""
+    squares = cv2.resize(picture**2, GRID[::-1], interpolation=cv2.INTER_AREA)
+    return np.sqrt(squares.astype(np.float64))
+
+
+def condition(gray: Gray, reference: Detail) -> Condition:
+    """Compare a picture with a reference of the same camera."""
+    now = detail(gray)
+    telling = reference.coarse > PLAIN
+    if not telling.any():
+        telling = np.ones_like(telling)
+    # Contrast relative to brightness, so that dim light is no cover.
+    light = max(now.level, 1.0) / max(reference.level, 1.0)
+    contrast = now.coarse[telling] / (reference.coarse[telling] * min(light, 1.0))
+    fineness = now.fineness[telling] / np.maximum(reference.fineness[telling], 1e-6)
+    lost = (fineness < DIRTY_RATIO) | (contrast < COVERED_CONTRAST)
+    fault = None
+    if float((contrast < COVERED_CONTRAST).mean()) > COVERED_SHARE:
+        fault = "dark" if now.level < DARK_LEVEL < reference.level else "covered"
+    elif float((fineness < BLURRED_RATIO).mean()) > BLURRED_SHARE:
+        fault = "defocused"
+    elif float(lost.mean()) > DIRTY_SHARE:
+        fault = "dirty"
+    return Condition(
+        fault=fault,
+        contrast=float(np.median(contrast)),
+        fineness=float(np.median(fineness)),
+        spoilt=float(lost.mean()),
+        level=now.level,
+    )
+
+
+def is_frozen(before: Gray, now: Gray) -> bool:
+    """Tell whether two frames of one size are the same picture: even a still scene differs by the sensor's noise."""
+    return before.shape == now.shape and float(cv2.absdiff(before, now).mean()) < FROZEN_DIFFERENCE
