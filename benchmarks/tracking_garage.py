@@ -13,6 +13,7 @@ from scenes.building import build_facility
 from scenes.captures.recording import FixedOptions, boxes_without_pictures, record
 from scenes.captures.tracks import track_rows
 from scenes.detection_noise import DetectionNoise, clearness, noisy_detections
+from scenes.facility import Facility
 from scenes.library.garage import garage
 from scenes.plan import floor_plan
 
@@ -43,8 +44,8 @@ class Recording:
     counted: frozenset[tuple[float, int]]
 
 
-def simulate(seed: int, *, look_alikes: int = 4, seconds: float = SECONDS, fps: float = FPS) -> Recording:
-    """Simulate the garage: ``look_alikes`` of the vehicles are exactly alike."""
+def busy_garage(seed: int, look_alikes: int = 4) -> Facility:
+    """Return the garage with more traffic and clocks of its own; ``look_alikes`` of the vehicles are exactly alike."""
     facility = garage(seed=seed)
     rng = np.random.default_rng([seed, CLOCK_STREAM])
     offsets = rng.uniform(-CLOCK_OFFSET_S, CLOCK_OFFSET_S, len(facility.cameras))
@@ -58,7 +59,12 @@ def simulate(seed: int, *, look_alikes: int = 4, seconds: float = SECONDS, fps: 
         for camera, offset in zip(facility.cameras, offsets, strict=True)
     )
     traffic = facility.traffic.model_copy(update={"vehicles": VEHICLES, "people": PEOPLE, "look_alikes": look_alikes})
-    facility = facility.model_copy(update={"cameras": cameras, "traffic": traffic})
+    return facility.model_copy(update={"cameras": cameras, "traffic": traffic})
+
+
+def simulate(seed: int, *, look_alikes: int = 4, seconds: float = SECONDS, fps: float = FPS) -> Recording:
+    """Simulate the garage: ``look_alikes`` of the vehicles are exactly alike."""
+    facility = busy_garage(seed, look_alikes)
     plan, building = floor_plan(facility), build_facility(facility)
     recording = record(facility, plan, FixedOptions(seed=seed, seconds=seconds, fps=fps))
     frames = list(boxes_without_pictures(recording, building.shapes, REDUCTION))

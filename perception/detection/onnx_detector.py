@@ -78,7 +78,7 @@ class OnnxDetector:
         can't run it.
         """
         self.options = options = options or OnnxOptions()
-        self._path = path
+        self.path = path
         content = _content(path)
         self.name = f"{path.name}#{hashlib.sha256(content).hexdigest()[:12]}"
         self._session = _session(content, path, options)
@@ -161,7 +161,7 @@ class OnnxDetector:
         try:
             return [np.asarray(each) for each in self._session.run(None, feed)]
         except Exception as error:  # onnxruntime raises its own kinds
-            raise InputError(f"the network can't be run ({error})", where=str(self._path)) from error
+            raise InputError(f"the network can't be run ({error})", where=str(self.path)) from error
 
     def _metadata(self) -> dict[str, str]:
         return dict(self._session.get_modelmeta().custom_metadata_map)
@@ -177,7 +177,7 @@ class OnnxDetector:
             if not (all(isinstance(kind, str) for kind in kinds) and 64 <= longest <= MAX_SIDE):
                 raise ValueError("kinds are words, longest_px is a size")
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"its own description can't be read ({error})", where=str(self._path)) from error
+            raise InputError(f"its own description can't be read ({error})", where=str(self.path)) from error
         return dict(content)
 
     def _inputs(self) -> tuple[str, str | None, tuple[int, int] | None]:
@@ -187,13 +187,13 @@ class OnnxDetector:
         sizes = [each.name for each in inputs if len(each.shape) == 2 and each.type == "tensor(int64)"]
         if len(pictures) != 1 or len(inputs) != 1 + len(sizes) or len(sizes) > 1 or pictures[0].type != "tensor(float)":
             told = [(each.name, each.shape, each.type) for each in inputs]
-            raise InputError(f"takes {told}, not one float picture (1, 3, height, width)", where=str(self._path))
+            raise InputError(f"takes {told}, not one float picture (1, 3, height, width)", where=str(self.path))
         height, width = pictures[0].shape[2:]
         fixed = (height, width) if isinstance(height, int) and isinstance(width, int) else None
         if fixed is not None and not all(1 <= side <= MAX_SIDE for side in fixed):
-            raise InputError(f"takes pictures of {fixed} px, at most {MAX_SIDE}", where=str(self._path))
+            raise InputError(f"takes pictures of {fixed} px, at most {MAX_SIDE}", where=str(self.path))
         if fixed and self.options.size and fixed != self.options.size:
-            raise InputError(f"takes {fixed}, not {self.options.size} px", where=str(self._path))
+            raise InputError(f"takes {fixed}, not {self.options.size} px", where=str(self.path))
         return pictures[0].name, sizes[0] if sizes else None, fixed
 
     def _size_for(self, picture: tuple[int, int]) -> tuple[int, int]:
