@@ -41,21 +41,31 @@ def hall_cameras(count: int) -> list[FixedCamera]:
     ]
 
 
+class Walkers:
+    """People that walk in loops, six a hall."""
+
+    def __init__(self, halls: int, rng: np.random.Generator) -> None:
+        n = halls * PEOPLE
+        self.middle = np.column_stack([rng.uniform(0, halls * HALL_M, n), rng.uniform(2.0, 6.0, n)])
+        self.radius, self.phase = rng.uniform(0.8, 3.0, (n, 2)), rng.uniform(0, 2 * np.pi, n)
+        self.rate = rng.uniform(0.7, 1.3, n) / self.radius.mean(axis=1) * rng.choice([-1, 1], n)
+        self.size = np.array(PERSON.size) + np.array(PERSON.sigma) * 0.5 * rng.standard_normal((n, 3))
+
+    def at(self, time: float) -> Array:
+        """Return where they are (N, 2), site metres."""
+        angle = self.phase + self.rate * time
+        return self.middle + self.radius * np.column_stack([np.cos(angle), np.sin(angle)])
+
+
 def frames(cameras: list[FixedCamera], fps: float, seconds: float, seed: int = 1) -> Iterator[FrameRecord]:
     """Yield frames in the order of time, cameras in turn, of people that walk in loops."""
     rng = np.random.default_rng(seed)
-    n = len(cameras) * PEOPLE
-    middle = np.column_stack([rng.uniform(0, len(cameras) * HALL_M, n), rng.uniform(2.0, 6.0, n)])
-    radius, phase = rng.uniform(0.8, 3.0, (n, 2)), rng.uniform(0, 2 * np.pi, n)
-    rate = rng.uniform(0.7, 1.3, n) / radius.mean(axis=1) * rng.choice([-1, 1], n)
-    size = np.array(PERSON.size) + np.array(PERSON.sigma) * 0.5 * rng.standard_normal((n, 3))
+    walkers = Walkers(len(cameras), rng)
     poses = [(camera.id, camera.pose().rotation.matrix(), np.asarray(camera.pose().translation)) for camera in cameras]
     for k in range(int(seconds * fps)):
         for number, (id, rotation, shift) in enumerate(poses):
             now = (k + number / len(cameras)) / fps
-            angle = phase + rate * now
-            place = middle + radius * np.column_stack([np.cos(angle), np.sin(angle)])
-            boxes = _boxes(place, size, rotation, shift)
+            boxes = _boxes(walkers.at(now), walkers.size, rotation, shift)
             boxes = boxes[(rng.random(len(boxes)) > MISSED)]
             boxes = boxes + NOISE_PX * rng.standard_normal(boxes.shape)
             found = [{"bbox": box, "score": 0.9, "class": "person"} for box in boxes.tolist()]

@@ -168,7 +168,7 @@ def run(task: GroupTask, wake: Event, stop: Event, done: "Synchronized[int]", be
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to answer
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     _die_with_parent()
-    database = Database(task.database)
+    database = Database(task.database, waits_for_disk=False)  # all of it can be tracked again
     try:
         with alone(database, task):
             worker = GroupWorker(task, database)

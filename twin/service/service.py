@@ -116,6 +116,8 @@ class Service:
         for each in self.engine.health() if self.engine is not None else []:
             if not each["alive"]:
                 found.append(f"the tracking of {each['twin']} does not run")
+            elif each["beat"] is None:
+                found.append(f"the tracking of {each['twin']} is about to begin")
         begin = time.monotonic()
         with self.database.read() as connection:
             connection.exec_driver_sql("SELECT 1")

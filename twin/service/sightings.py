@@ -25,11 +25,18 @@ class SightingStores:
         self._stores: dict[str, Any] = {}
         self.lock = threading.Lock()
 
+    def has_any(self, served: Served) -> bool:
+        """Tell whether a twin has a store of sightings."""
+        address = self._address(served)
+        return "+" in address.partition("://")[0] or Path(address).is_dir()
+
+    def _address(self, served: Served) -> str:
+        return self._addresses.get(served.name) or store_address(served.folder)
+
     def collection(self, served: Served) -> Collection:
         """Return a twin's sightings; a ``ServiceError`` of 409 where there are none."""
-        address = self._addresses.get(served.name) or store_address(served.folder)
-        remote = "+" in address.partition("://")[0]
-        if not remote and not Path(address).is_dir():
+        address = self._address(served)
+        if not self.has_any(served):
             raise ServiceError(
                 409, f"twin '{served.name}' has no sightings", remedy="Fill a store with tiepoint index, and name it."
             )

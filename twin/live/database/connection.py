@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -30,8 +31,12 @@ class Database:
     visible in their order; that is what readers resume by.
     """
 
-    def __init__(self, url: str) -> None:
-        """Open; nothing is read yet. Raises ``InputError`` for a URL that is none or of another database."""
+    def __init__(self, url: str, *, waits_for_disk: bool = True) -> None:
+        """Open; nothing is read yet. Raises ``InputError`` for a URL that is none or of another database.
+
+        waits_for_disk: False for what can be made again from what is in the database. A loss of power may take the last
+        of it, in order and as whole transactions, and never what was written with True before it.
+        """
         try:
             parsed = sa.make_url(url)
         except sa.exc.ArgumentError as error:
@@ -45,10 +50,14 @@ class Database:
         self.url, self.is_sqlite = parsed, backend == "sqlite"
         if self.is_sqlite:
             self.engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_S, "check_same_thread": False})
-            sa.event.listen(self.engine, "connect", _set_up_sqlite)
+            set_up = partial(_set_up_sqlite, "FULL" if waits_for_disk else "NORMAL")
+            sa.event.listen(self.engine, "connect", set_up)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
         else:
-            self.engine = sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_timeout=10)
+            options = {} if waits_for_disk else {"options": "-c synchronous_commit=off"}
+            self.engine = sa.create_engine(
+                parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_timeout=10, connect_args=options
+            )
 
     def upgrade(self) -> None:
         """Bring the tables up to date. Raises ``InputError`` for a database that a newer Tiepoint made."""
@@ -90,9 +99,9 @@ class Database:
         return self.url.render_as_string(hide_password=True)
 
 
-def _set_up_sqlite(connection: Any, _: Any) -> None:
+def _set_up_sqlite(synchronous: str, connection: Any, _: Any) -> None:
     connection.isolation_level = None  # transactions begin where _begin_sqlite says
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", f"busy_timeout = {int(1000 * BUSY_S)}"):
+    for pragma in ("journal_mode = WAL", f"synchronous = {synchronous}", f"busy_timeout = {int(1000 * BUSY_S)}"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -35,7 +35,9 @@ def sightings(
     track: Annotated[int, Query(ge=0, le=MAX_TRACK, description="A track's id.")],
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
 ) -> Sightings:
-    """Return the sightings of one track; ``has_image`` tells of which a crop is kept."""
+    """Return the sightings of one track, none without a store; ``has_image`` tells of which a crop is kept."""
+    if not service.sightings.has_any(twin):
+        return Sightings(sightings=[])
     with service.sightings.lock:
         rows = service.sightings.collection(twin).scan(Eq("track", track), size=limit).rows
     return Sightings(sightings=sightings_of(rows))
