@@ -11,6 +11,8 @@ VERBS = (
     "scene",
     "map",
     "localize",
+    "calibrate",
+    "cameras",
     "track",
     "index",
     "search",

@@ -37,6 +37,7 @@ from twin.calibration.evidence import (
     POINTS,
     SURFACE,
     TAGS,
+    consistent,
     landmark_evidence,
     seen_tags,
     surface_evidence,
@@ -68,6 +69,7 @@ TAG_WEIGHT = 10
 PRIOR_SIGMA_M, PRIOR_SIGMA_RAD = 0.5, np.radians(3.0)
 LENSES_KEPT = 4
 STOREYS_TRIED = 2
+AGREEMENT_PX = 1.5
 KEPT_METHODS = ("prior pose", "clicked points")
 QUICK_WORTH = 0.35
 """Of the best candidate's support by landmarks and tags alone."""
@@ -135,6 +137,12 @@ class Calibrator:
         settled.sort(key=lambda each: -each.support)
         answer = self._answer(id, job, _closer(job, settled, free), free)
         return replace(answer, seconds=time.perf_counter() - start, frames=len(frames))
+
+    def agreement(self, frames: Sequence[Pixels], camera: pycolmap.Camera, cam_from_site: pycolmap.Rigid3d) -> int:
+        """Return how many pieces of evidence lie within a pixel and a half of where a pose predicts them."""
+        job = _Job(self, frames, None)
+        seen, _, _ = job.gather(cam_from_site, camera, LAST_RADIUS_PX, 0)
+        return len(consistent(seen, cam_from_site, camera, AGREEMENT_PX))
 
     def _answer(self, id: str, job: "_Job", settled: Sequence["_Settled"], free: bool) -> CameraCalibration:
         best = settled[0]
@@ -206,8 +214,8 @@ class Calibrator:
         if not weights.any():
             weights = _near_views(self.twin.view_positions, position_of(fit.cam_from_site))
         own = self.twin.uncertainty.pose_covariance(fit.cam_from_site, weights)
-        views = float(weights.sum()) ** 2 / float((weights**2).sum())
-        own = own * (VIEW_CORRELATION + (1.0 - VIEW_CORRELATION) / views)
+        effective = float(weights.sum()) ** 2 / float((weights**2).sum())
+        own = own * (VIEW_CORRELATION + (1.0 - VIEW_CORRELATION) / effective)
         of_map = [k for k in (LANDMARKS, SURFACE) if k < len(fit.information)]
         bread = fit.covariance / fit.inflation
         share = bread @ fit.information[of_map].sum(axis=0)[:, :6]
