@@ -113,13 +113,15 @@ def train(network: Appearance, crops: Crops, arguments: argparse.Namespace) -> N
     crowds = [np.array(each) for each in alike.values() if len(each) >= GROUPS // 2]
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     augment = augmentation.AugmentationSequential(
-        augmentation.ColorJiggle(0.35, 0.35, 0.25, 0.03, p=0.8),
+        augmentation.RandomBrightness((0.65, 1.4), p=0.6),
+        augmentation.RandomContrast((0.7, 1.35), p=0.6),
         augmentation.RandomAffine(4.0, (0.06, 0.06), (0.88, 1.1), p=0.8),
         augmentation.RandomGaussianBlur((5, 5), (0.3, 1.8), p=0.35),
         augmentation.RandomGaussianNoise(std=0.04, p=0.4),
         augmentation.RandomErasing((0.05, 0.25), p=0.3),
         data_keys=["input"],
     )
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     start, step, sums = time.monotonic(), 0, np.zeros(4)
     while (share := (time.monotonic() - start) / (60 * arguments.minutes)) < 1:
         for group in optimizer.param_groups:
@@ -127,7 +129,7 @@ def train(network: Appearance, crops: Crops, arguments: argparse.Namespace) -> N
         chosen = _draw(members, crowds, rng)
         batch = torch.from_numpy(crops.pixels[chosen]).float() / 255
         with torch.no_grad():
-            batch = augment(batch).clamp(0, 1)
+            batch = augment(batch).clamp(0, 1).contiguous(memory_format=torch.channels_last)
         vectors, kinds, colours = network(batch)
         target = torch.from_numpy(crops.identity[chosen])
         parts = [

@@ -57,11 +57,13 @@ def main() -> None:
 def train(network: Detector, pictures: list[Labelled], arguments: argparse.Namespace) -> None:
     """Train until the time, or the number of steps, is up; the learning rate goes down with it."""
     rng = np.random.default_rng(arguments.seed)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     augment = augmentation.AugmentationSequential(
-        augmentation.ColorJiggle(0.35, 0.35, 0.3, 0.05, p=0.8),
-        augmentation.RandomGrayscale(p=0.08),
+        augmentation.RandomBrightness((0.65, 1.4), p=0.6),
+        augmentation.RandomContrast((0.65, 1.4), p=0.6),
+        augmentation.RandomChannelShuffle(p=0.05),
         augmentation.RandomGaussianBlur((5, 5), (0.3, 1.5), p=0.25),
         augmentation.RandomGaussianNoise(std=0.03, p=0.35),
         data_keys=["input"],
@@ -82,7 +84,7 @@ def train(network: Detector, pictures: list[Labelled], arguments: argparse.Names
         crops, truths = zip(*(crop(pictures[i], SIZE, SCALE, rng) for i in chosen), strict=True)
         batch = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255
         with torch.no_grad():
-            batch = augment(batch).clamp(0, 1)
+            batch = augment(batch).clamp(0, 1).contiguous(memory_format=torch.channels_last)
         parts = losses(network(batch), list(truths), middles, strides, weights)
         loss = (parts * torch.tensor(WEIGHTS)).sum()
         optimizer.zero_grad()

@@ -8,6 +8,7 @@ Statistics for the integers come from some of the training pictures, prepared as
 import argparse
 import json
 import logging
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,10 +81,13 @@ def export(
     """Write a network as ONNX with what it says of itself, batch norms folded into convolutions."""
     varying = {"pictures": {0: "batch", **({2: "height", 3: "width"} if sizes_vary else {})}}
     varying |= {name: {0: "batch"} for name in outputs}
-    torch.onnx.export(
-        network.eval(), (example,), str(path), input_names=["pictures"], output_names=list(outputs),
-        dynamic_axes=varying, opset_version=OPSET, dynamo=False,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        # The newer exporter needs onnxscript, and says so of this one; both write the same operators here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network.eval(), (example,), str(path), input_names=["pictures"], output_names=list(outputs),
+            dynamic_axes=varying, opset_version=OPSET, dynamo=False,
+        )  # fmt: skip
     model = onnx.load(str(path))
     for key, value in about.items():
         entry = model.metadata_props.add()

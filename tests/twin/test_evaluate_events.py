@@ -1,0 +1,63 @@
+"""Figures of occupancy and events on cases that can be counted by hand."""
+
+import pytest
+
+from twin.evaluate_events import judge_events, judge_gates, judge_occupancy
+from twin.events import Event, Occupancy, Where
+
+
+def line(time: float, stall: str, p: float) -> Occupancy:
+    return Occupancy(time=time, stall=stall, p_occupied=p)
+
+
+TRUTH = [line(0, "A", 1.0), line(0, "B", 0.0), line(50, "B", 1.0), line(80, "A", 0.0)]
+
+
+def test_the_truth_is_right_about_itself() -> None:
+    judged = judge_occupancy(TRUTH, TRUTH, begin=0, end=100)
+    assert (judged["balanced_accuracy"], judged["changes_in_time"], judged["changes"]) == (1.0, 1.0, 2)
+    assert (judged["unknown_share"], judged["false_changes"]) == (0.0, 0)
+    assert judged["delay_s"] == [0.0, 0.0]
+
+
+def test_what_is_late_what_is_missing_and_what_never_was() -> None:
+    told = [line(2, "A", 0.99), line(5, "B", 0.1), line(58, "B", 0.9), line(95, "A", 0.1)]
+    judged = judge_occupancy(told, TRUTH, begin=0, end=100)
+    assert judged["changes_in_time"] == 0.5  # 8 s late is in time, 15 s is not
+    assert judged["delay_s"] == [11.5, 15.0]
+    free_wrong = 15 / (40 + 21)  # of A from 80 on, 15 of 21 seconds; of B 40 seconds are right
+    taken_wrong = 8 / (70 + 51)
+    assert judged["balanced_accuracy"] == pytest.approx(1 - (free_wrong + taken_wrong) / 2)
+    unknown = judge_occupancy([line(2, "A", 0.99)], TRUTH, begin=0, end=40, stalls=["A", "B"])
+    assert unknown["balanced_accuracy"] == pytest.approx(0.75)
+    assert unknown["unknown_share"] == 0.5
+    flapping = [*TRUTH, line(30, "A", 0.0), line(32, "A", 1.0)]
+    assert judge_occupancy(flapping, TRUTH, begin=0, end=100)["false_changes"] == 1
+
+
+def event(time: float, kind: str, **where: str) -> Event:
+    return Event(time=time, kind=kind, where=Where(**where), confidence=0.9)  # type: ignore[arg-type]
+
+
+def test_gates_are_exact_or_not() -> None:
+    true = [event(1, "gate_in", gate="W"), event(9, "gate_in", gate="W"), event(5, "gate_out", gate="E")]
+    assert judge_gates(list(reversed(true)), true)["exact"]
+    assert not judge_gates(true[:2], true)["exact"]
+    swapped = [event(1, "gate_out", gate="W"), *true[1:]]
+    assert judge_gates(swapped, true)["told"] == {"E gate_out": 1, "W gate_in": 1, "W gate_out": 1}
+
+
+def test_events_match_by_time_and_place_once() -> None:
+    true = [event(10, "zone_entered", zone="a"), event(12, "zone_entered", zone="a"), event(9, "wrong_way", lane="l")]
+    told = [
+        event(11.5, "zone_entered", zone="a"),
+        event(9.9, "zone_entered", zone="a"),
+        event(9, "zone_left", zone="a"),
+    ]
+    judged = judge_events(told, true)
+    assert judged["zone_entered"] == {
+        "told": 2, "true": 2, "recall": 1.0, "precision": 1.0, "delay_s": pytest.approx(-0.3),
+    }  # fmt: skip
+    assert judged["wrong_way"]["recall"] == 0.0
+    assert judged["zone_left"]["precision"] == 0.0
+    assert judge_events([event(15, "zone_entered", zone="a")], true[:2])["zone_entered"]["recall"] == 0.0
