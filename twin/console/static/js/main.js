@@ -54,7 +54,8 @@ async function openTwin(name) {
   Object.assign(state, { twin: name, plan: null, chosen: null, path: [], photo: null, hits: [], replay: null, cameras: [], states: [], stalls: live.stalls });
   $("twin").value = name;
   try {
-    state.plan = new Plan(await get(`twins/${name}/plan`));
+    const summary = await get(`twins/${name}`);
+    state.plan = summary.has_plan ? new Plan(await get(`twins/${name}/plan`)) : Plan.empty();
     const levels = [...state.plan.levels].reverse();
     $("levels").replaceChildren(...levels.map((level) => make("button", { type: "button", value: level.id, title: level.name || level.id, onclick: () => showLevel(level.id) }, level.id)));
     $("photo-level").replaceChildren(make("option", { value: "" }, "any"), ...levels.map((level) => make("option", { value: level.id }, level.id)));
@@ -190,7 +191,9 @@ async function place(file) {
   state.photo = await locate(state.twin, file, state.plan);
   if (!state.photo?.at) return;
   if (state.photo.on && state.photo.on !== state.level) showLevel(state.photo.on);
-  view.goTo(state.photo.at[0], state.photo.at[1]);
+  const away = ([x, y]) => Math.hypot(x - state.photo.at[0], y - state.photo.at[1]);
+  const near = [...(state.photo.landmarks || [])].sort((a, b) => away(a) - away(b));
+  view.showAll([state.photo.at, ...near.slice(0, Math.ceil(0.7 * near.length))]);
 }
 
 async function goBackTo(time) {

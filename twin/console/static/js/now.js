@@ -33,7 +33,8 @@ export function showObjects(objects, chosen, choose) {
 
 export function showEvents(events, choose) {
   const rows = events.slice(0, EVENTS_SHOWN).map((event) => {
-    const words = `${clockOf(event.time)} ${event.kind.replaceAll("_", " ")}${event.where ? `, ${event.where}` : ""}`;
+    const place = event.where || {}, where = place.stall || place.gate || place.zone || place.lane || place.level;
+    const words = `${clockOf(event.time)} ${event.kind.replaceAll("_", " ")}${where ? `, ${where}` : ""}`;
     const sure = event.confidence === null || event.confidence === undefined ? "" : ` ${(100 * event.confidence).toFixed(0)} %`;
     if (event.track === null || event.track === undefined) return make("li", {}, words, make("small", {}, sure));
     return make("li", {}, make("button", { type: "button", onclick: () => choose(event.track) }, words, make("small", {}, ` ${event.track}${sure}`)));

@@ -14,6 +14,7 @@ export class Plan {
       if (element === "stall" && here) {
         const stall = { id: feature.properties.id, level, ring: feature.geometry.coordinates[0] };
         stall.middle = middle(stall.ring);
+        stall.across = Math.hypot(stall.ring[1][0] - stall.ring[0][0], stall.ring[1][1] - stall.ring[0][1]);
         stall.path = path(feature.geometry);
         here.stalls.push(stall);
         this.stalls.set(stall.id, stall);
@@ -28,6 +29,13 @@ export class Plan {
         }
       }
     }
+  }
+
+  // For a twin without a plan: one level with nothing on it, to draw photos and cameras on.
+  static empty() {
+    const ring = [[-20, -20], [20, -20], [20, 20], [-20, 20], [-20, -20]];
+    const properties = { element: "level", id: "no plan", elevation: -1000 };
+    return new Plan({ features: [{ properties, geometry: { type: "Polygon", coordinates: [ring] } }] });
   }
 
   bounds(level) {

@@ -1,10 +1,12 @@
 // The plan on its canvas: what stands still is drawn once and kept, what moves is drawn over it, at most 30 times a second.
 
+import { extent } from "./plan.js";
 import { ellipse, isPerson } from "./world.js";
 
 const FRAME_MS = 1000 / 30;
 const PICK_PX = 16;
 const LABEL_PX_PER_M = 14; // stalls are named where there is room
+const MOST_RAYS = 60;
 
 export class View {
   // scene(): {time, objects, stalls, cameras, chosen, path, photo, hits} to draw; picked(thing): what was clicked.
@@ -54,6 +56,15 @@ export class View {
   goTo(x, y) {
     this.centre = [x, y];
     this.scale = Math.max(this.scale, 18);
+    this.wasFitted = false;
+    this.isStale = true;
+  }
+
+  // Show all of some points, with a margin.
+  showAll(points) {
+    const [x1, y1, x2, y2] = extent(points);
+    this.centre = [(x1 + x2) / 2, (y1 + y2) / 2];
+    this.scale = Math.min(Math.max(0.8 * Math.min(this.width / Math.max(x2 - x1, 8), this.height / Math.max(y2 - y1, 8)), 1), 60);
     this.wasFitted = false;
     this.isStale = true;
   }
@@ -184,10 +195,16 @@ export class View {
     for (const stall of here.stalls) {
       const [x, y] = this.pixel(...stall.middle);
       const isTaken = scene.stalls.get(stall.id)?.p_occupied >= 0.7;
-      if (this.scale > LABEL_PX_PER_M) g.fillText(stall.id, x, y);
+      if (this.scale > LABEL_PX_PER_M) g.fillText(this.fitting(g, stall), x, y);
       else if (isTaken && this.scale > 3) g.fillRect(x - 1.5, y - 1.5, 3, 3); // not by colour alone
     }
     for (const ramp of here.ramps) if (this.scale > 5) g.fillText(ramp.named, ...this.pixel(...ramp.middle));
+  }
+
+  // A stall's name, or its last part where the whole is wider than the stall.
+  fitting(g, stall) {
+    const wide = stall.across * this.scale - 4;
+    return g.measureText(stall.id).width <= wide ? stall.id : stall.id.split("-").at(-1);
   }
 
   drawCamera(g, camera, px) {
@@ -223,6 +240,9 @@ export class View {
       g.beginPath();
       g.ellipse(px, py, Math.max(major * this.scale, 1), Math.max(minor * this.scale, 1), -turn, 0, 7);
       g.fill();
+      g.globalAlpha = 0.9;
+      g.lineWidth = 1;
+      g.stroke();
       g.globalAlpha = 1;
     }
     if (!person && row.size && row.heading !== null && row.heading !== undefined && this.scale > 3) {
@@ -276,12 +296,14 @@ export class View {
       const [px, py] = this.pixel(...photo.position);
       g.globalAlpha = 0.35;
       g.lineWidth = 1;
-      for (const [x, y] of photo.landmarks) {
+      const every = Math.ceil(photo.landmarks.length / MOST_RAYS);
+      photo.landmarks.forEach(([x, y], index) => {
+        if (index % every) return;
         g.beginPath();
         g.moveTo(px, py);
         g.lineTo(...this.pixel(x, y));
         g.stroke();
-      }
+      });
       g.globalAlpha = 1;
       for (const [x, y] of photo.landmarks) {
         const [lx, ly] = this.pixel(x, y);

@@ -5,6 +5,7 @@ const STANDING_GONE_S = 45; // one that stands has a row every few seconds only
 const FORGOTTEN_S = 120;
 const EVENTS_KEPT = 200;
 const PATH_KEPT = 400;
+const JUST_COME_S = 1; // whose first row is so little ahead is shown there already
 const DELAY_S = 0.4; // drawn so much later than heard, so that positions can be interpolated
 
 export class World {
@@ -69,13 +70,14 @@ export class World {
       const rows = known.rows;
       let after = rows.length;
       while (after > 0 && rows[after - 1].time > time) after -= 1;
-      if (after === 0) continue;
+      if (after === 0 && rows[0].time - time > JUST_COME_S) continue;
+      after = Math.max(after, 1);
       const before = rows[after - 1], next = rows[after];
       const speed = Math.hypot(...(before.velocity || [0, 0]).slice(0, 2));
       if (!next && time - before.time > (speed > 0.3 ? GONE_S : STANDING_GONE_S)) continue;
       let [x, y] = before.position;
       if (next && next.level === before.level && next.time - before.time < 10) {
-        const share = (time - before.time) / (next.time - before.time);
+        const share = Math.max(time - before.time, 0) / (next.time - before.time);
         x += share * (next.position[0] - x);
         y += share * (next.position[1] - y);
       }
