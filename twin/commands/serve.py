@@ -32,6 +32,10 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes that localize; by default one a core, up to 4.")
 @click.option("--delay", default=0.3, show_default=True, help="How long late frames are waited for, seconds.")
 @click.option("--clock-sigma", default=0.0, show_default=True, help="How far cameras' clocks may be off, seconds.")
+@click.option(
+    "--rate", default=1200, show_default=True, help="Requests of a key a minute; of frames ten times as many."
+)
+@click.option("--stream-seconds", default=3600.0, show_default=True, help="When a live stream ends, to be resumed.")
 @click.option("--behind-proxy", metavar="ADDRESSES", help="Proxies whose X-Forwarded-For is believed.")
 def command(twins: tuple[Path, ...], **options: Any) -> None:
     """Serve TWINS: localization, tracks and events, search, over HTTP.
@@ -45,7 +49,7 @@ def command(twins: tuple[Path, ...], **options: Any) -> None:
     from twin.service.app import create_app
     from twin.service.logs import configure
     from twin.service.server import run
-    from twin.service.settings import Settings
+    from twin.service.settings import Limits, Settings
 
     names = [folder.resolve().name for folder in twins]
     more = {} if options["workers"] is None else {"workers": options["workers"]}
@@ -61,6 +65,7 @@ def command(twins: tuple[Path, ...], **options: Any) -> None:
         embedding_model=options["model"],
         crops=_folders(options["crops"], names, "--crops"),
         reports=_folders(options["reports"], names, "--reports"),
+        limits=Limits.at_rate(options["rate"], stream_seconds=options["stream_seconds"]),
         live=LiveOptions(delay_s=options["delay"], clock_sigma_s=options["clock_sigma"]),
         **more,
     )

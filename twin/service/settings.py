@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, Self
 from urllib.parse import quote
 
 from geometry.errors import InputError
@@ -23,7 +24,7 @@ class Limits:
     body_s: by when a body of photos or JSON is there; upload_s: of a twin, or a stream; header_s: of a request's head
     waiting: photos that may wait for a worker, beyond those being worked on; localize_s: longest work on one request
     query, ingest, admin: requests of a key, or of an address without one; failed: wrong keys of an address
-    streams: live streams at once; connections: of all kinds
+    streams: live streams at once; stream_seconds: after which one ends, to be resumed; connections: of all kinds
     """
 
     image_bytes: int = 25 * MB
@@ -41,9 +42,17 @@ class Limits:
     query: str = "1200/minute"
     ingest: str = "12000/minute"
     admin: str = "120/minute"
-    failed: str = "30/minute"
+    failed: str = "600/minute"
     streams: int = 100
+    stream_seconds: float = 3600.0
     connections: int = 1000
+
+    @classmethod
+    def at_rate(cls, per_minute: int, **more: Any) -> Self:
+        """Return limits with so many requests of a key a minute, ten times as many of frames."""
+        return cls(
+            query=f"{per_minute}/minute", ingest=f"{10 * per_minute}/minute", admin=f"{per_minute}/minute", **more
+        )
 
     def body_limit(self, path: str) -> tuple[int, float]:
         """Return how many bytes a request's body may have, and how long it may take to arrive."""

@@ -1,5 +1,6 @@
 """Tracks and events as they come, by Server-Sent Events."""
 
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -42,7 +43,7 @@ async def live(
     """Stream `track`, `event` and `occupancy` as lines of their files, each with its id.
 
     After a break go on with the last id that came: nothing is lost or comes twice. `gap` says that what came next
-    is not kept any more.
+    is not kept any more. A stream ends after an hour, unless set otherwise, to be resumed.
     """
     state = request.app.state
     if state.streams >= service.limits.streams:
@@ -58,7 +59,11 @@ async def live(
         state.streams += 1
         service.metrics.streams.set(state.streams)
         try:
-            over = service.stopping.is_set
+            end = time.monotonic() + service.limits.stream_seconds
+
+            def over() -> bool:
+                return service.stopping.is_set() or time.monotonic() > end
+
             async for block in service.feed.stream(twin.name, whats, begin, over, run_sync):
                 yield block
         finally:
