@@ -30,6 +30,7 @@ demo: $(READY)
 	$(BIN)/tiepoint demo --out demo-out
 
 test: $(READY)
+	tools/system-libraries tests || echo "without them some tests are skipped"
 	$(BIN)/python -m pytest
 
 check: $(READY)
