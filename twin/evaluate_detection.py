@@ -3,15 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geometry.errors import InputError
+from geometry.jsonl import read_jsonl
 from geometry.solids import size_prior
+from geometry.track_records import read_detections
 from perception.detection.suppression import overlaps
 from perception.detections import Detections
+from scenes.captures.boxes import Box
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -158,6 +162,44 @@ def judge_detections(found: Sequence[Detections], truth: Sequence[TrueBoxes], sc
             own |= _kinds(found, truth, matched, score)
         figures[family] = own
     return figures
+
+
+def evaluate_detections(
+    result: Path, truth: Path, *, score: float = 0.3, least_visible: float = 0.3, least_px: float = 12.0
+) -> dict[str, Any]:
+    """Judge a detections.jsonl by the boxes.jsonl of a rendered scene, at the frames that both have.
+
+    Objects that show less of themselves, or are less high, count neither way. ``InputError`` where no frame is common.
+    """
+    true: dict[tuple[str, float], list[Box]] = {}
+    for box in read_jsonl(truth, Box):
+        true.setdefault((box.camera, round(box.time, 3)), []).append(box)
+    seen, asked = [], []
+    for frame in read_detections(result):
+        boxes = true.get((frame.camera, round(frame.time, 3)))
+        if boxes is None:
+            continue
+        found = frame.detections
+        seen.append(
+            Detections.of(
+                frame.camera, frame.time, [d.bbox for d in found], [d.kind for d in found], [d.score for d in found]
+            )
+        )
+        asked.append(_true_boxes([box for box in boxes if box.bbox_visible], least_visible, least_px))
+    if not seen:
+        raise InputError("no frame has both detections and true boxes", where=f"{result}, {truth}")
+    return judge_detections(seen, asked, score)
+
+
+def _true_boxes(boxes: Sequence[Box], least_visible: float, least_px: float) -> TrueBoxes:
+    edges = np.array([box.bbox_visible for box in boxes], dtype=np.float64).reshape(-1, 4)
+    hidden = np.array([box.visible_fraction < least_visible for box in boxes], dtype=np.bool_)
+    return TrueBoxes(
+        boxes=edges,
+        kinds=tuple(box.kind for box in boxes),
+        ignored=hidden | (edges[:, 3] - edges[:, 1] < least_px),
+        distances=np.full(len(boxes), np.nan),
+    )
 
 
 def _within(

@@ -3,17 +3,35 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from twin.events.records import Event, Occupancy
+from geometry.errors import InputError
+from twin.events.records import Event, Occupancy, read_events, read_occupancy
 
 Array = NDArray[np.float64]
 
 STEP_S = 1.0
+
+
+def evaluate_occupancy(result: Path, truth: Path, *, tolerance_s: float = 10.0) -> dict[str, Any]:
+    """Judge an occupancy.jsonl by that of the truth, from its first to its last line; ``InputError`` if it has none."""
+    true, found = read_occupancy(truth), read_occupancy(result)
+    if not true:
+        raise InputError("holds no stall", where=str(truth))
+    begin = min(row.time for row in true)
+    end = max(row.time for row in (*true, *found))
+    return judge_occupancy(found, true, begin=begin, end=end, tolerance_s=tolerance_s)
+
+
+def evaluate_events(result: Path, truth: Path, *, tolerance_s: float = 2.0) -> dict[str, Any]:
+    """Judge an events.jsonl by that of the truth: each kind by time and place, and counts at gates."""
+    found, true = read_events(result), read_events(truth)
+    return {"events": judge_events(found, true, tolerance_s), "gates": judge_gates(found, true)}
 
 
 def judge_occupancy(

@@ -1,9 +1,16 @@
 """Figures of occupancy and events on cases that can be counted by hand."""
 
-import pytest
+import json
+from pathlib import Path
 
-from twin.evaluate_events import judge_events, judge_gates, judge_occupancy
-from twin.events import Event, Occupancy, Where
+import pytest
+from click.testing import CliRunner
+
+from geometry.errors import InputError
+from twin.commands.evaluate import command
+from twin.evaluate_detection import evaluate_detections
+from twin.evaluate_events import evaluate_occupancy, judge_events, judge_gates, judge_occupancy
+from twin.events import Event, Occupancy, Where, write_events, write_occupancy
 
 
 def line(time: float, stall: str, p: float) -> Occupancy:
@@ -61,3 +68,38 @@ def test_events_match_by_time_and_place_once() -> None:
     assert judged["wrong_way"]["recall"] == 0.0
     assert judged["zone_left"]["precision"] == 0.0
     assert judge_events([event(15, "zone_entered", zone="a")], true[:2])["zone_entered"]["recall"] == 0.0
+
+
+def test_the_commands_read_files(tmp_path: Path) -> None:
+    write_occupancy(tmp_path / "o.jsonl", TRUTH)
+    write_events(tmp_path / "e.jsonl", [event(10, "zone_entered", zone="a"), event(1, "gate_in", gate="W")])
+    for verb, name, expected in (
+        ("occupancy", "o.jsonl", "balanced accuracy 1.000"),
+        ("events", "e.jsonl", "gate counts are exact"),
+    ):
+        done = CliRunner().invoke(command, [verb, str(tmp_path / name), str(tmp_path / name)])
+        assert done.exit_code == 0, done.output
+        assert expected in done.output
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(InputError, match="holds no stall"):
+        evaluate_occupancy(tmp_path / "o.jsonl", tmp_path / "empty.jsonl")
+
+
+def test_detections_are_judged_by_the_boxes_of_a_scene(tmp_path: Path) -> None:
+    box = {
+        "camera": "c", "time": 1.0, "object": "v1", "class": "van", "bbox": [0.0, 0.0, 40.0, 30.0],
+        "bbox_visible": [0.0, 0.0, 40.0, 30.0], "visible_fraction": 1.0, "contact": None,
+        "position": [0.0, 0.0, 0.0], "heading": 0.0, "size": [4.0, 2.0, 2.0],
+    }  # fmt: skip
+    hidden = {**box, "object": "v2", "bbox_visible": [50.0, 0.0, 90.0, 30.0], "visible_fraction": 0.1}
+    (tmp_path / "boxes.jsonl").write_text(json.dumps(box) + "\n" + json.dumps(hidden) + "\n")
+    found = [{"bbox": [1.0, 0.0, 40.0, 30.0], "score": 0.9, "class": "van"}]
+    frames = [{"camera": "c", "time": t, "detections": found} for t in (1.0, 2.0)]
+    (tmp_path / "found.jsonl").write_text("".join(json.dumps(frame) + "\n" for frame in frames))
+    figures = evaluate_detections(tmp_path / "found.jsonl", tmp_path / "boxes.jsonl")
+    assert (figures["pictures"], figures["vehicle"]["boxes"], figures["vehicle"]["AP50"]) == (1, 1, 1.0)
+    done = CliRunner().invoke(command, ["detections", str(tmp_path / "found.jsonl"), str(tmp_path / "boxes.jsonl")])
+    assert "kinds right: 1.000" in done.output
+    (tmp_path / "other.jsonl").write_text(json.dumps(frames[1]) + "\n")
+    with pytest.raises(InputError, match="no frame has both"):
+        evaluate_detections(tmp_path / "other.jsonl", tmp_path / "boxes.jsonl")

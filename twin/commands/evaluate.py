@@ -84,6 +84,78 @@ def retrieval(result: Path, truth: Path, as_json: bool) -> None:
         click.echo(line)
 
 
+@command.command("detections")
+@click.argument("result", type=FILE)
+@click.argument("truth", type=FILE)
+@click.option("--score", default=0.3, show_default=True, help="For recall, precision and kinds: detections from here.")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures for a program to read.")
+def detections(result: Path, truth: Path, score: float, as_json: bool) -> None:
+    """Judge detections.jsonl by the boxes.jsonl of a rendered scene.
+
+    Example: tiepoint evaluate detections detections.jsonl truth/boxes.jsonl
+    """
+    from twin.cli import echo_json
+    from twin.evaluate_detection import evaluate_detections
+
+    figures = evaluate_detections(result, truth, score=score)
+    if as_json:
+        echo_json(figures)
+        return
+    for family in ("vehicle", "person"):
+        if family in figures:
+            own = figures[family]
+            told = ", ".join(f"{key} {own[key]:.3f}" for key in ("AP50", "recall", "precision") if own[key] is not None)
+            click.echo(f"{family}: {own['boxes']} boxes in {figures['pictures']} pictures, {told}")
+            if own.get("kind_accuracy") is not None:
+                click.echo(f"kinds right: {own['kind_accuracy']:.3f}")
+
+
+@command.command("occupancy")
+@click.argument("result", type=FILE)
+@click.argument("truth", type=FILE)
+@click.option("--tolerance", default=10.0, show_default=True, metavar="S", help="How late a change may be told.")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures for a program to read.")
+def occupancy(result: Path, truth: Path, tolerance: float, as_json: bool) -> None:
+    """Judge occupancy.jsonl by that of the truth.
+
+    Example: tiepoint evaluate occupancy occupancy.jsonl truth/occupancy.jsonl
+    """
+    from twin.cli import echo_json
+    from twin.evaluate_events import evaluate_occupancy
+
+    figures = evaluate_occupancy(result, truth, tolerance_s=tolerance)
+    if as_json:
+        echo_json(figures)
+        return
+    click.echo(f"{figures['stalls']} stalls, balanced accuracy {figures['balanced_accuracy']:.3f}")
+    if figures["changes"]:
+        click.echo(f"{figures['changes']} changes, {figures['changes_in_time']:.0%} told within {tolerance:g} s")
+    click.echo(f"{figures['false_changes']} false changes, unknown {figures['unknown_share']:.1%} of the time")
+
+
+@command.command("events")
+@click.argument("result", type=FILE)
+@click.argument("truth", type=FILE)
+@click.option("--tolerance", default=2.0, show_default=True, metavar="S", help="How far off in time an event may be.")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures for a program to read.")
+def events(result: Path, truth: Path, tolerance: float, as_json: bool) -> None:
+    """Judge events.jsonl by that of the truth.
+
+    Example: tiepoint evaluate events events.jsonl truth/events.jsonl
+    """
+    from twin.cli import echo_json
+    from twin.evaluate_events import evaluate_events
+
+    figures = evaluate_events(result, truth, tolerance_s=tolerance)
+    if as_json:
+        echo_json(figures)
+        return
+    for kind, own in figures["events"].items():
+        shares = [f"{key} {own[key]:.2f}" for key in ("recall", "precision") if own[key] is not None]
+        click.echo(f"{kind}: {own['told']} told, {own['true']} true, {', '.join(shares)}")
+    click.echo("gate counts are exact" if figures["gates"]["exact"] else "gate counts are not exact")
+
+
 def _retrieval_lines(figures: dict[str, Any]) -> list[str]:
     depths = list(figures["cmc"])
     lines = [f"{figures['answered']} of {figures['queries']} queries answered, mAP {figures['mAP']:.3f}"]

@@ -26,6 +26,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--score", default=0.3, show_default=True, help="Detections of a network below this are dropped.")
 @click.option("--provider", "providers", multiple=True, help="What ONNX Runtime executes on, best first.")
 @click.option("--tiles", help="COLUMNSxROWS: look at wide pictures in tiles, for instance 2x1.")
+@click.option("--appearance", is_flag=True, help="Describe what is found: vectors to link by, kinds, colours.")
 @click.option("--start", default=0.0, help="When videos without times begin, epoch seconds.")
 @click.option("--fps", type=float, help="Frames a second of folders without frames.csv.")
 @click.option("--every", default=0.0, help="Leave out frames that come sooner after the last, seconds.")
@@ -57,6 +58,7 @@ def command(
     score: float,
     providers: tuple[str, ...],
     tiles: str | None,
+    appearance: bool,
     start: float,
     fps: float | None,
     every: float,
@@ -107,7 +109,7 @@ def command(
     known = read_cameras_json(cameras_path)
     left_out: dict[str, int] = {}
     if videos:
-        looking = _looking(detector, score, providers, tiles, start, fps, every, workers)
+        looking = _looking(detector, score, providers, tiles, appearance, start, fps, every, workers)
         frames = _watched(videos, [camera.id for camera in known], looking, save_detections, left_out)
     else:
         frames = _given(detections or Path("-"))
@@ -133,6 +135,7 @@ def _looking(
     score: float,
     providers: tuple[str, ...],
     tiles: str | None,
+    appearance: bool,
     start: float,
     fps: float | None,
     every: float,
@@ -151,7 +154,9 @@ def _looking(
         cut = TileOptions(columns=int(columns), rows=int(rows))
     network = OnnxOptions(score=score, threads=1, providers=providers or OnnxOptions().providers)
     sources = SourceOptions(start=start, fps=fps, every_s=every)
-    return DetectionOptions(detector=detector, network=network, tiles=cut, sources=sources, workers=workers)
+    return DetectionOptions(
+        detector=detector, network=network, appearance=appearance, tiles=cut, sources=sources, workers=workers
+    )
 
 
 def _watched(

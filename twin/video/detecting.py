@@ -14,6 +14,7 @@ from typing import Any
 
 from geometry.errors import InputError, TiepointError
 from geometry.track_records import DetectionRecord, FrameRecord
+from perception.appearance.network import AppearanceNetwork, DescribingDetector
 from perception.detection.making import make_detector
 from perception.detection.onnx_detector import OnnxOptions
 from perception.detection.protocol import Detector
@@ -31,12 +32,14 @@ class DetectionOptions:
     """What looks at videos.
 
     detector: a name or the path of an .onnx file, see ``make_detector``; network: its options
+    appearance: whether vectors, kinds and colours of what is found are told, by the shipped network
     tiles: None for none; sources: how frames are timed and thinned
     workers: processes, 0 for none but this one, None for one a core, or a network camera
     """
 
     detector: str = "tiepoint"
     network: OnnxOptions = field(default_factory=OnnxOptions)
+    appearance: bool = False
     tiles: TileOptions | None = None
     sources: SourceOptions = field(default_factory=SourceOptions)
     workers: int | None = None
@@ -48,7 +51,13 @@ class DetectionOptions:
     def make(self) -> Detector:
         """Return a detector for one camera."""
         detector = make_detector(self.detector, self.network)
-        return TiledDetector(detector, self.tiles) if self.tiles else detector
+        if self.tiles:
+            if self.detector == "background":
+                raise InputError("background subtraction looks at whole pictures", remedy="Leave out the tiles.")
+            detector = TiledDetector(detector, self.tiles)
+        if self.appearance:
+            detector = DescribingDetector(detector, AppearanceNetwork(threads=self.network.threads))
+        return detector
 
 
 def detect_videos(
