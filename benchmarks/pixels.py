@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "pixels.json")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "tiepoint-pixels")
     parser.add_argument("--seconds", type=float, default=60.0, help="of a recording of the garage")
+    parser.add_argument("--fps", type=float, default=5.0, help="of a recording of the garage")
     parser.add_argument("--seeds", type=int, nargs="+", default=[101, 102, 103])
     for name in PARTS:
         parser.add_argument(f"--{name}", action="store_true")
@@ -64,8 +65,8 @@ def main() -> None:
         "meva": lambda: pixels_real.meva(data / "meva", sure, work / "pictures"),
         "detector": lambda: pixels_rendered.detector(work, arguments.seeds, without_state),
         "integers": lambda: pixels_rendered.integers(work, arguments.seeds, LOW_SCORE),
-        "garage": lambda: pixels_rendered.garage(work, arguments.seeds, arguments.seconds),
-        "appearance": lambda: pixels_rendered.appearance(work, arguments.seeds, arguments.seconds),
+        "garage": lambda: pixels_rendered.garage(work, arguments.seeds, arguments.seconds, arguments.fps),
+        "appearance": lambda: pixels_rendered.appearance(work, arguments.seeds, arguments.seconds, arguments.fps),
         "speed": lambda: pixels_rendered.speed(work, arguments.seeds[0], data),
     }
     asked = [name for name in PARTS if getattr(arguments, name)] or list(PARTS)
@@ -84,7 +85,14 @@ def main() -> None:
 def _command(arguments: argparse.Namespace) -> str:
     """Return what to run again, without folders of this machine."""
     words = [f"--{name}" for name in PARTS if getattr(arguments, name)]
-    words += ["--seeds", *map(str, arguments.seeds), "--seconds", f"{arguments.seconds:g}"]
+    words += [
+        "--seeds",
+        *map(str, arguments.seeds),
+        "--seconds",
+        f"{arguments.seconds:g}",
+        "--fps",
+        f"{arguments.fps:g}",
+    ]
     return " ".join(["python -m benchmarks.pixels", *words])
 
 

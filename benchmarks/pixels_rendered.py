@@ -42,7 +42,6 @@ Array = NDArray[np.float64]
 SCENES = ("garage", "lot")
 GLIMPSE_S, GLIMPSE_FPS = 12.0, 0.5
 """Of each scene and seed, to judge detectors on: six frames a camera."""
-FPS = 5.0
 LEAST_VISIBLE, LEAST_PX = 0.3, (10.0, 12.0)
 """What shows less of itself, or is less wide and high, is not asked for, and to find it is no fault."""
 SCORE = 0.3
@@ -94,16 +93,16 @@ def integers(work: Path, seeds: Sequence[int], score: float) -> dict[str, Any]:
     return figures
 
 
-def garage(work: Path, seeds: Sequence[int], seconds: float) -> dict[str, Any]:
+def garage(work: Path, seeds: Sequence[int], seconds: float, fps: float) -> dict[str, Any]:
     """Return identities, occupancy, gates and other events of the busy garage, from its eight cameras' pixels."""
-    return {str(seed): _from_pixels(_busy(work, seed, seconds), seconds, with_appearance=True) for seed in seeds}
+    return {str(seed): _from_pixels(_busy(work, seed, seconds, fps), seconds, with_appearance=True) for seed in seeds}
 
 
-def appearance(work: Path, seeds: Sequence[int], seconds: float) -> dict[str, Any]:
+def appearance(work: Path, seeds: Sequence[int], seconds: float, fps: float) -> dict[str, Any]:
     """Return identities with and without vectors on the same boxes; the fleet has look-alikes of its own."""
     figures: dict[str, Any] = {}
     for seed in seeds:
-        folder = _busy(work, seed, seconds)
+        folder = _busy(work, seed, seconds, fps)
         rows = {}
         for name, wanted in (("with", True), ("without", False)):
             judged = _from_pixels(folder, seconds, with_appearance=wanted)
@@ -171,8 +170,8 @@ def _from_pixels(folder: Path, seconds: float, *, with_appearance: bool) -> dict
     }
 
 
-def _busy(work: Path, seed: int, seconds: float) -> Path:
-    return recorded(work, "busy-garage", busy_garage(seed), seed, seconds, FPS)
+def _busy(work: Path, seed: int, seconds: float, fps: float) -> Path:
+    return recorded(work, f"busy-garage-{fps:g}fps", busy_garage(seed), seed, seconds, fps)
 
 
 def _detections(folder: Path) -> Path:
