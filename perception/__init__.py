@@ -1,9 +1,16 @@
 """What can be seen in images: reading them, local features, matches, tags and text."""
 
+from perception.appearance.network import AppearanceNetwork, DescribingDetector
+from perception.appearance.pooling import pool
 from perception.arrows import ArrowOptions, Arrows, find_arrows
 from perception.camera_stalls import CameraStallOptions, CameraStalls, stalls_in_view
 from perception.clocks import CameraTrack, ClockEstimate, ClockOptions, estimate_clocks
 from perception.containers import Features, Matches
+from perception.detection.background import BackgroundDetector, BackgroundOptions
+from perception.detection.making import DETECTORS, make_detector
+from perception.detection.onnx_detector import OnnxDetector, OnnxOptions, available_providers
+from perception.detection.protocol import Detector
+from perception.detection.tiles import TiledDetector, TileOptions
 from perception.detections import Detections
 from perception.features import EXTRACTORS, Extractor, make_extractor
 from perception.floor_marks import StripeOptions, Stripes, dominant_directions, find_stripes, stripe_support
@@ -18,6 +25,7 @@ from perception.reading import (
     text_log_likelihood,
 )
 from perception.rectify import GroundOptions, GroundView, aligned_median, ground_view, line_segments
+from perception.shares import Shares
 from perception.stall_options import StallOptions, StallSize
 from perception.stalls import StallProposals, propose_stalls
 from perception.tags import TAG_FAMILIES, TagDetections, TagPose, detect_tags, tag_corners, tag_poses
@@ -25,18 +33,24 @@ from perception.tracking.options import TrackerOptions
 from perception.tracking.tracker import GroundTracker
 
 __all__ = [
+    "DETECTORS",
     "EXTRACTORS",
     "MATCHERS",
     "TAG_FAMILIES",
     "AdalamMatcher",
+    "AppearanceNetwork",
     "ArrowOptions",
     "Arrows",
+    "BackgroundDetector",
+    "BackgroundOptions",
     "CameraStallOptions",
     "CameraStalls",
     "CameraTrack",
     "ClockEstimate",
     "ClockOptions",
+    "DescribingDetector",
     "Detections",
+    "Detector",
     "Extractor",
     "Features",
     "GroundOptions",
@@ -46,8 +60,11 @@ __all__ = [
     "Matcher",
     "Matches",
     "MutualRatioMatcher",
+    "OnnxDetector",
+    "OnnxOptions",
     "Picture",
     "ReaderOptions",
+    "Shares",
     "StallOptions",
     "StallProposals",
     "StallSize",
@@ -57,8 +74,11 @@ __all__ = [
     "TagPose",
     "TextReader",
     "TextReading",
+    "TileOptions",
+    "TiledDetector",
     "TrackerOptions",
     "aligned_median",
+    "available_providers",
     "board_outline",
     "detect_tags",
     "dominant_directions",
@@ -70,8 +90,10 @@ __all__ = [
     "image_quality",
     "line_segments",
     "list_images",
+    "make_detector",
     "make_extractor",
     "make_matcher",
+    "pool",
     "propose_stalls",
     "read_image",
     "stalls_in_view",

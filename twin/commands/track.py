@@ -23,7 +23,7 @@ PATH = click.Path(path_type=Path)
     show_default=True,
     help="What looks at videos: tiepoint, tiepoint-int8, background, or an .onnx file.",
 )
-@click.option("--score", default=0.3, show_default=True, help="Detections of a network below this are dropped.")
+@click.option("--score", default=0.15, show_default=True, help="Detections of a network below this are dropped.")
 @click.option("--provider", "providers", multiple=True, help="What ONNX Runtime executes on, best first.")
 @click.option("--tiles", help="COLUMNSxROWS: look at wide pictures in tiles, for instance 2x1.")
 @click.option("--appearance", is_flag=True, help="Describe what is found: vectors to link by, kinds, colours.")
