@@ -2,7 +2,7 @@
 
     python -m benchmarks.service PART [--work FOLDER] [--twin TWIN --photos FOLDER --cameras F] [--minutes M]
 
-Parts, each of which can run alone and keeps what the others measured: ``overhead``, ``clients`` and ``overload`` ask a twin
+Each part can run alone and keeps what the others measured. ``overhead``, ``clients`` and ``overload`` ask a twin
 where photos were taken; ``kill`` ends the service again and again while detections come in, on SQLite and PostgreSQL;
 ``hostile`` sends what no client would; ``schema`` runs schemathesis; ``live`` lets eight cameras run.
 """
@@ -40,7 +40,7 @@ def main() -> None:
 
 def known_parts(arguments: argparse.Namespace) -> dict[str, Callable[[], dict[str, Any]]]:
     """Return what runs each part."""
-    from benchmarks import service_hostile, service_ingest, service_live, service_load
+    from benchmarks import service_hostile, service_ingest, service_live, service_load, service_schema
 
     work, minutes = arguments.work, arguments.minutes
 
@@ -53,7 +53,7 @@ def known_parts(arguments: argparse.Namespace) -> dict[str, Callable[[], dict[st
         "overload": lambda: service_load.overload(asked(), work),
         "kill": lambda: service_ingest.kill(work),
         "hostile": lambda: service_hostile.hostile(work, arguments.twin),
-        "schema": lambda: service_hostile.schema(work, arguments.twin, minutes or 10.0),
+        "schema": lambda: service_schema.schema(work, arguments.twin, minutes or 10.0),
         "live": lambda: service_live.live(work, minutes or 30.0),
     }
 

@@ -4,6 +4,7 @@ A twin given on the command line is its version "given". Uploaded versions lie i
 ``DATA/twins/NAME/current.json`` says which one is current and which were before; it is replaced in one step.
 """
 
+import contextlib
 import json
 import re
 import shutil
@@ -118,6 +119,11 @@ class Catalog:
         home = self.folder / name
         home.mkdir(exist_ok=True)
         return home
+
+    def leave(self, name: str) -> None:
+        """Remove the folder of a twin's versions where there are none."""
+        with contextlib.suppress(OSError):
+            (self.folder / name).rmdir()
 
     def current(self, name: str) -> Current | None:
         """Return which version is current, None for a twin of which nothing was published yet."""

@@ -17,6 +17,13 @@ HEADERS = {
     "X-Request-Id": {"description": "The request's id, as in the log.", "required": True, "schema": {"type": "string"}}
 }
 RETRY = {"Retry-After": {"description": "Seconds to wait.", "required": True, "schema": {"type": "integer"}}}
+PICTURES = "image/jpeg, image/png, image/webp, image/tiff, image/bmp"
+PARTS = {
+    "localize": ("images", PICTURES),
+    "image": ("image", PICTURES),
+    "versions": ("archive", "application/zip"),
+}
+"""By the end of a path, the part of its form that is a file, and what kinds of files it may be."""
 _READ_BY_HAND: dict[str, type[BaseModel]] = {"Problem": Problem}
 
 
@@ -56,6 +63,10 @@ def _finish(path: str, operation: dict[str, Any]) -> None:
         statuses |= {*ALWAYS, *({404} if "{" in path else ())}
     if "requestBody" in operation:
         statuses |= {400, 408, 413, 415}
+        form = operation["requestBody"]["content"].get("multipart/form-data")
+        if form is not None:
+            name, kind = PARTS[path.rpartition("/")[2]]
+            form["encoding"] = {name: {"contentType": kind}}
     for answer in operation["responses"].values():
         answer.setdefault("headers", {}).update(HEADERS)
     operation["responses"].pop("422", None)

@@ -48,11 +48,16 @@ async def upload(
     assert service.pool is not None
     home = service.catalog.home(twin)
     limit = service.limits.unpacked_bytes
-    version = await to_thread.run_sync(lambda: unpack_twin(archive.file, home, max_bytes=limit))
+    try:
+        version = await to_thread.run_sync(lambda: unpack_twin(archive.file, home, max_bytes=limit))
+    except ServiceError:
+        await to_thread.run_sync(service.catalog.leave, twin)
+        raise
     try:
         content = await service.pool.run(OpenCall(twin=home / version))
     except ServiceError as error:
         await to_thread.run_sync(service.catalog.delete, twin, version)
+        await to_thread.run_sync(service.catalog.leave, twin)
         raise ServiceError(422 if error.status == 503 and "twin" in error.what else error.status, error.what) from error
     await _note(request, service, "upload", f"{twin} {version}", "stored")
     return VersionAnswer(twin=twin, version=version, views=content["views"], landmarks=content["landmarks"])
