@@ -63,7 +63,7 @@ def overhead(asked: Asked, work: Path, rounds: int = 3) -> dict[str, Any]:
                 own = localize_file(twin, localizer, extractor, photo.name, photo, [asked.lens])
                 library.append(time.perf_counter() - begin)
                 answers[answer.status] += 1
-                if own.position != answer.position:
+                if own.status != answer.status or not np.allclose(own.position or 0, answer.position or 0, atol=1e-3):
                     raise InputError(f"HTTP and library differ on {photo.name} in round {number}")
     added = 1e3 * (np.array(whole) - np.array(inside))
     return {

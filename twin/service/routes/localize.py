@@ -165,7 +165,7 @@ def _stored(upload: UploadFile, name: str, folder: Path, limits: Limits, stack: 
     try:
         with Image.open(file.name, formats=FORMATS) as image:
             width, height = image.size
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         width = height = limits.image_pixels
     except Exception as error:  # the decoders raise a dozen types on damaged data
         raise ServiceError(415, f"{name} is not an image that is read", remedy=f"Send {', '.join(FORMATS)}.") from error
