@@ -24,7 +24,7 @@ PLAIN = 3.0
 COVERED_CONTRAST, COVERED_SHARE = 0.25, 0.9
 BLURRED_RATIO, BLURRED_SHARE = 0.45, 0.75
 DIRTY_RATIO, DIRTY_SHARE = 0.3, 0.1
-DARK_LEVEL = 6.0
+DARK_LEVEL, DARK_SHARE = 6.0, 0.25
 FROZEN_DIFFERENCE = 0.02
 """Mean absolute difference of gray values; a sensor's noise alone makes it larger."""
 
@@ -82,8 +82,10 @@ def condition(gray: Gray, reference: Detail) -> Condition:
     fineness = now.fineness[telling] / np.maximum(reference.fineness[telling], 1e-6)
     lost = (fineness < DIRTY_RATIO) | (contrast < COVERED_CONTRAST)
     fault = None
-    if float((contrast < COVERED_CONTRAST).mean()) > COVERED_SHARE:
-        fault = "dark" if now.level < DARK_LEVEL < reference.level else "covered"
+    if now.level < min(DARK_LEVEL, DARK_SHARE * reference.level):
+        fault = "dark"
+    elif float((contrast < COVERED_CONTRAST).mean()) > COVERED_SHARE:
+        fault = "covered"
     elif float((fineness < BLURRED_RATIO).mean()) > BLURRED_SHARE:
         fault = "defocused"
     elif float(lost.mean()) > DIRTY_SHARE:

@@ -70,7 +70,10 @@ PRIOR_SIGMA_M, PRIOR_SIGMA_RAD = 0.5, np.radians(3.0)
 LENSES_KEPT = 4
 STOREYS_TRIED = 2
 AGREEMENT_PX = 1.5
-KEPT_METHODS = ("prior pose", "clicked points")
+PRIOR = "prior pose"
+KEPT_METHODS = (PRIOR, "clicked points")
+PRIOR_REACH_PX = ((24.0, 26), (12.0, 12))
+"""Radius for landmarks and search for patches around a pose that was known before, and may be degrees off."""
 QUICK_WORTH = 0.35
 """Of the best candidate's support by landmarks and tags alone."""
 VIEW_CORRELATION = 0.3
@@ -271,9 +274,7 @@ class _Job:
         known = (
             []
             if prior is None
-            else [
-                coarse.Coarse(camera=camera, cam_from_site=prior, method="prior pose", support=0) for camera in cameras
-            ]
+            else [coarse.Coarse(camera=camera, cam_from_site=prior, method=PRIOR, support=0) for camera in cameras]
         )
         many = len(cameras) > 1
         found = (
@@ -349,8 +350,9 @@ class _Job:
         try:
             lens = freedom(candidate.camera, principal_point=False) if free else LensFreedom()
             pose, camera = candidate.cam_from_site, candidate.camera
-            for radius in radii:
-                seen, which, looked = self.gather(pose, camera, radius, FIRST_SEARCH_PX, with_surface=with_surface)
+            known = candidate.method == PRIOR
+            for radius, search in [*(PRIOR_REACH_PX if known else ()), *((r, FIRST_SEARCH_PX) for r in radii)]:
+                seen, which, looked = self.gather(pose, camera, radius, search, with_surface=with_surface)
                 fit = fit_camera(pose, camera, seen, lens=lens, prior=None if free else prior)
                 pose, camera = fit.cam_from_site, fit.camera
             return _settled(fit, seen, which, looked, candidate.method)

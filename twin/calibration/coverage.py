@@ -103,8 +103,8 @@ class Coverage:
             return [stall.id for stall in stalls]
         tree = shapely.STRtree(shapely.points(self.points[here, :2]))
         nearest = here[tree.nearest([stall.polygon.centroid for stall in stalls])]
-        blind = ~self.seen[:, nearest].any(axis=0)
-        return [stall.id for stall, is_blind in zip(stalls, blind, strict=True) if is_blind]
+        blind = np.asarray(~self.seen[:, nearest].any(axis=0))
+        return [stall.id for stall, is_blind in zip(stalls, blind.tolist(), strict=True) if is_blind]
 
     def graph(self) -> nx.Graph:
         """Return the cameras as nodes, joined where they see the same floor, with ``area_m2``."""

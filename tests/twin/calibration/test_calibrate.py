@@ -1,0 +1,79 @@
+"""Cameras in a rendered room, calibrated by the command as a user would, with their lens and without."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from geometry import pose_error, pose_from_position, read_cameras_json, read_true_poses, write_cameras_json
+from geometry.records import FixedCamera
+from perception import read_image
+from tests.conftest import Rendered
+from twin import Twin
+from twin.calibration.calibrate import Calibrator
+from twin.cli import tiepoint
+
+
+@pytest.fixture(scope="module")
+def calibrator(small_twin: Path) -> Calibrator:
+    return Calibrator(Twin.open(small_twin))
+
+
+def test_the_command_calibrates_and_keeps_history(rendered: Rendered, small_twin: Path, tmp_path: Path) -> None:
+    truth = read_true_poses(rendered.folder / "truth" / "queries.csv")
+    image = rendered.queries / truth.images[0]
+    out = tmp_path / "cameras.json"
+    arguments = ["calibrate", str(small_twin), str(image), "--camera", truth.images[0]]
+    arguments += ["--cameras", str(rendered.cameras), "--out", str(out), "--json"]
+    done = CliRunner().invoke(tiepoint, [*arguments, "--since", "100"])
+    assert done.exit_code == 0, done.output
+    content = json.loads(done.output)
+    camera = read_cameras_json(out)[0]
+    metres, degrees = pose_error(camera.pose(), pose_from_position(truth.positions[0], truth.quats_xyzw[0]))
+    assert metres < 0.04  # measured 0.009
+    assert degrees < 0.3  # measured 0.05
+    assert metres < 4.0 * content["position_sigma_m"]
+    assert content["evidence"]["landmarks"]["agree"] > 30
+    again = CliRunner().invoke(tiepoint, [*arguments, "--since", "200"])
+    assert again.exit_code == 0
+    assert [entry["since"] for entry in read_cameras_json(out)[0].history] == [100.0, 200.0]
+
+
+def test_an_unknown_lens_is_found(rendered: Rendered, calibrator: Calibrator) -> None:
+    truth = read_true_poses(rendered.folder / "truth" / "queries.csv")
+    found = []
+    for row in range(3):
+        frame = read_image(rendered.queries / truth.images[row]).pixels
+        answer = calibrator.calibrate("x", [frame], lenses=("radial",))
+        if answer.camera is not None:
+            found.append(answer.camera.params[0])
+            assert answer.focal_sigma_px is not None
+    assert found
+    assert np.median(found) == pytest.approx(300.0, rel=0.03)  # measured 0.5 %
+
+
+def test_what_shows_nothing_of_the_place_is_refused(calibrator: Calibrator) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (360, 480, 3)).astype(np.uint8)
+    answer = calibrator.calibrate("x", [noise], lenses=("pinhole",))
+    assert answer.status == "refused"
+    assert answer.cam_from_site is None
+    assert "position" not in answer.content()
+
+
+def test_wrong_commands_say_so(rendered: Rendered, small_twin: Path, tmp_path: Path) -> None:
+    image = str(next(rendered.queries.glob("*.jpg")))
+    lens = FixedCamera.of(
+        "a", Twin.open(small_twin).reconstruction.cameras[1], pose_from_position([0, 0, 1], [0, 0, 0, 1]), level=""
+    )
+    write_cameras_json(tmp_path / "c.json", [lens])
+    start = ["calibrate", str(small_twin), image, "--camera", "b"]
+    for more, words in (
+        (["--cameras", str(tmp_path / "c.json")], "no camera 'b'"),
+        (["--near"], "--near needs"),
+        (["--control", image], "belong together"),
+    ):
+        done = CliRunner().invoke(tiepoint, [*start, *more])
+        assert done.exit_code == 2, done.output
+        assert words in done.output
