@@ -112,7 +112,7 @@ class Service:
         if self.stopping.is_set():
             found.append("it is stopping")
         if self.pool is None or not self.pool.is_alive:
-            found.append("no localizing process runs")
+            found.append("no localizing process is ready")
         for each in self.engine.health() if self.engine is not None else []:
             if not each["alive"]:
                 found.append(f"the tracking of {each['twin']} does not run")

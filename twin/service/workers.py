@@ -15,6 +15,9 @@ logger = logging.getLogger(__name__)
 
 Answer = tuple[str, Any]
 USUAL_S = 1.0
+START_S = 300.0
+"""How long a process may prepare itself, which does not count for a call."""
+READY: Answer = ("ready", None)
 
 
 class Pool:
@@ -36,8 +39,8 @@ class Pool:
 
     @property
     def is_alive(self) -> bool:
-        """Whether any process can work."""
-        return any(worker.is_alive for worker in self._workers)
+        """Whether any process can work: it runs, and is done with its preparations."""
+        return any(worker.is_alive and worker.is_ready for worker in self._workers)
 
     async def run(self, call: Any, is_wanted: Callable[[], Any] | None = None) -> Any:
         """Return the answer to a call. Raises ``ServiceError`` where too many wait, it takes too long or crashes.
@@ -92,11 +95,20 @@ class _Worker:
     def is_alive(self) -> bool:
         return self._process.is_alive()
 
+    @property
+    def is_ready(self) -> bool:
+        return self._is_ready or self._connection.poll(0)
+
     def ask(self, call: Any, seconds: float) -> Answer:
         """Return the answer; ends the process and starts another where it takes too long or dies."""
         try:
             if not self._process.is_alive():
                 self._restart()
+            if not self._is_ready:
+                if not self._connection.poll(START_S):
+                    raise TimeoutError
+                self._connection.recv()
+                self._is_ready = True
             self._connection.send(call)
             if not self._connection.poll(seconds):
                 raise TimeoutError
@@ -114,6 +126,7 @@ class _Worker:
             self._process.join()
 
     def _start(self) -> None:
+        self._is_ready = False
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=self._target, args=(theirs, *self._arguments), daemon=True)
@@ -128,7 +141,8 @@ class _Worker:
 
 
 def serve_calls(connection: Any, handle: Callable[[Any], Any]) -> None:
-    """Answer calls until the other side closes; to be called by a pool's target."""
+    """Answer calls until the other side closes; to be called by a pool's target, once it is prepared."""
+    connection.send(READY)
     while True:
         try:
             call = connection.recv()
