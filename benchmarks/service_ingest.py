@@ -3,6 +3,7 @@ occupancy are those of a run that nobody disturbed."""
 
 import hashlib
 import time
+from itertools import count as count_up
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -24,7 +25,7 @@ from twin.live.task import GroupTask, LiveOptions
 from twin.live.worker import GroupWorker
 
 DETECTIONS = 100_000
-SECONDS, SEED = 430.0, 1
+SECONDS, EVERY_S, SEED = 40.0, 60.0, 1
 BATCH = 50
 KILLS = 5
 WAIT_S = 1800.0
@@ -53,7 +54,7 @@ def kill(work: Path) -> dict[str, Any]:
 
 
 def recording(work: Path) -> tuple[Path, list[FrameRecord]]:
-    """Return a garage and noisy boxes of its eight cameras, simulated once, cut off at ``DETECTIONS``."""
+    """Return a garage and noisy boxes of its eight cameras: 40 s, each minute again, cut off at ``DETECTIONS``."""
     site = work / "garage-boxes"
     lines = site / "frames.jsonl"
     if not lines.is_file():
@@ -65,9 +66,11 @@ def recording(work: Path) -> tuple[Path, list[FrameRecord]]:
             for frame in sorted(made.frames, key=lambda each: each.time):
                 file.write(frame.model_dump_json(by_alias=True, exclude_defaults=True) + "\n")
     frames, count = [], 0
-    for frame in read_detections(lines):
-        left = DETECTIONS - count
-        frames.append(frame.model_copy(update={"detections": frame.detections[:left]}))
+    once = list(read_detections(lines))
+    for number in count_up():
+        frame, left = once[number % len(once)], DETECTIONS - count
+        time = frame.time + EVERY_S * (number // len(once))
+        frames.append(frame.model_copy(update={"time": time, "detections": frame.detections[:left]}))
         count += len(frames[-1].detections)
         if count == DETECTIONS:
             break

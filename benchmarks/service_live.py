@@ -68,6 +68,7 @@ def live(work: Path, minutes: float, database: str | None = None) -> dict[str, A
         "priority": os.nice(0),
         "rss_mb": [round(mb, 1) for _, mb in memory][:: max(1, len(memory) // 60)],
         "rss_slope_mb_per_minute": _slope(memory),
+        "rss_slope_second_half_mb_per_minute": _slope(memory[len(memory) // 2 :], 0.0),
         "rss_slope_after_s": min(WARM_UP_S, minutes * 20),
         "database_mb": size_mb,
         "stop_s": stop_s,
@@ -148,8 +149,8 @@ def judged(rows: list[TrackRow], walkers: Walkers, start: float) -> dict[str, An
     }
 
 
-def _slope(memory: list[tuple[float, float]]) -> float | None:
+def _slope(memory: list[tuple[float, float]], warm_up_s: float = WARM_UP_S) -> float | None:
     """Return how fast memory grows, MB a minute, by least squares, once everything has been in use for a while."""
     times, mb = np.array(memory).T
-    late = times > times[0] + min(WARM_UP_S, (times[-1] - times[0]) / 3)
+    late = times > times[0] + min(warm_up_s, (times[-1] - times[0]) / 3)
     return float(np.polyfit(times[late] / 60, mb[late], 1)[0]) if late.sum() > 2 else None
