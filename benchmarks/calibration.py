@@ -8,6 +8,7 @@ that were not asked for stay in the result as they were.
 
 import argparse
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ Part = Callable[[argparse.Namespace], dict[str, Any]]
 PARTS: dict[str, Part] = {
     "known": lambda given: measure_cameras(given.folder, known=True, scenes=given.scenes, seeds=given.seeds),
     "unknown": lambda given: measure_cameras(given.folder, known=False, scenes=given.scenes, seeds=given.seeds),
-    "health": lambda given: measure_health(given.folder),
+    "health": lambda given: measure_health(given.folder, render=not given.no_render),
     "real": lambda given: measure_real(given.data, given.folder),
 }
 
@@ -31,19 +32,22 @@ def main() -> None:
     """Measure the parts, print the table and write the result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the data sets")
-    parser.add_argument("--folder", type=Path, required=True, help="where scenes, twins and frames are kept")
+    parser.add_argument("--folder", type=Path, help="where scenes, twins and frames are kept; else they are not")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}, with commas")
     parser.add_argument("--scenes", default="garage,lot", help="names of the library, with commas")
     parser.add_argument("--seeds", default="11,12,13", help="days, with commas")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "calibration.json")
+    parser.add_argument("--no-render", action="store_true", help="judge health by the frames that are there")
     given = parser.parse_args()
     machine = describe_machine()
     machine["command"] = f"python -m benchmarks.calibration --parts {given.parts} --folder FOLDER"
     content = json.loads(given.out.read_text("utf-8")) if given.out.exists() else {}
-    for name in given.parts.split(","):
-        content[name] = {"machine": machine} | PARTS[name](given)
-        write_atomic(given.out, json.dumps(content, indent=1).encode() + b"\n")
-        print_table(["", "measured", "bound", ""], content[name]["table"])
+    with tempfile.TemporaryDirectory() as scratch:
+        given.folder = given.folder or Path(scratch)
+        for name in given.parts.split(","):
+            content[name] = {"machine": machine} | PARTS[name](given)
+            write_atomic(given.out, json.dumps(content, indent=1).encode() + b"\n")
+            print_table(["", "measured", "bound", ""], content[name]["table"])
     print(f"written to {given.out}")
 
 

@@ -5,7 +5,6 @@ camera of a scene come two that hang beside it and look elsewhere, as a scene's 
 are drafts (one ray a pixel) with the noise of cheap cameras; a rerun keeps the frames it finds.
 """
 
-import argparse
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -164,18 +163,3 @@ class _Site:
             puddles_per_100m2=float(rng.choice([0.0, 0.5])),
             hours=hour - start,
         )
-
-
-def main() -> None:
-    """Render all frames into a folder."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--scenes", default=",".join(SCENES))
-    given = parser.parse_args()
-    for number, path in enumerate(render_days(given.folder, tuple(given.scenes.split(","))), start=1):
-        if number % 50 == 1:
-            print(number, path, flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -61,7 +61,7 @@ def test_the_covariance_is_that_of_repeated_trials() -> None:
         fit = fit_camera(true, RADIAL, seen, lens=LENS)
         off = np.concatenate([pose_difference(true, fit.cam_from_site), (RADIAL.params - fit.camera.params)[[0, 3]]])
         nees.append(off @ np.linalg.solve(fit.covariance, off) / len(off))
-    assert 0.75 < np.mean(nees) < 1.25  # measured 0.98
+    assert 0.75 < np.mean(nees) < 1.25  # measured 0.85
 
 
 def test_a_third_of_the_points_may_be_wrong() -> None:
@@ -72,7 +72,7 @@ def test_a_third_of_the_points_may_be_wrong() -> None:
     seen = Seen(**{**{n: getattr(seen, n) for n in seen.__dataclass_fields__}, "pixels": pixels})
     fit = fit_camera(perturb(true, np.full(6, 0.01)), RADIAL, seen)
     metres, degrees = pose_error(fit.cam_from_site, true)
-    assert metres < 0.03  # measured 0.011
+    assert metres < 0.03  # measured 0.004
     assert degrees < 0.15
     assert fit.inliers[40:].mean() > 0.95
 

@@ -52,7 +52,7 @@ def test_the_covariance_is_that_of_repeated_trials() -> None:
         claimed.append(found.covariances)
     actual = np.var(np.concatenate(errors), axis=0).mean()
     said = np.trace(np.concatenate(claimed), axis1=1, axis2=2).mean() / 2
-    assert 0.3 < said / actual < 3.0  # measured 0.9
+    assert 0.3 < said / actual < 3.0  # measured 1.6
 
 
 def test_a_line_tells_of_shifts_across_it_only() -> None:
