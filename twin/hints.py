@@ -7,12 +7,13 @@ makes a pose surer than the photo alone would without rivals.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pycolmap
 from numpy.typing import ArrayLike, NDArray
 
-from geometry import FloorPlan, InputError, locate, nearest_known, position_of
+from geometry import FloorPlan, InputError, PoseTable, locate, nearest_known, pose_from_position, position_of
 
 Array = NDArray[np.float64]
 
@@ -67,6 +68,39 @@ class Hint:
         if self.level is not None:
             weight *= np.where(levels_of(positions, self.level, plan), 1.0, WRONG_LEVEL)
         return weight
+
+
+def hints_of_words(images: Sequence[str], near: str | None, level: str | None) -> dict[str, Hint]:
+    """Return one hint for all images, from "X,Y,Z,SIGMA" and a level's id. Raises ``InputError`` for other words."""
+    if near is None and level is None:
+        return {}
+    fields: dict[str, Any] = {"level": level}
+    if near is not None:
+        try:
+            x, y, z, sigma = map(float, near.split(","))
+        except ValueError:
+            raise InputError(f"'{near}' is not X,Y,Z,SIGMA", remedy="Give four numbers, metres in site.") from None
+        fields |= {"position": (x, y, z), "sigma_m": sigma}
+    return dict.fromkeys(images, Hint(**fields))
+
+
+def hints_of_poses(poses: PoseTable) -> dict[str, Hint]:
+    """Return the hints that poses.csv holds, by image: about where, with ``sigma_m`` or 5 m, and where it looked."""
+    found = {}
+    for row, image in enumerate(poses.images):
+        quat, sigma, turn = poses.quats_xyzw[row], float(poses.sigma_m[row]), float(poses.sigma_deg[row])
+        heading = None
+        if np.isfinite(quat).all():
+            east, north = pose_from_position(poses.positions[row], quat).rotation.matrix()[2, :2]
+            heading = float(np.degrees(np.arctan2(east, north)))
+        x, y, z = poses.positions[row].tolist()
+        found[image] = Hint(
+            position=(x, y, z),
+            sigma_m=sigma if sigma > 0 else Hint.sigma_m,
+            heading_deg=heading,
+            heading_sigma_deg=max(turn, HEADING_SIGMA_DEG) if np.isfinite(turn) else HEADING_SIGMA_DEG,
+        )
+    return found
 
 
 def levels_of(positions: ArrayLike, level: str, plan: FloorPlan | None) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pycolmap
@@ -52,6 +52,13 @@ class Choice:
     def rivals(self) -> list[int]:
         """Return the indices of the poses that fit about as well as the best, itself first."""
         return np.flatnonzero(self.probabilities >= FITTING * self.probabilities[0]).tolist()
+
+
+def reweighed(choice: Choice, weights: Array) -> Choice:
+    """Return the choice after evidence from elsewhere made each pose so much more probable, ``weights`` (C,)."""
+    after = weighed(choice.probabilities, weights)
+    order = np.argsort(-after, kind="stable")
+    return replace(choice, candidates=[choice.candidates[k] for k in order], probabilities=after[order])
 
 
 class Localizer:
@@ -120,17 +127,17 @@ class Localizer:
             seconds = time.perf_counter() - start
             return refusal(image, "nothing in the twin looks like this photo", coarse=coarse, seconds=seconds), None
         choice = self._choose(candidates, camera, picture, weigh)
+        return self.answer(image, choice, coarse=coarse, seconds=time.perf_counter() - start), choice
+
+    def answer(self, image: str, choice: Choice, *, coarse: Sequence[Place] = (), seconds: float = 0.0) -> Localization:
+        """Return the answer that the poses behind it give; ``coarse`` are the places that the photo resembles."""
         best = choice.best
         pose, covariance = best.estimate.cam_from_site, self._covariance(best)
         reason = self._reason_to_refuse(choice, covariance)
-        seconds = time.perf_counter() - start
         if reason:
             fitting = self._fitting(choice)
-            return (
-                refusal(image, reason, coarse=fitting or coarse, inliers=best.inliers, seconds=seconds),
-                choice,
-            )
-        answer = localized(
+            return refusal(image, reason, coarse=fitting or coarse, inliers=best.inliers, seconds=seconds)
+        return localized(
             image,
             pose,
             covariance,
@@ -139,7 +146,6 @@ class Localizer:
             coarse=coarse,
             seconds=seconds,
         )
-        return answer, choice
 
     def places_of(self, features: Features) -> Places:
         """Return where in the map a photo's features vote that it was taken, before any pose is tried."""

@@ -1,7 +1,7 @@
 """Localizing photo files: reading, choosing the camera, and turning what is wrong with one photo into its refusal."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +13,10 @@ from geometry import CameraRule, ImageError, InputError, camera_for, camera_from
 from perception import Extractor, list_images, read_image
 from twin.hints import Hint
 from twin.localization import Localization, refusal, with_place
-from twin.localizer import Localizer
+from twin.localizer import Choice, Localizer, reweighed
 from twin.mapping.capture import lens_key
 from twin.model import Twin
+from twin.sequences import Steps, weights
 
 
 def localize_images(
@@ -24,8 +25,11 @@ def localize_images(
     rules: Sequence[CameraRule] = (),
     *,
     localizer: Localizer | None = None,
+    hints: Mapping[str, Hint] | None = None,
 ) -> Iterator[Localization]:
     """Yield the answer for each (name, file); a file that can't be used is refused by name and the rest goes on.
+
+    hints: what is known of a photo beforehand, by its name
 
     The camera is that of the first rule that matches the name, else the map's camera of the same lens by EXIF, else
     what EXIF says. ``seconds`` counts reading and features too. Raises ``InputError`` for a name given twice.
@@ -37,18 +41,64 @@ def localize_images(
         if name in seen:
             raise InputError(f"the image '{name}' is given twice", remedy="Give every image once.")
         seen.add(name)
-        yield localize_image(twin, localizer, extractor, name, path, rules)
+        hint = None if hints is None else hints.get(name)
+        yield localize_image(twin, localizer, extractor, name, path, rules, hint)
 
 
 def localize_image(
-    twin: Twin, localizer: Localizer, extractor: Extractor, name: str, path: Path, rules: Sequence[CameraRule]
+    twin: Twin,
+    localizer: Localizer,
+    extractor: Extractor,
+    name: str,
+    path: Path,
+    rules: Sequence[CameraRule],
+    hint: Hint | None = None,
 ) -> Localization:
     """Return the answer for one photo file; what is wrong with the file becomes the reason of a refusal."""
     start = time.perf_counter()
     try:
-        return localize_file(twin, localizer, extractor, name, path, rules)
+        return localize_file(twin, localizer, extractor, name, path, rules, hint)
     except (ImageError, InputError) as error:
         return refusal(name, f"{error.what}. {error.remedy or ''}".strip(), seconds=time.perf_counter() - start)
+
+
+def localize_together(
+    twin: Twin,
+    images: Sequence[tuple[str, Path]],
+    steps: Steps,
+    rules: Sequence[CameraRule] = (),
+    *,
+    localizer: Localizer | None = None,
+) -> list[Localization]:
+    """Return the answers for photos of one rig or walk, in their order, each weighed by the others' poses.
+
+    A file that can't be used is refused by name and says nothing of the others. Raises ``InputError`` for a name given
+    twice.
+    """
+    localizer = localizer or twin.localizer()
+    extractor = twin.extractor()
+    if len({name for name, _ in images}) < len(images):
+        raise InputError("an image is given twice", remedy="Give every image once.")
+    alone: list[Localization] = []
+    choices: list[Choice | None] = []
+    for name, path in images:
+        start, choice = time.perf_counter(), None
+        try:
+            picture = read_image(path, name=name)
+            camera = query_camera(twin, name, path, rules)
+            check_size(camera, picture.size, where=name)
+            answer, choice = localizer.localize_with_choice(name, extractor.extract(picture.gray), camera, picture)
+        except (ImageError, InputError) as error:
+            answer = refusal(name, f"{error.what}. {error.remedy or ''}".strip())
+        alone.append(answer.model_copy(update={"seconds": round(time.perf_counter() - start, 4)}))
+        choices.append(choice)
+    answers = []
+    for answer, choice, weight in zip(alone, choices, weights(choices, steps), strict=True):
+        if choice is not None:
+            again = reweighed(choice, weight)
+            answer = localizer.answer(answer.image, again, coarse=answer.coarse, seconds=answer.seconds)
+        answers.append(with_place(answer, twin.plan) if twin.plan is not None and twin.is_in_site else answer)
+    return answers
 
 
 def localize_file(

@@ -1,0 +1,105 @@
+"""Several photos localized together: of a rig, or of a walk whose steps are known but not where it began.
+
+Every pose that competes for one photo says where all others were taken, since the steps between them are known. How far
+the others' own poses agree weighs it: where one photo shows a sign, those beside it are told apart too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+
+from geometry import InputError, PoseTable, pose_difference, pose_from_position, position_of
+from twin.localizer import Choice
+
+Array = NDArray[np.float64]
+
+AGREE_IF_RIGHT, AGREE_IF_WRONG = 0.6, 0.02
+"""How often another photo's poses hold one that agrees with a pose that is right, and with one that is wrong."""
+FOUND_M, FOUND_DEG = 0.1, 1.0
+"""How far a pose that was found in a photo may be off, one sigma."""
+DRIFT_SHARE, DRIFT_DEG = 0.03, 1.0
+"""One sigma of what a walk's steps drift: a share of the way between two photos, and degrees for each ten metres."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """Where photos were taken relative to each other: cam_from_start of each, None where that is not known.
+
+    drift: 1 for a walk that a phone tracked, 0 for a rig, whose cameras do not move against each other
+    """
+
+    cams_from_start: tuple[pycolmap.Rigid3d | None, ...]
+    drift: float = 1.0
+
+    def tolerance(self, i: int, j: int) -> tuple[float, float]:
+        """Return one sigma of how far photo ``j`` is off, as photo ``i`` says, metres and degrees."""
+        a, b = self.cams_from_start[i], self.cams_from_start[j]
+        assert a is not None
+        assert b is not None
+        way = self.drift * float(np.linalg.norm(position_of(a) - position_of(b)))
+        metres = np.hypot(np.sqrt(2) * FOUND_M, DRIFT_SHARE * way)
+        return float(metres), float(np.hypot(np.sqrt(2) * FOUND_DEG, DRIFT_DEG * way / 10.0))
+
+
+def weights(choices: Sequence[Choice | None], steps: Steps) -> list[Array]:
+    """Return for each photo how much more probable the others make each of its poses, (C,), 1 for no news.
+
+    Two hypotheses a photo, pose right and pose wrong, are compared by how much probability of every other photo lies on
+    poses that agree with it; what has no pose at all says nothing.
+    """
+    return [
+        np.array([_weight(choices, steps, i, k) for k in range(0 if choice is None else len(choice.candidates))])
+        for i, choice in enumerate(choices)
+    ]
+
+
+def _weight(choices: Sequence[Choice | None], steps: Steps, i: int, k: int) -> float:
+    mine, start = choices[i], steps.cams_from_start[i]
+    assert mine is not None
+    if start is None:
+        return 1.0
+    site_from_start = mine.candidates[k].estimate.cam_from_site.inverse() * start
+    weight = 1.0
+    for j, (other, cam_from_start) in enumerate(zip(choices, steps.cams_from_start, strict=True)):
+        if j == i or other is None or cam_from_start is None:
+            continue
+        expected = cam_from_start * site_from_start.inverse()
+        poses = [candidate.estimate.cam_from_site for candidate in other.candidates]
+        agrees = agreement(poses, expected, *steps.tolerance(i, j))
+        of_agreeing = float(other.probabilities @ agrees)
+        of_others = float(other.probabilities @ (1.0 - agrees))
+        nothing = max(0.0, 1.0 - of_agreeing - of_others)
+        weight *= (
+            of_agreeing * AGREE_IF_RIGHT / AGREE_IF_WRONG
+            + of_others * (1.0 - AGREE_IF_RIGHT) / (1.0 - AGREE_IF_WRONG)
+            + nothing
+        )
+    return weight
+
+
+def agreement(poses: Sequence[pycolmap.Rigid3d], expected: pycolmap.Rigid3d, sigma_m: float, sigma_deg: float) -> Array:
+    """Return how well poses (N,) agree with one that is expected: 1 where they are the same, 0.6 at one sigma."""
+    centre = position_of(expected)
+    metres = np.array([np.linalg.norm(position_of(pose) - centre) for pose in poses]).reshape(-1)
+    turns = np.array([np.linalg.norm(pose_difference(pose, expected)[:3]) for pose in poses]).reshape(-1)
+    off = np.hypot(metres / sigma_m, np.degrees(turns) / sigma_deg)
+    return np.asarray(np.exp(-0.5 * off**2))
+
+
+def steps_of_poses(poses: PoseTable, images: Sequence[str], *, drift: float) -> Steps:
+    """Return the steps between images, by their poses in one frame, such as a phone's.
+
+    An image without a row or an orientation has none. Raises ``InputError`` where fewer than two have one.
+    """
+    rows = {name: row for row, name in enumerate(poses.images)}
+    found: list[pycolmap.Rigid3d | None] = []
+    for name in images:
+        row = rows.get(name)
+        known = row is not None and np.isfinite(poses.quats_xyzw[row]).all()
+        found.append(pose_from_position(poses.positions[row], poses.quats_xyzw[row]) if known else None)
+    if sum(pose is not None for pose in found) < 2:
+        raise InputError("fewer than two of the images have a pose with an orientation", remedy="Name them alike.")
+    return Steps(cams_from_start=tuple(found), drift=drift)
