@@ -1,0 +1,35 @@
+"""The networks that come along: they load without a download, are small, and say what they know."""
+
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+from geometry.errors import InputError
+from geometry.solids import PRIORS
+from perception.detection.making import SHIPPED, make_detector
+from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
+
+KINDS = ("car", "hatchback", "suv", "estate", "van", "pickup", "motorcycle")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_it_loads_and_takes_pictures_of_any_shape(name: str) -> None:
+    detector = make_detector(name, OnnxOptions(threads=1))
+    assert isinstance(detector, OnnxDetector)
+    assert detector.layout == "tiepoint"
+    assert detector.names == KINDS
+    assert set(KINDS) <= set(PRIORS)
+    for shape in ((480, 640), (360, 640), (1080, 1920), (90, 70)):
+        flat = np.full((*shape, 3), 128, dtype=np.uint8)
+        assert len(detector.detect(flat)) == 0, "nothing is in a grey picture"
+
+
+@pytest.mark.parametrize("file", SHIPPED.values())
+def test_it_is_small(file: str) -> None:
+    assert len((files("perception.weights") / file).read_bytes()) < 3_000_000  # 1.1 MB and 0.5 MB
+
+
+def test_a_name_that_is_not_there_is_told() -> None:
+    with pytest.raises(InputError, match="Did you mean 'tiepoint'"):
+        make_detector("tiepoin")
