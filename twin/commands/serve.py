@@ -29,6 +29,8 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--model", type=FILE, help="ONNX network that embedded the sightings, for search by picture.")
 @click.option("--crops", multiple=True, metavar="[TWIN=]FOLDER", help="Crops that tiepoint index kept, to show.")
 @click.option("--reports", multiple=True, metavar="[TWIN=]FOLDER", help="Pages about a twin, to show in the console.")
+@click.option("--video", multiple=True, metavar="TWIN:CAM=WHERE", help="A camera's file, folder or rtsp address.")
+@click.option("--detector", help="What looks at videos and pictures: tiepoint, background, or an .onnx file.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes that localize; by default one a core, up to 4.")
 @click.option("--delay", default=0.3, show_default=True, help="How long late frames are waited for, seconds.")
 @click.option("--clock-sigma", default=0.0, show_default=True, help="How far cameras' clocks may be off, seconds.")
@@ -60,8 +62,13 @@ def command(twins: tuple[Path, ...], **options: Any) -> None:
         port=options["port"],
         database=options["database"],
         cameras={name: Path(file) for name, file in _named(options["cameras"], names, "--cameras").items()},
-        groups=_groups(options["group"]),
+        groups=_groups(options["group"], "--group", ","),
         store=_named(options["store"], names, "--store"),
+        videos={
+            twin: {camera: where for camera, (where, *_) in cameras.items()}
+            for twin, cameras in _groups(options["video"], "--video", None).items()
+        },
+        detector=options["detector"],
         embedding_model=options["model"],
         crops=_folders(options["crops"], names, "--crops"),
         reports=_folders(options["reports"], names, "--reports"),
@@ -89,12 +96,12 @@ def _folders(given: tuple[str, ...], names: list[str], option: str) -> dict[str,
     return {name: Path(folder).resolve() for name, folder in _named(given, names, option).items()}
 
 
-def _groups(given: tuple[str, ...]) -> dict[str, dict[str, tuple[str, ...]]]:
+def _groups(given: tuple[str, ...], option: str, comma: str | None) -> dict[str, dict[str, tuple[str, ...]]]:
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for each in given:
         twin, colon, rest = each.partition(":")
-        name, equals, cameras = rest.partition("=")
-        if not (twin and colon and name and equals and cameras):
-            raise click.UsageError("--group is TWIN:NAME=CAM,CAM.")
-        found.setdefault(twin, {})[name] = tuple(cameras.split(","))
+        name, equals, values = rest.partition("=")
+        if not (twin and colon and name and equals and values):
+            raise click.UsageError(f"'{each}' is not what {option} takes.")
+        found.setdefault(twin, {})[name] = tuple(values.split(comma)) if comma else (values,)
     return found

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from twin.live.database.connection import Database
 from twin.live.database.schema import frames
 from twin.live.task import GroupTask
+from twin.live.watching import WatchTask, watch
 from twin.live.worker import run
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ STOP_S = 20.0
 
 @dataclass(kw_only=True, eq=False)
 class _Running:
-    task: GroupTask
+    task: GroupTask | WatchTask
     process: Any
     wake: Any
     stop: Any
@@ -35,6 +36,11 @@ class _Running:
     restarts: int = 0
     backlog: int = 0
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether it came to the end of its videos, and need not be started again."""
+        return isinstance(self.task, WatchTask) and self.process.exitcode == 0
+
 
 class Engine:
     """Runs a worker process for each task; one that ends unasked is started again, later and later."""
@@ -43,14 +49,14 @@ class Engine:
         self._database = database
         self._context = multiprocessing.get_context("spawn")
         self._running: dict[tuple[str, str], _Running] = {}
-        self._wanted: dict[tuple[str, str], GroupTask] = {}
+        self._wanted: dict[tuple[str, str], GroupTask | WatchTask] = {}
         self._turn = threading.Condition()
         self._asked = self._settled = 0
         self._stopping = False
         self._watcher = threading.Thread(target=self._watch, name="engine", daemon=True)
         self._watcher.start()
 
-    def set_tasks(self, tasks: Sequence[GroupTask]) -> None:
+    def set_tasks(self, tasks: Sequence[GroupTask | WatchTask]) -> None:
         """Run exactly these: what changed is stopped, saved and started anew. Returns when that is done."""
         with self._turn:
             self._wanted = {(task.twin, task.group): task for task in tasks}
@@ -77,6 +83,7 @@ class Engine:
                 "twin": each.task.twin,
                 "group": each.task.group,
                 "alive": each.process.is_alive(),
+                "finished": each.is_finished,
                 "restarts": each.restarts,
                 "backlog": each.backlog,
                 "beat": each.beat.value or None,
@@ -91,10 +98,17 @@ class Engine:
             self._turn.notify_all()
         self._watcher.join()
 
-    def _start(self, task: GroupTask) -> _Running:
+    def _start(self, task: GroupTask | WatchTask) -> _Running:
         context = self._context
         shared = (context.Event(), context.Event(), context.Value("q", 0), context.Value("d", 0.0))
-        process = context.Process(target=run, args=(task, *shared), name=f"track {task.twin} {task.group}", daemon=True)
+        target = watch if isinstance(task, WatchTask) else run
+        # One that looks at videos has children of its own, which daemons may not.
+        process = context.Process(
+            target=target,
+            args=(task, *shared),
+            name=f"{task.twin} {task.group}",
+            daemon=not isinstance(task, WatchTask),
+        )
         process.start()
         wake, stop, done, beat = shared
         return _Running(task=task, process=process, wake=wake, stop=stop, done=done, beat=beat)
@@ -113,7 +127,7 @@ class Engine:
                 self._settled = number
                 self._turn.notify_all()
             for key, each in list(self._running.items()):
-                if not each.process.is_alive():
+                if not each.process.is_alive() and not each.is_finished:
                     self._revive(key, each)
             try:
                 self._count()
@@ -122,7 +136,7 @@ class Engine:
         _stop(list(self._running.values()))
         self._running.clear()
 
-    def _settle(self, wanted: dict[tuple[str, str], GroupTask]) -> None:
+    def _settle(self, wanted: dict[tuple[str, str], GroupTask | WatchTask]) -> None:
         leaving = [key for key, each in self._running.items() if wanted.get(key) != each.task]
         if leaving:
             _stop([self._running[key] for key in leaving])
@@ -145,6 +159,8 @@ class Engine:
 
     def _count(self) -> None:
         for each in list(self._running.values()):
+            if isinstance(each.task, WatchTask):
+                continue
             mine = (frames.c.twin == each.task.twin) & (frames.c.cameras == each.task.group)
             after = sa.select(frames.c.seq).where(mine, frames.c.seq > each.done.value)
             query = sa.select(sa.func.count()).select_from(after.limit(2 * each.task.options.max_backlog).subquery())

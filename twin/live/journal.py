@@ -137,6 +137,23 @@ class Journal:
             connection.execute(sa.insert(progress).values(twin=self.twin, cameras=self.cameras, **values))
         return Progress(number=number)
 
+    def waiting(self, limit: int) -> int:
+        """Return how many frames are stored and not done, ``limit`` at most."""
+        mine = (progress.c.twin == self.twin) & (progress.c.cameras == self.cameras)
+        done = sa.select(sa.func.coalesce(sa.func.max(progress.c.done), 0)).where(mine).scalar_subquery()
+        ours = (frames.c.twin == self.twin) & (frames.c.cameras == self.cameras) & (frames.c.seq > done)
+        query = sa.select(sa.func.count()).select_from(sa.select(frames.c.seq).where(ours).limit(limit).subquery())
+        with self.database.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def note(self, counts: dict[str, int]) -> None:
+        """Store the counts of a process that tracks nothing."""
+        values = {"counts": json.dumps(counts), "updated": time.time()}
+        named = {"twin": self.twin, "cameras": self.cameras, "number": -1, "done": 0, "saved": 0}
+        insert = self.database.insert(progress).values(**named, **values)
+        with self.database.write(f"records {self.twin}") as connection:
+            connection.execute(insert.on_conflict_do_update(index_elements=["twin", "cameras"], set_=values))
+
     def due(self, after: int, limit: int) -> list[Due]:
         """Return the frames after one, in the order in which they came."""
         query = (

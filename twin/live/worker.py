@@ -167,7 +167,7 @@ def run(task: GroupTask, wake: Event, stop: Event, done: "Synchronized[int]", be
     parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to answer
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    _die_with_parent()
+    die_with_parent()
     database = Database(task.database, waits_for_disk=False)  # all of it can be tracked again
     try:
         with alone(database, task):
@@ -206,7 +206,7 @@ def alone(database: Database, task: GroupTask) -> Iterator[None]:
         yield
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Ask Linux to end this process when its parent is killed; elsewhere the loop notices."""
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

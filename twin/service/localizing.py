@@ -9,7 +9,8 @@ import cv2
 import pycolmap
 
 from geometry import CameraRule, TwinError, camera_from_params
-from perception import Extractor
+from geometry.track_records import FrameRecord
+from perception import Detector, Extractor, make_detector, read_image
 from twin.hints import Hint
 from twin.localization import Localization
 from twin.localizer import Localizer
@@ -54,6 +55,15 @@ class OpenCall:
     twin: Path
 
 
+@dataclass(frozen=True, kw_only=True)
+class DetectCall:
+    """Look at one picture of a fixed camera."""
+
+    camera: str
+    time: float
+    file: Path
+
+
 @dataclass(frozen=True, eq=False)
 class _Opened:
     twin: Twin
@@ -69,7 +79,9 @@ class _Opened:
 class Localizing:
     """Answers calls; twins are opened once and the least lately used one is closed."""
 
-    def __init__(self, first: tuple[Path, ...] = ()) -> None:
+    def __init__(self, first: tuple[Path, ...] = (), detector: str | None = None) -> None:
+        self._detector_name = detector
+        self._detector: Detector | None = None
         self._opened: dict[Path, _Opened] = {}
         for folder in first:
             try:
@@ -77,12 +89,22 @@ class Localizing:
             except TwinError as error:  # whoever asks for it is told
                 logger.error("a twin does not open: %s", error)
 
-    def handle(self, call: LocalizeCall | OpenCall) -> Any:
+    def handle(self, call: LocalizeCall | OpenCall | DetectCall) -> Any:
         """Answer one call. Raises as ``localize_file`` and ``Twin.open``."""
         if isinstance(call, OpenCall):
             opened = _Opened.at(call.twin).twin
             return {"views": len(opened.landmarks.views), "landmarks": len(opened.landmarks)}
+        if isinstance(call, DetectCall):
+            return self._detect(call)
         return [self._localize(call, name, file) for name, file in call.photos]
+
+    def _detect(self, call: DetectCall) -> FrameRecord:
+        from twin.video.detecting import frame_record
+
+        if self._detector is None:
+            self._detector = make_detector(self._detector_name or "none")
+        picture = read_image(call.file, name=call.camera)
+        return frame_record(self._detector.detect(picture.pixels, camera=call.camera, time=call.time))
 
     def _localize(self, call: LocalizeCall, name: str, file: Path) -> tuple[Localization, Any]:
         opened = self._open(call.twin)
@@ -104,11 +126,11 @@ def _camera(lens: Intrinsics) -> pycolmap.Camera:
     return camera_from_params(lens.model, lens.width, lens.height, list(lens.params))
 
 
-def serve(connection: Any, twins: tuple[Path, ...]) -> None:
+def serve(connection: Any, twins: tuple[Path, ...], detector: str | None) -> None:
     """Be a process of the pool."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     pycolmap.logging.minloglevel = pycolmap.logging.Level.ERROR.value
-    serve_calls(connection, Localizing(twins).handle)
+    serve_calls(connection, Localizing(twins, detector).handle)

@@ -93,6 +93,14 @@ class IngestAnswer(BaseModel):
     unusable_boxes: int
 
 
+class FrameAnswer(BaseModel):
+    """How many objects were seen, and whether the frame is new."""
+
+    detections: int
+    accepted: int
+    repeated: int
+
+
 class LocalizeAnswer(BaseModel):
     """One answer a photo, in the order of the photos."""
 

@@ -21,6 +21,7 @@ PICTURES = "image/jpeg, image/png, image/webp, image/tiff, image/bmp"
 PARTS = {
     "localize": ("images", PICTURES),
     "image": ("image", PICTURES),
+    "frame": ("image", PICTURES),
     "versions": ("archive", "application/zip"),
 }
 """By the end of a path, the part of its form that is a file, and what kinds of files it may be."""

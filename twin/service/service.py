@@ -5,10 +5,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from geometry.errors import InputError
 from twin.live.database.connection import Database
 from twin.live.engine import Engine
 from twin.live.ingest import Ingest
 from twin.live.task import DEFAULT_GROUP, GroupTask, group_of
+from twin.live.watching import WatchTask
 from twin.service.audit import Audit
 from twin.service.catalog import PLAN_FILE, Catalog, Served
 from twin.service.feed import Feed
@@ -18,6 +20,7 @@ from twin.service.metrics import Metrics
 from twin.service.settings import Settings
 from twin.service.sightings import SightingStores
 from twin.service.workers import Pool
+from twin.video import parse_videos
 
 
 class Service:
@@ -32,6 +35,8 @@ class Service:
         self.database = Database(settings.database_url)
         self.database.upgrade()
         given = {folder.resolve().name: folder for folder in settings.twins}
+        for name in settings.videos.keys() - given.keys():
+            raise InputError(f"there are videos of '{name}', which is not served")
         self.catalog = Catalog(settings.data, given, settings.cameras)
         self.keys, self.audit, self.metrics = Keys(self.database), Audit(self.database), Metrics()
         self.feed = Feed(self.database)
@@ -47,7 +52,11 @@ class Service:
         twins = tuple(s.folder for name in self.catalog.names() if (s := self.catalog.get(name)).manifest is not None)
         limits = self.limits
         self.pool = Pool(
-            serve, (twins,), workers=self.settings.workers, waiting=limits.waiting, seconds=limits.localize_s
+            serve,
+            (twins, self.settings.detector),
+            workers=self.settings.workers,
+            waiting=limits.waiting,
+            seconds=limits.localize_s,
         )
         self.engine = Engine(self.database)
         self.engine.set_tasks(self.tasks())
@@ -80,9 +89,9 @@ class Service:
         """Return the group of one of a twin's cameras."""
         return group_of(camera, self.groups(served))
 
-    def tasks(self) -> list[GroupTask]:
+    def tasks(self) -> list[GroupTask | WatchTask]:
         """Return what the live engine has to do for the current versions of all twins."""
-        tasks = []
+        tasks: list[GroupTask | WatchTask] = []
         for name in self.catalog.names():
             served = self.catalog.get(name)
             plan: Path | None = served.folder / PLAN_FILE
@@ -99,7 +108,28 @@ class Service:
                             options=self.settings.live,
                         )
                     )
+            tasks += self._videos(served)
         return tasks
+
+    def _videos(self, served: Served) -> list[WatchTask]:
+        """Return what has to be looked at. Raises ``InputError`` for a camera that the twin does not have."""
+        videos = parse_videos(
+            [f"{c}={w}" for c, w in self.settings.videos.get(served.name, {}).items()], [*served.camera_ids]
+        )
+        by_group: dict[str, list[tuple[str, str]]] = {}
+        for camera, where in videos.items():
+            by_group.setdefault(self.group_of(served, camera), []).append((camera, where))
+        return [
+            WatchTask(
+                twin=served.name,
+                tracked=group,
+                database=self.settings.database_url,
+                videos=tuple(found),
+                detector=self.settings.detector or "",
+                max_backlog=self.settings.live.max_backlog,
+            )
+            for group, found in by_group.items()
+        ]
 
     def reload(self) -> None:
         """Let the engine follow a change of versions."""
@@ -114,6 +144,8 @@ class Service:
         if self.pool is None or not self.pool.is_alive:
             found.append("no localizing process is ready")
         for each in self.engine.health() if self.engine is not None else []:
+            if each["finished"]:
+                continue
             if not each["alive"]:
                 found.append(f"the tracking of {each['twin']} does not run")
             elif each["beat"] is None:

@@ -56,6 +56,8 @@ class Limits:
 
     def body_limit(self, path: str) -> tuple[int, float]:
         """Return how many bytes a request's body may have, and how long it may take to arrive."""
+        if path.endswith("/frame"):
+            return self.image_bytes + MB, self.body_s
         if path.endswith("/localize"):
             return self.images * self.image_bytes + MB, self.body_s
         if path.endswith("/detections/stream"):
@@ -74,6 +76,8 @@ class Settings:
     groups: by twin, names of groups with their cameras, each tracked by a process of its own
     store: by twin, address of its sightings; embedding_model: the ONNX network for searching by picture
     crops, reports: by twin, folders of the crops of its sightings, and of pages about it
+    videos: by twin, where cameras' pictures are: files, folders, addresses; detector: what looks at them and at
+        pictures that are sent, as ``make_detector`` names it; without one there are none
     workers: processes that localize
     """
 
@@ -86,6 +90,8 @@ class Settings:
     groups: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=lambda: MappingProxyType({}))
     store: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     embedding_model: Path | None = None
+    videos: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    detector: str | None = None
     crops: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     reports: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     workers: int = field(default_factory=lambda: max(1, min(4, os.cpu_count() or 1)))
@@ -96,6 +102,8 @@ class Settings:
         names = [folder.resolve().name for folder in self.twins]
         for name in {name for name in names if names.count(name) > 1}:
             raise InputError(f"two twins are called '{name}'", remedy="Rename one of the folders.")
+        if self.videos and self.detector is None:
+            raise InputError("nothing looks at the videos", remedy="Name a detector: --detector tiepoint.")
         if not 1 <= self.workers <= 64 or not 0 <= self.port < 65536:
             raise InputError("workers or port out of range", remedy="1 to 64 workers, a port below 65536.")
 

@@ -87,6 +87,10 @@ class Pool:
 
 
 class _Worker:
+    _process: Any
+    _connection: Any
+    _is_ready: bool
+
     def __init__(self, target: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         self._target, self._arguments = target, arguments
         self._start()

@@ -150,3 +150,10 @@ def test_boxes_without_an_area_are_left_out_and_counted(served):
 def test_another_media_type_is_refused(served, kind):
     got = served.post(f"{BASE}/detections", content=b'{"frames":[]}', headers={"content-type": kind})
     assert got.status_code == 415
+
+
+def test_pictures_without_a_detector_are_refused(served):
+    files = {"image": ("a.jpg", b"x")}
+    assert served.post(f"{BASE}/cameras/west/frame", files=files, data={"time": "1.5"}).status_code == 409
+    assert served.post(f"{BASE}/cameras/nobody/frame", files=files, data={"time": "1.5"}).status_code == 404
+    assert served.post(f"{BASE}/cameras/west/frame", files=files, data={"time": "nan"}).status_code == 422

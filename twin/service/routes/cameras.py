@@ -1,14 +1,23 @@
 """The fixed cameras, and whether they are heard of."""
 
+import asyncio
 import time
+from contextlib import ExitStack
+from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import APIRouter
+from anyio import to_thread
+from fastapi import APIRouter, File, Form, Path, UploadFile
 
+from geometry.errors import nearest_known
+from geometry.track_records import MAX_TIME_S
 from twin.live.database.schema import frames
 from twin.service.asking import TheService, TheTwin
 from twin.service.guard import GuardedRoute, needs
-from twin.service.models import Cameras, CameraState
+from twin.service.localizing import DetectCall
+from twin.service.models import PLAIN, Cameras, CameraState, FrameAnswer
+from twin.service.photos import stored_photo
+from twin.service.problems import ServiceError, busy
 
 router = APIRouter(route_class=GuardedRoute, tags=["cameras"])
 
@@ -47,3 +56,45 @@ def cameras(service: TheService, twin: TheTwin) -> Cameras:
             )
     tracking = [each for each in service.engine.health() if each["twin"] == twin.name]
     return Cameras(cameras=found, tracking=[{k: v for k, v in each.items() if k != "twin"} for each in tracking])
+
+
+@router.post(
+    "/v1/twins/{twin}/cameras/{camera}/frame",
+    response_model=FrameAnswer,
+    summary="A picture of a fixed camera",
+    openapi_extra=needs("ingest", **{"x-statuses": [409]}),
+)
+async def frame(
+    service: TheService,
+    twin: TheTwin,
+    camera: Annotated[str, Path(min_length=1, max_length=200, pattern=PLAIN)],
+    image: Annotated[UploadFile, File(description="JPEG, PNG, WebP, TIFF or BMP.")],
+    at: Annotated[
+        float,
+        Form(
+            alias="time", ge=-MAX_TIME_S, le=MAX_TIME_S, allow_inf_nan=False, description="Of exposure, epoch seconds."
+        ),
+    ],
+) -> FrameAnswer:
+    """Look at a picture with the service's detector, and store what is seen as a frame of detections."""
+    if camera not in twin.camera_ids:
+        raise ServiceError(
+            404, f"there is no camera '{camera[:80]}'", remedy=nearest_known(camera, twin.camera_ids)[:300]
+        )
+    if service.settings.detector in (None, "background"):
+        raise ServiceError(
+            409,
+            "the service has no detector for single pictures",
+            remedy="Start it with --detector, or send detections.",
+        )
+    assert service.pool is not None
+    assert service.ingest is not None
+    assert service.engine is not None
+    group = service.group_of(twin, camera)
+    if service.engine.backlog(twin.name, group) > service.limits_of_backlog:
+        raise busy("too many frames wait to be tracked", 2.0)
+    with ExitStack() as stack:
+        path = await to_thread.run_sync(stored_photo, image, camera, service.uploads, service.limits, stack)
+        found = await service.pool.run(DetectCall(camera=camera, time=at, file=path))
+    stored = await asyncio.wrap_future(service.ingest.submit(twin.name, [group], [found]))
+    return FrameAnswer(detections=len(found.detections), accepted=stored.accepted, repeated=stored.repeated)

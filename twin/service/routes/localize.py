@@ -1,15 +1,12 @@
 """Where was this photo taken?"""
 
-import tempfile
 from contextlib import ExitStack
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, File, Form, Request, UploadFile
-from PIL import Image
 
-from perception.images import FORMATS
 from twin.hints import Hint
 from twin.localization import Localization
 from twin.service.asking import TheService, TheTwin, numbers
@@ -18,8 +15,8 @@ from twin.service.geopose import in_site, matches_of, with_geopose
 from twin.service.guard import GuardedRoute, needs
 from twin.service.localizing import Intrinsics, LocalizeCall
 from twin.service.models import NUMBER, PLAIN, LocalizeAnswer
+from twin.service.photos import stored_photo
 from twin.service.problems import ServiceError
-from twin.service.settings import Limits
 
 router = APIRouter(route_class=GuardedRoute, tags=["localize"])
 
@@ -77,7 +74,7 @@ async def localize(
         photos = []
         for number, upload in enumerate(images):
             name = _name(upload.filename, number)
-            path = await to_thread.run_sync(_stored, upload, name, service.uploads, service.limits, stack)
+            path = await to_thread.run_sync(stored_photo, upload, name, service.uploads, service.limits, stack)
             photos.append((name, path))
         _check_names([name for name, _ in photos])
 
@@ -150,25 +147,3 @@ def _check_names(names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ServiceError(422, f"two photos are called '{name}'", remedy="Name the parts differently.")
-
-
-def _stored(upload: UploadFile, name: str, folder: Path, limits: Limits, stack: ExitStack) -> Path:
-    """Put a photo into a file of our own naming, after a look at its head. Raises ``ServiceError``."""
-    if (upload.size or 0) > limits.image_bytes:
-        raise ServiceError(413, f"{name} has {upload.size} bytes, the limit is {limits.image_bytes}")
-    file = stack.enter_context(tempfile.NamedTemporaryFile(dir=folder, prefix="photo-"))  # noqa: SIM115
-    source = upload.file
-    source.seek(0)
-    while block := source.read(1 << 20):
-        file.write(block)
-    file.flush()
-    try:
-        with Image.open(file.name, formats=FORMATS) as image:
-            width, height = image.size
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        width = height = limits.image_pixels
-    except Exception as error:  # the decoders raise a dozen types on damaged data
-        raise ServiceError(415, f"{name} is not an image that is read", remedy=f"Send {', '.join(FORMATS)}.") from error
-    if width * height > limits.image_pixels:
-        raise ServiceError(413, f"{name} has too many pixels, the limit is {limits.image_pixels}")
-    return Path(file.name)

@@ -63,12 +63,12 @@ def search_image(
     from contextlib import ExitStack
 
     from perception import read_image
-    from twin.service.routes.localize import _stored
+    from twin.service.photos import stored_photo
     from twin.sighting_search import query_of_vector
 
     network = service.sightings.network()
     with ExitStack() as stack:
-        path = _stored(image, "image", service.uploads, service.limits, stack)
+        path = stored_photo(image, "image", service.uploads, service.limits, stack)
         vector = network.embed(read_image(path, name="image").pixels)
 
     def asked(collection: Any) -> Any:
