@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,14 @@ def _photo(seed: int) -> bytes:
     return buffer.getvalue()
 
 
+def _zip(content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("twin.yaml", content)
+    return buffer.getvalue()
+
+
+schemathesis.openapi.media_type("application/zip", st.binary(max_size=200).map(_zip))
 schemathesis.openapi.media_type("image/jpeg", st.integers(0, 20).map(_photo))
 
 

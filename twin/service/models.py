@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from geometry.records import FixedCamera
 from geometry.track_records import MAX_TIME_S, Bbox, Pixel, Time, TrackRow
@@ -38,6 +38,11 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_by_alias=True)
 
 
+def _whole(value: Any) -> Any:
+    """Return a number without a fraction as an integer, as JSON makes no difference between 64 and 64.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class BoxIn(_Strict):
     """One box of a frame, as in detections.jsonl; one without an area is dropped and counted."""
 
@@ -46,7 +51,7 @@ class BoxIn(_Strict):
     kind: Annotated[str, Field(alias="class", min_length=1, max_length=100, pattern=PLAIN)]
     embedding: Annotated[list[Annotated[float, Field(ge=-1e6, le=1e6)]], Field(max_length=4096)] | None = None
     foot: tuple[Pixel, Pixel] | None = None
-    track: Annotated[int, Field(ge=-MAX_TRACK, le=MAX_TRACK)] | None = None
+    track: Annotated[int, BeforeValidator(_whole), Field(ge=-MAX_TRACK, le=MAX_TRACK)] | None = None
     meta: dict[str, Any] = {}
 
 

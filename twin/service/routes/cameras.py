@@ -15,7 +15,7 @@ from twin.live.database.schema import frames
 from twin.service.asking import TheService, TheTwin
 from twin.service.guard import GuardedRoute, needs
 from twin.service.localizing import DetectCall
-from twin.service.models import PLAIN, Cameras, CameraState, FrameAnswer
+from twin.service.models import Cameras, CameraState, FrameAnswer
 from twin.service.photos import stored_photo
 from twin.service.problems import ServiceError, busy
 
@@ -67,7 +67,7 @@ def cameras(service: TheService, twin: TheTwin) -> Cameras:
 async def frame(
     service: TheService,
     twin: TheTwin,
-    camera: Annotated[str, Path(min_length=1, max_length=200, pattern=PLAIN)],
+    camera: Annotated[str, Path(min_length=1, max_length=200)],
     image: Annotated[UploadFile, File(description="JPEG, PNG, WebP, TIFF or BMP.")],
     at: Annotated[
         float,

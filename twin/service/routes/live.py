@@ -36,9 +36,9 @@ async def live(
         int | None, Query(ge=0, le=2**62, description="Go on after this id; without it what comes from now on.")
     ] = None,
     last_event_id: Annotated[
-        str | None,
+        str,
         Header(pattern=r"^\d{1,18}$", description="As browsers send it after a break; counts before `after`."),
-    ] = None,
+    ] = "",
 ) -> StreamingResponse:
     """Stream `track`, `event` and `occupancy` as lines of their files, each with its id.
 
@@ -49,7 +49,7 @@ async def live(
     if state.streams >= service.limits.streams:
         raise busy(f"{state.streams} streams are open already", 5.0)
     run_sync = to_thread.run_sync
-    if last_event_id is not None:
+    if last_event_id:
         begin = int(last_event_id)
     else:
         begin = after if after is not None else await run_sync(service.feed.newest, twin.name)

@@ -11,7 +11,7 @@ from retrieval.stores.filters import Eq, IdIn
 from retrieval.stores.rows import Rows
 from twin.service.asking import TheService, TheTwin
 from twin.service.guard import GuardedRoute, needs
-from twin.service.models import MAX_TRACK, PLAIN, SightingOut
+from twin.service.models import MAX_TRACK, SightingOut
 from twin.service.problems import ServiceError
 
 router = APIRouter(route_class=GuardedRoute, tags=["search"])
@@ -53,12 +53,13 @@ def sightings(
 def image(
     service: TheService,
     twin: TheTwin,
-    sighting: Annotated[str, Path(min_length=1, max_length=200, pattern=PLAIN)],
+    sighting: Annotated[str, Path(min_length=1, max_length=200)],
 ) -> Any:
     """Return a stored crop, as ``tiepoint index --crops`` kept it."""
     folder = service.settings.crops.get(twin.name)
     with service.sightings.lock:
-        rows = service.sightings.collection(twin).scan(IdIn((sighting,)), size=1).rows
+        collection = service.sightings.collection(twin)
+        rows = collection.scan(IdIn((sighting,)) if sighting.isprintable() else IdIn(()), size=1).rows
     name = rows.meta[0].get("crop") if len(rows) else None
     path = None if folder is None or not isinstance(name, str) else folder / name
     if path is None or path.parent != folder or not path.is_file():
