@@ -11,6 +11,7 @@ from shapely import affinity
 Array = NDArray[np.float64]
 
 MIN_AREA_M2 = 1e-6
+GRID_M, DENSE_M = 1e-4, 0.25
 GROUND_AXES = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 """Right and down of a texture on the floor: the plan with north up."""
 SOFFIT_AXES = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
@@ -113,12 +114,29 @@ class PanelMesh:
     panel: NDArray[np.int32]
 
 
+def triangles_of(area: shapely.Geometry) -> NDArray[np.object_]:
+    """Return the triangles that make up an area.
+
+    GEOS gives up on a few valid polygons ("unable to find a
+    convex corner"). These are snapped to ``GRID_M``, and where that does not help what it triangulates freely is kept
+    as far as it is inside.
+    """
+    for tidied in (area, polygons_of(shapely.set_precision(area, GRID_M))):
+        try:
+            return shapely.get_parts(shapely.constrained_delaunay_triangles(tidied))
+        except shapely.errors.GEOSException:
+            continue
+    dense = shapely.segmentize(area, DENSE_M)
+    pieces = shapely.get_parts(shapely.delaunay_triangles(dense))
+    return pieces[shapely.contains(area, shapely.centroid(pieces))]
+
+
 def mesh_of(panels: Sequence[Panel]) -> PanelMesh:
     """Triangulate panels; vertices are not shared between them."""
     vertices, uv, triangles, owner = [], [], [], []
     count = 0
     for index, panel in enumerate(panels):
-        pieces = shapely.get_parts(shapely.constrained_delaunay_triangles(panel.area))
+        pieces = triangles_of(panel.area)
         corners = shapely.get_coordinates(pieces).reshape(-1, 4, 2)[:, :3]
         a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
         # With y down, a ring that is counter-clockwise as numbers go is clockwise to who looks at the front.
