@@ -1,6 +1,7 @@
 """Uvicorn, told to end streams at once when it is to stop, and not to wait for ever for a request's head."""
 
 import asyncio
+import signal
 from types import FrameType
 
 import uvicorn
@@ -22,9 +23,10 @@ class Server(uvicorn.Server):
         self._service = service
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop."""
+        """Begin to stop; a second Ctrl-C waits for nothing. The process ends with status 0, not by the signal."""
         self._service.stopping.set()
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 def protocol(header_s: float) -> type[asyncio.Protocol]:
