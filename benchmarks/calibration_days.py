@@ -57,7 +57,10 @@ class Move:
 
 
 def moves() -> list[Move]:
-    """Return the moves of both scenes: turned by 0.5 to 3 degrees, shifted by 3 to 10 cm, or both."""
+    """Return the moves of both scenes: turned by 0.5 to 3 degrees, shifted by 3 to 10 cm, or both.
+
+    All come early in the day, so that a run that is stopped has judged them; unmoved frames go on to its end.
+    """
     rng = np.random.default_rng(SEED)
     cameras = [(scene, camera.id) for scene in SCENES for camera in true_cameras(scene)]
     found = []
@@ -65,12 +68,13 @@ def moves() -> list[Move]:
         scene, camera = cameras[number % len(cameras)]
         turn = _direction(rng) * np.radians(np.exp(rng.uniform(np.log(0.5), np.log(3.0))))
         shift = _direction(rng) * np.exp(rng.uniform(np.log(0.03), np.log(0.10)))
+        rng.integers(REFERENCE, TIMES - FRAMES_A_MOVE)  # keeps the moves those of earlier runs, whose times were drawn
         found.append(
             Move(
                 scene=scene,
                 camera=camera,
                 number=number,
-                time=int(rng.integers(REFERENCE, TIMES - FRAMES_A_MOVE)),
+                time=REFERENCE + 1,
                 turn=turn if number % 3 != 1 else np.zeros(3),
                 shift=shift if number % 3 != 0 else np.zeros(3),
             )

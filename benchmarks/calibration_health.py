@@ -27,7 +27,7 @@ from benchmarks.protocol import spread
 from geometry import FixedCamera
 from perception import read_image
 from twin import Twin
-from twin.calibration.health import HealthMonitor
+from twin.calibration.health import NEEDED, HealthMonitor
 from twin.calibration.watch import Watch, watch
 from twin.surface import depth_of
 
@@ -78,16 +78,17 @@ def _watch(days: Path, scene: str, camera: FixedCamera, twin: Twin) -> Watch:
 
 
 def _moved(days: Path, move: Move, state: Watch, unmoved: dict[int, Pixels]) -> dict[str, Any] | None:
-    """Feed two frames from before a move and three from after it; None where these are not rendered."""
+    """Feed two frames from before a move and up to three from after it; None where not even two are rendered."""
     paths = [frame_path(days, move.scene, move.camera, t, move.number) for t in move.times]
-    if not all(path.exists() for path in paths):
+    paths = [path for path in paths if path.exists()]
+    if len(paths) < NEEDED:
         return None
     monitor = HealthMonitor(state)
     for time in range(move.time - 2, move.time):
         if time in unmoved:
             monitor.see(unmoved[time], float(time))
     events = []
-    for time, path in zip(move.times, paths, strict=True):
+    for time, path in zip(move.times, paths, strict=False):
         events += [event for event in monitor.see(read_image(path).pixels, float(time)) if event.kind == "moved"]
     row: dict[str, Any] = {
         "scene": move.scene,

@@ -87,7 +87,7 @@ def adjust_network(
     points = _first_points(cameras, poses, shared)
     free = map_covariance is not None
     motion = np.zeros(6)
-    own = [np.linalg.inv(camera.covariance) for camera in cameras]
+    own = [np.asarray(np.linalg.inv(camera.covariance), dtype=np.float64) for camera in cameras]
     of_map = np.linalg.inv(np.asarray(map_covariance, dtype=np.float64)) if map_covariance is not None else None
     size = 6 * len(cameras) + 6 * free
     reduced = np.eye(size)
@@ -219,7 +219,8 @@ def _first_points(cameras: Sequence[NetworkCamera], poses: Sequence[pycolmap.Rig
 
 
 def _disagreement(cameras: Sequence[NetworkCamera], poses: Sequence[pycolmap.Rigid3d], shared: SharedPoints) -> float:
-    lifted, off = _lifted(cameras, poses, shared), []
+    lifted = _lifted(cameras, poses, shared)
+    off: list[float] = []
     for p in range(len(shared.floor_z)):
         mine = lifted[shared.point == p]
         mine = mine[np.isfinite(mine).all(axis=1)]

@@ -70,6 +70,8 @@ PRIOR_SIGMA_M, PRIOR_SIGMA_RAD = 0.5, np.radians(3.0)
 LENSES_KEPT = 4
 STOREYS_TRIED = 2
 AGREEMENT_PX = 1.5
+MIN_PATCHES, MIN_SURFACE_SHARE = 40, 0.25
+"""Landmarks are found around any pose by chance; rendered patches are not: right poses find half of them and more."""
 PRIOR = "prior pose"
 KEPT_METHODS = (PRIOR, "clicked points")
 PRIOR_REACH_PX = ((24.0, 26), (12.0, 12))
@@ -194,6 +196,10 @@ class Calibrator:
                 return f"only {agree} pieces of evidence agree with a pose"
         if (cells > 0).sum() < cells_needed:
             return f"the evidence lies in {int((cells > 0).sum())} of {cells.size} cells of the picture"
+        shown = int(best.fit.inliers[best.seen.kind == SURFACE].sum())
+        looked = best.looked_for.get(SURFACE, 0)
+        if looked >= MIN_PATCHES and shown < MIN_SURFACE_SHARE * looked:
+            return f"a look-alike: {shown} of {looked} patches of the twin's surface are where they belong"
         if rivals and rivals[0].support > options.max_rival * best.support:
             x, y, z = position_of(rivals[0].fit.cam_from_site)
             return f"ambiguous: it may as well hang at x {x:.1f} y {y:.1f} z {z:.1f} m"
