@@ -51,7 +51,7 @@ class BoxIn(_Strict):
     kind: Annotated[str, Field(alias="class", min_length=1, max_length=100, pattern=PLAIN)]
     embedding: Annotated[list[Annotated[float, Field(ge=-1e6, le=1e6)]], Field(max_length=4096)] | None = None
     foot: tuple[Pixel, Pixel] | None = None
-    track: Annotated[int, BeforeValidator(_whole), Field(ge=-MAX_TRACK, le=MAX_TRACK)] | None = None
+    track: Annotated[int, Field(ge=-MAX_TRACK, le=MAX_TRACK), BeforeValidator(_whole)] | None = None
     meta: dict[str, Any] = {}
 
 

@@ -154,6 +154,6 @@ def test_another_media_type_is_refused(served, kind):
 
 def test_pictures_without_a_detector_are_refused(served):
     files = {"image": ("a.jpg", b"x")}
-    assert served.post(f"{BASE}/cameras/west/frame", files=files, data={"time": "1.5"}).status_code == 409
-    assert served.post(f"{BASE}/cameras/nobody/frame", files=files, data={"time": "1.5"}).status_code == 404
-    assert served.post(f"{BASE}/cameras/west/frame", files=files, data={"time": "nan"}).status_code == 422
+    assert served.post(f"{BASE}/cameras/west/frame", files=files, params={"time": 1.5}).status_code == 409
+    assert served.post(f"{BASE}/cameras/nobody/frame", files=files, params={"time": 1.5}).status_code == 404
+    assert served.post(f"{BASE}/cameras/west/frame", files=files, params={"time": "nan"}).status_code == 422

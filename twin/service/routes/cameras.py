@@ -7,7 +7,7 @@ from typing import Annotated
 
 import sqlalchemy as sa
 from anyio import to_thread
-from fastapi import APIRouter, File, Form, Path, UploadFile
+from fastapi import APIRouter, File, Path, Query, UploadFile
 
 from geometry.errors import nearest_known
 from geometry.track_records import MAX_TIME_S
@@ -68,13 +68,10 @@ async def frame(
     service: TheService,
     twin: TheTwin,
     camera: Annotated[str, Path(min_length=1, max_length=200)],
-    image: Annotated[UploadFile, File(description="JPEG, PNG, WebP, TIFF or BMP.")],
     at: Annotated[
-        float,
-        Form(
-            alias="time", ge=-MAX_TIME_S, le=MAX_TIME_S, allow_inf_nan=False, description="Of exposure, epoch seconds."
-        ),
+        float, Query(alias="time", ge=-MAX_TIME_S, le=MAX_TIME_S, allow_inf_nan=False, description="Of its exposure.")
     ],
+    image: Annotated[UploadFile, File(description="JPEG, PNG, WebP, TIFF or BMP.")],
 ) -> FrameAnswer:
     """Look at a picture with the service's detector, and store what is seen as a frame of detections."""
     if camera not in twin.camera_ids:
