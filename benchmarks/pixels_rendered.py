@@ -176,7 +176,10 @@ def _busy(work: Path, seed: int, seconds: float, fps: float) -> Path:
 
 def _detections(folder: Path) -> Path:
     """Return what the shipped networks find in a recording, described; found once and kept."""
-    network, describer = make_detector("tiepoint", OnnxOptions(threads=1, score=0.15)), AppearanceNetwork(threads=1)
+    network, describer = (
+        make_detector("tiepoint", OnnxOptions(threads=1, score=0.15)),
+        AppearanceNetwork(folder.parent / "appearance.onnx", threads=1),
+    )
     looking = DescribingDetector(network, describer)
     path = folder / f"found-{looking.name.replace('#', '-')}.jsonl"
     if not path.exists():

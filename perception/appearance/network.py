@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from perception.detections import Detections
 from perception.shares import Shares
 
 OWN_KEY = "tiepoint_appearance"
-SHIPPED = "appearance.onnx"
 SIZE = (96, 96)
 """Height and width of the input; crops are stretched to it, what shape they had says little more than their view."""
 MARGIN = 0.04
@@ -41,15 +39,15 @@ class Described:
 class AppearanceNetwork:
     """The network, loaded. ``name`` is its file's name with a hash of its content: vectors of others don't compare."""
 
-    def __init__(self, path: Path | None = None, threads: int = 0) -> None:
-        """Load the shipped network or one that ``training.export`` wrote; ``InputError`` for any other file."""
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        """Load a network that ``training.export`` wrote; ``InputError`` for any other file. None comes along yet."""
         try:
             import onnxruntime
         except ImportError as error:
             raise MissingExtraError("onnxruntime", 'pip install "tiepoint[detect]"') from error
-        where = str(path) if path is not None else SHIPPED
+        where = str(path)
         try:
-            content = path.read_bytes() if path is not None else (files("perception.weights") / SHIPPED).read_bytes()
+            content = path.read_bytes()
             settings = onnxruntime.SessionOptions()
             settings.intra_op_num_threads = threads
             settings.log_severity_level = 3
@@ -57,7 +55,7 @@ class AppearanceNetwork:
         except Exception as error:  # onnxruntime raises its own kinds, by what is wrong with the file
             raise InputError(f"can't load the network ({error})", where=where) from error
         self._about = _about(dict(self._session.get_modelmeta().custom_metadata_map), where)
-        self.name = f"{Path(where).name}#{hashlib.sha256(content).hexdigest()[:12]}"
+        self.name = f"{path.name}#{hashlib.sha256(content).hexdigest()[:12]}"
 
     def describe(self, crops: Sequence[Pixels]) -> Described:
         """Describe crops (h, w, 3) uint8, RGB."""

@@ -61,8 +61,8 @@ class LinkOptions:
     max_gap_s: longer absences are not bridged; min_odds: from which pieces are linked
     other_class: log-odds of another class in the same object
     appearance: log-odds for each unit of cosine above ``appearance_middle``, but at most ``appearance_most`` either
-        way: less than what place and time can say, so that no likeness outvotes them. The defaults were fitted with
-        the shipped network (``docs/models.md``); vectors of others want their own
+        way: less than what place and time can say, so that no likeness outvotes them. Vectors of each network want
+        their own, which ``training.appearance`` fits
     """
 
     exclusion_m: dict[Family, float] = field(default_factory=lambda: {"person": 0.25, "vehicle": 0.9})

@@ -26,7 +26,9 @@ PATH = click.Path(path_type=Path)
 @click.option("--score", default=0.15, show_default=True, help="Detections of a network below this are dropped.")
 @click.option("--provider", "providers", multiple=True, help="What ONNX Runtime executes on, best first.")
 @click.option("--tiles", help="COLUMNSxROWS: look at wide pictures in tiles, for instance 2x1.")
-@click.option("--appearance", is_flag=True, help="Describe what is found: vectors to link by, kinds, colours.")
+@click.option(
+    "--appearance", type=PATH, help="A network (.onnx) that describes what is found: vectors, kinds, colours."
+)
 @click.option("--start", default=0.0, help="When videos without times begin, epoch seconds.")
 @click.option("--fps", type=float, help="Frames a second of folders without frames.csv.")
 @click.option("--every", default=0.0, help="Leave out frames that come sooner after the last, seconds.")
@@ -58,7 +60,7 @@ def command(
     score: float,
     providers: tuple[str, ...],
     tiles: str | None,
-    appearance: bool,
+    appearance: Path | None,
     start: float,
     fps: float | None,
     every: float,
@@ -135,7 +137,7 @@ def _looking(
     score: float,
     providers: tuple[str, ...],
     tiles: str | None,
-    appearance: bool,
+    appearance: Path | None,
     start: float,
     fps: float | None,
     every: float,

@@ -10,6 +10,7 @@ import queue
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from geometry.errors import InputError, TiepointError
@@ -32,14 +33,14 @@ class DetectionOptions:
     """What looks at videos.
 
     detector: a name or the path of an .onnx file, see ``make_detector``; network: its options
-    appearance: whether vectors, kinds and colours of what is found are told, by the shipped network
+    appearance: the network, an .onnx file of ``training.export``, by which vectors, kinds and colours are told
     tiles: None for none; sources: how frames are timed and thinned
     workers: processes, 0 for none but this one, None for one a core, or a network camera
     """
 
     detector: str = "tiepoint"
     network: OnnxOptions = field(default_factory=OnnxOptions)
-    appearance: bool = False
+    appearance: Path | None = None
     tiles: TileOptions | None = None
     sources: SourceOptions = field(default_factory=SourceOptions)
     workers: int | None = None
@@ -55,8 +56,8 @@ class DetectionOptions:
             if self.detector == "background":
                 raise InputError("background subtraction looks at whole pictures", remedy="Leave out the tiles.")
             detector = TiledDetector(detector, self.tiles)
-        if self.appearance:
-            detector = DescribingDetector(detector, AppearanceNetwork(threads=self.network.threads))
+        if self.appearance is not None:
+            detector = DescribingDetector(detector, AppearanceNetwork(self.appearance, self.network.threads))
         return detector
 
 
