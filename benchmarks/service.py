@@ -30,7 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     parts = known_parts(arguments)
     for name in arguments.parts or list(parts):
-        machine = describe_machine()
+        machine = describe_machine() | {"command": f"python -m benchmarks.service {name}"}  # and folders of one machine
         found = parts[name]()
         print(json.dumps({name: found}, indent=1, default=str)[:4000])
         before = json.loads(arguments.out.read_text("utf-8")) if arguments.out.is_file() else {}
