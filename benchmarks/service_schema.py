@@ -83,7 +83,7 @@ def _schemathesis(
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=data, env=environment)
     report.write_text(done.stdout + done.stderr, "utf-8")
     cases = re.search(r"([\d,]+) generated", done.stdout)
-    failures = re.search(r"found (\d+) unique failures", done.stdout)
+    failures = re.search(r"found (\d+) unique failure", done.stdout)
     return {
         "seconds": time.perf_counter() - begin,
         "exit": done.returncode,

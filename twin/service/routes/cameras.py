@@ -67,7 +67,7 @@ def cameras(service: TheService, twin: TheTwin) -> Cameras:
 async def frame(
     service: TheService,
     twin: TheTwin,
-    camera: Annotated[str, Path(min_length=1, max_length=200)],
+    camera: Annotated[str, Path(description="Its id.")],
     at: Annotated[
         float, Query(alias="time", ge=-MAX_TIME_S, le=MAX_TIME_S, allow_inf_nan=False, description="Of its exposure.")
     ],

@@ -53,7 +53,7 @@ def sightings(
 def image(
     service: TheService,
     twin: TheTwin,
-    sighting: Annotated[str, Path(min_length=1, max_length=200)],
+    sighting: Annotated[str, Path(description="Its id.")],
 ) -> Any:
     """Return a stored crop, as ``tiepoint index --crops`` kept it."""
     folder = service.settings.crops.get(twin.name)
