@@ -18,10 +18,11 @@ Array = NDArray[np.float64]
 
 AGREE_IF_RIGHT, AGREE_IF_WRONG = 0.6, 0.02
 """How often another photo's poses hold one that agrees with a pose that is right, and with one that is wrong."""
-FOUND_M, FOUND_DEG = 0.1, 1.0
-"""How far a pose that was found in a photo may be off, one sigma."""
+FOUND_M, FOUND_DEG = 0.05, 0.5
+"""How far a pose that was found in a photo may be off, one sigma along or about an axis."""
 DRIFT_SHARE, DRIFT_DEG = 0.03, 1.0
 """One sigma of what a walk's steps drift: a share of the way between two photos, and degrees for each ten metres."""
+FREEDOM = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,19 +30,26 @@ class Steps:
     """Where photos were taken relative to each other: cam_from_start of each, None where that is not known.
 
     drift: 1 for a walk that a phone tracked, 0 for a rig, whose cameras do not move against each other
+    sigma_m, sigma_deg: of each pose by itself, beside the drift, along and about each axis; None for exact ones
     """
 
     cams_from_start: tuple[pycolmap.Rigid3d | None, ...]
     drift: float = 1.0
+    sigma_m: tuple[float, ...] | None = None
+    sigma_deg: tuple[float, ...] | None = None
 
     def tolerance(self, i: int, j: int) -> tuple[float, float]:
-        """Return one sigma of how far photo ``j`` is off, as photo ``i`` says, metres and degrees."""
+        """Return one sigma along an axis of how far photo ``j`` is off, as photo ``i`` says, metres and degrees."""
         a, b = self.cams_from_start[i], self.cams_from_start[j]
         assert a is not None
         assert b is not None
-        way = self.drift * float(np.linalg.norm(position_of(a) - position_of(b)))
-        metres = np.hypot(np.sqrt(2) * FOUND_M, DRIFT_SHARE * way)
-        return float(metres), float(np.hypot(np.sqrt(2) * FOUND_DEG, DRIFT_DEG * way / 10.0))
+        way = float(np.linalg.norm(position_of(a) - position_of(b)))
+        own_m = [] if self.sigma_m is None else [self.sigma_m[i], self.sigma_m[j]]
+        own_deg = [] if self.sigma_deg is None else [self.sigma_deg[i], self.sigma_deg[j]]
+        degrees = np.linalg.norm([FOUND_DEG, FOUND_DEG, *own_deg, self.drift * DRIFT_DEG * way / 10.0])
+        turned_m = way * np.radians(degrees)  # what a wrong turn at one photo moves the other
+        metres = np.linalg.norm([FOUND_M, FOUND_M, *own_m, self.drift * DRIFT_SHARE * way, turned_m])
+        return float(metres), float(degrees)
 
 
 def weights(choices: Sequence[Choice | None], steps: Steps) -> list[Array]:
@@ -81,12 +89,15 @@ def _weight(choices: Sequence[Choice | None], steps: Steps, i: int, k: int) -> f
 
 
 def agreement(poses: Sequence[pycolmap.Rigid3d], expected: pycolmap.Rigid3d, sigma_m: float, sigma_deg: float) -> Array:
-    """Return how well poses (N,) agree with one that is expected: 1 where they are the same, 0.6 at one sigma."""
+    """Return how well poses (N,) agree with one that is expected: 1 as near as right ones are on average.
+
+    That is where the sum of squared sigmas is that of its degrees of freedom.
+    """
     centre = position_of(expected)
     metres = np.array([np.linalg.norm(position_of(pose) - centre) for pose in poses]).reshape(-1)
     turns = np.array([np.linalg.norm(pose_difference(pose, expected)[:3]) for pose in poses]).reshape(-1)
     off = np.hypot(metres / sigma_m, np.degrees(turns) / sigma_deg)
-    return np.asarray(np.exp(-0.5 * off**2))
+    return np.asarray(np.exp(-0.5 * np.maximum(off**2 - FREEDOM, 0.0)))
 
 
 def steps_of_poses(poses: PoseTable, images: Sequence[str], *, drift: float) -> Steps:
@@ -102,4 +113,10 @@ def steps_of_poses(poses: PoseTable, images: Sequence[str], *, drift: float) -> 
         found.append(pose_from_position(poses.positions[row], poses.quats_xyzw[row]) if known else None)
     if sum(pose is not None for pose in found) < 2:
         raise InputError("fewer than two of the images have a pose with an orientation", remedy="Name them alike.")
-    return Steps(cams_from_start=tuple(found), drift=drift)
+    order = [rows.get(name) for name in images]
+    return Steps(
+        cams_from_start=tuple(found),
+        drift=drift,
+        sigma_m=tuple(0.0 if row is None else float(np.nan_to_num(poses.sigma_m[row])) for row in order),
+        sigma_deg=tuple(0.0 if row is None else float(np.nan_to_num(poses.sigma_deg[row])) for row in order),
+    )

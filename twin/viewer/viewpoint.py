@@ -13,6 +13,8 @@ Array = NDArray[np.float64]
 FIELD = np.radians(50.0)
 """Horizontal field of view of an overview."""
 AZIMUTH, ELEVATION = np.radians(-60.0), np.radians(40.0)
+SHARE, LEAST_M = 0.94, 2.0
+"""Of the picture that an overview fills, and from how near at the least."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +36,13 @@ def overview(points: Array, width: int = 1280, height: int = 960) -> Viewpoint:
     """Return a view from above onto all points (N, 3) in site."""
     rows = points if len(points) else np.zeros((1, 3))
     low, high = rows.min(axis=0), rows.max(axis=0)
-    middle, radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2
-    focal = width / 2 / np.tan(FIELD / 2)
-    distance = 1.15 * max(radius, 1.0) / np.sin(np.arctan(min(width, height) / 2 / focal))
+    middle, focal = (low + high) / 2, width / 2 / np.tan(FIELD / 2)
     back = np.array([np.cos(ELEVATION) * np.cos(AZIMUTH), np.cos(ELEVATION) * np.sin(AZIMUTH), np.sin(ELEVATION)])
-    return looking(middle + distance * back, middle, pinhole(width, height, focal))
+    lens = pinhole(width, height, focal)
+    in_cam = (rows - middle) @ looking(middle + back, middle, lens).cam_from_site.rotation.matrix().T
+    room = np.array([width, height]) / 2 * SHARE / focal
+    distance = max(float((np.abs(in_cam[:, :2]) / room - in_cam[:, 2:]).max()), LEAST_M)
+    return looking(middle + distance * back, middle, lens)
 
 
 def looking(eye: Array, at: Array, camera: pycolmap.Camera) -> Viewpoint:
