@@ -89,7 +89,7 @@ def _shaded(
 
 
 def light_of(surface: Surface, hits: Hits, rays: FloatArray, pitch: FloatArray) -> FloatArray:
-    """Return linear RGB (N, 3) along rays (N, 3) that all hit; ``pitch`` (N,) is the angle a ray stands for, radians."""
+    """Return linear RGB (N, 3) along rays (N, 3) that all hit; ``pitch`` (N,) is the angle of a ray, radians."""
     chart = surface.mesh.panel[hits.triangle]
     tangent, facing = slant(rays, surface.triangle_normals[hits.triangle], MAX_STRETCH)
     width = hits.distance * np.sqrt(np.einsum("nk,nk->n", rays, rays)) * pitch
