@@ -37,6 +37,7 @@ from twin.calibration.evidence import (
     POINTS,
     SURFACE,
     TAGS,
+    Matched,
     consistent,
     landmark_evidence,
     seen_tags,
@@ -162,7 +163,7 @@ class Calibrator:
         count, cells = _counts(best), _cells(best, job.gray.shape)
         agree = int(fit.inliers.sum())
         residual = float(np.median(np.linalg.norm(fit.residuals_px[fit.inliers], axis=1))) if agree else None
-        reason = self._reason(best, rivals, covariance, agree, cells)
+        reason = self._reason(best, rivals, covariance, agree, cells) or self._doubt(job, best)
         shown = tuple((tuple(position_of(r.fit.cam_from_site).tolist()), float(r.support)) for r in rivals[:3])
         return CameraCalibration(
             id=id,
@@ -209,6 +210,17 @@ class Calibrator:
             return f"weakly determined: sigma {sigma_m:.2f} m and {sigma_deg:.2f} deg"
         return None
 
+    def _doubt(self, job: "_Job", best: "_Settled") -> str | None:
+        """Return why the localizer would refuse the picture, where landmarks alone speak for the pose.
+
+        Without patches of a surface, tags, clicks or a prior nothing else tells a look-alike.
+        """
+        kinds = best.seen.kind[best.fit.inliers]
+        if best.method in KEPT_METHODS or np.isin(kinds, (TAGS, SURFACE, POINTS)).any():
+            return None
+        answer = self._localizer.localize("", job.features, best.fit.camera)
+        return None if answer.status == "ok" else answer.reason
+
     def _with_map(self, fit: CameraFit, settled: "_Settled") -> Array:
         covariance = fit.covariance.copy()
         return covariance + self._map_part(fit, settled)
@@ -251,6 +263,7 @@ class _Settled:
     looked_for: dict[int, int]
     method: str
     support: float
+    matched: Matched | None = None
 
 
 class _Job:
@@ -310,12 +323,19 @@ class _Job:
         search_px: int,
         *,
         with_surface: bool = True,
+        matched: Matched | None = None,
     ) -> tuple[Seen, Indices, dict[int, int]]:
         """Return all evidence around where a pose predicts it, which landmarks, and how much was looked for by kind."""
         twin = self.twin
         tags = tag_evidence(twin.tags, self.tags)
         landmarks, which = landmark_evidence(
-            twin.landmarks, self._calibrator._viewpoints, self.features, pose, camera, radius_px=radius_px
+            twin.landmarks,
+            self._calibrator._viewpoints,
+            self.features,
+            pose,
+            camera,
+            radius_px=radius_px,
+            matched=matched,
         )
         parts, looked = [tags, landmarks], {TAGS: len(tags), LANDMARKS: len(landmarks)}
         if with_surface and twin.surface is not None:
@@ -358,10 +378,12 @@ class _Job:
             pose, camera = candidate.cam_from_site, candidate.camera
             known = candidate.method == PRIOR
             for radius, search in [*(PRIOR_REACH_PX if known else ()), *((r, FIRST_SEARCH_PX) for r in radii)]:
-                seen, which, looked = self.gather(pose, camera, radius, search, with_surface=with_surface)
+                seen, which, looked = self.gather(
+                    pose, camera, radius, search, with_surface=with_surface, matched=candidate.matched
+                )
                 fit = fit_camera(pose, camera, seen, lens=lens, prior=None if free else prior)
                 pose, camera = fit.cam_from_site, fit.camera
-            return _settled(fit, seen, which, looked, candidate.method)
+            return _settled(fit, seen, which, looked, candidate.method, candidate.matched)
         except (DegenerateError, np.linalg.LinAlgError) as error:
             logger.info("a candidate by %s fails: %s", candidate.method, error)
             return None
@@ -369,18 +391,22 @@ class _Job:
     def again(self, settled: _Settled, free: bool, radius_px: float) -> _Settled:
         """Adjust once more, to evidence found nearer by."""
         fit = settled.fit
-        seen, which, looked = self.gather(fit.cam_from_site, fit.camera, radius_px, 0)
+        seen, which, looked = self.gather(fit.cam_from_site, fit.camera, radius_px, 0, matched=settled.matched)
         lens = freedom(fit.camera) if free else LensFreedom()
         fit = fit_camera(fit.cam_from_site, fit.camera, seen, lens=lens)
-        return _settled(fit, seen, which, looked, settled.method)
+        return _settled(fit, seen, which, looked, settled.method, settled.matched)
 
 
-def _settled(fit: CameraFit, seen: Seen, which: Indices, looked: dict[int, int], method: str) -> _Settled:
+def _settled(
+    fit: CameraFit, seen: Seen, which: Indices, looked: dict[int, int], method: str, matched: Matched | None
+) -> _Settled:
     squared = (np.nan_to_num(fit.residuals_px, nan=1e6) ** 2).sum(axis=1)
     weight = np.where(seen.kind == TAGS, TAG_WEIGHT, 1.0) / (1.0 + (squared / CONSISTENT_PX**2) ** 2)
     support = float(weight.sum())
     agreed = which[fit.inliers[seen.kind == LANDMARKS]]
-    return _Settled(fit=fit, seen=seen, landmarks=agreed, looked_for=looked, method=method, support=support)
+    return _Settled(
+        fit=fit, seen=seen, landmarks=agreed, looked_for=looked, method=method, support=support, matched=matched
+    )
 
 
 def _closer(job: _Job, settled: Sequence[_Settled], free: bool) -> list[_Settled]:

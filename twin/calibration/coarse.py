@@ -22,7 +22,7 @@ from geometry import (
 from geometry.camera_fit import Seen, fit_camera, seen_points
 from perception import Features, Picture
 from perception.tags import tag_poses
-from twin.calibration.evidence import SeenTag
+from twin.calibration.evidence import Matched, SeenTag
 from twin.calibration.lenses import freedom
 from twin.landmark_matching import match_landmarks
 from twin.landmarks import Landmarks
@@ -44,12 +44,16 @@ MIN_POINTS = 4
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Coarse:
-    """A pose to start from with a lens, how it was found, and how many matches agree with it."""
+    """A pose to start from with a lens, how it was found, and how many matches agree with it.
+
+    matched: the matches that the localizer found it by
+    """
 
     camera: pycolmap.Camera
     cam_from_site: pycolmap.Rigid3d
     method: str
     support: int
+    matched: Matched | None = None
 
 
 def by_localizer(
@@ -65,7 +69,16 @@ def by_localizer(
         for candidate in [] if choice is None else choice.candidates[:4]:
             if candidate.inliers >= MIN_INLIERS:
                 pose = candidate.estimate.cam_from_site
-                found.append(Coarse(camera=camera, cam_from_site=pose, method="localizer", support=candidate.inliers))
+                matched = candidate.feature, candidate.landmark
+                found.append(
+                    Coarse(
+                        camera=camera,
+                        cam_from_site=pose,
+                        method="localizer",
+                        support=candidate.inliers,
+                        matched=matched,
+                    )
+                )
     return sorted(found, key=lambda each: -each.support)
 
 

@@ -37,6 +37,10 @@ CELL_PX = 96
 """Evidence of one kind in one such square of the picture may share an error."""
 
 
+Matched = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Indices (N,) of features and of the landmarks that they look like."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SeenTag:
     """A tag of the site in a picture: its row in ``TagSpecs``, corners (4, 2) px, in how many frames it was found."""
@@ -94,8 +98,12 @@ def landmark_evidence(
     camera: pycolmap.Camera,
     *,
     radius_px: float,
+    matched: Matched | None = None,
 ) -> tuple[Seen, NDArray[np.int64]]:
-    """Return landmarks found where a pose predicts them, and their indices."""
+    """Return landmarks found where a pose predicts them, and their indices.
+
+    matched: features and landmarks that were matched by descriptor alone; those near enough count too
+    """
     expected = viewpoints.expected(landmarks, cam_from_site, camera)
     view_of = landmarks.view_of_observation()
     counts = np.bincount(view_of[expected[landmarks.landmark]], minlength=len(landmarks.views))
@@ -111,6 +119,10 @@ def landmark_evidence(
         radius_px=radius_px,
         max_distance=GUIDED_DISTANCE,
     )
+    if matched is not None:
+        feature, landmark = _with_matched(
+            feature, landmark, matched, features, landmarks, cam_from_site, camera, radius_px
+        )
     covariances = landmarks.covariances[landmark].astype(np.float64)
     sure = np.linalg.eigvalsh(covariances)[:, -1] < MAX_LANDMARK_SIGMA_M**2 if len(landmark) else np.zeros(0, bool)
     feature, landmark, covariances = feature[sure], landmark[sure], covariances[sure]
@@ -124,6 +136,24 @@ def landmark_evidence(
         cluster=cells_of(pixels, camera),
     )
     return seen, landmark
+
+
+def _with_matched(
+    feature: NDArray[np.int64],
+    landmark: NDArray[np.int64],
+    matched: Matched,
+    features: Features,
+    landmarks: Landmarks,
+    cam_from_site: pycolmap.Rigid3d,
+    camera: pycolmap.Camera,
+    radius_px: float,
+) -> Matched:
+    """Add matches that lie within the radius and whose feature and landmark are not taken yet."""
+    more, those = (np.asarray(each, dtype=np.int64) for each in matched)
+    predicted, valid = project(camera, transform_points(cam_from_site, landmarks.points[those]))
+    near = valid & (np.linalg.norm(features.keypoints[more] - predicted, axis=1) < radius_px)
+    near &= ~np.isin(more, feature) & ~np.isin(those, landmark)
+    return np.concatenate([feature, more[near]]), np.concatenate([landmark, those[near]])
 
 
 def surface_evidence(
