@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from geometry import FloorPlan, Georeference, InputError, read_plan, write_atomic
+from geometry import FloorPlan, Georeference, InputError, TwinError, read_plan, write_atomic
 from geometry.interchange import read_cameras_json
 from geometry.records import FixedCamera
 from twin.service.problems import ServiceError
@@ -144,8 +144,10 @@ class Catalog:
             before = [] if now is None else [*now.before, now.version][-MAX_BEFORE:]
             if now is not None and now.version == version:
                 return self._load(name)
+            served = self._sound(name, version)  # before it is written, as no service starts with a damaged one
             self._write(name, Current(version=version, before=before))
-            return self._load(name)
+            self._served[name] = served
+            return served
 
     def roll_back(self, name: str) -> Served:
         """Make the version before the current one again; a ``ServiceError`` of 409 where there is none."""
@@ -155,8 +157,10 @@ class Catalog:
             there = [] if now is None else [each for each in now.before if each in self.versions(name)]
             if not there:
                 raise ServiceError(409, f"twin '{name}' has no version before this one")
+            served = self._sound(name, there[-1])
             self._write(name, Current(version=there[-1], before=there[:-1]))
-            return self._load(name)
+            self._served[name] = served
+            return served
 
     def delete(self, name: str, version: str) -> None:
         """Delete an uploaded version that is not current."""
@@ -175,12 +179,23 @@ class Catalog:
     def _load(self, name: str) -> Served:
         current = self.current(name)
         assert current is not None
-        folder = self._given[name] if current.version == GIVEN else self.folder / name / current.version
+        self._served[name] = served = self._read(name, current.version)
+        return served
+
+    def _sound(self, name: str, version: str) -> Served:
+        """Read a version that is to be served; a ``ServiceError`` of 422, without our paths, for a damaged one."""
+        try:
+            return self._read(name, version)
+        except (InputError, TwinError) as error:
+            where = error.where and Path(error.where).name
+            raise ServiceError(422, error.what, where=where, remedy=error.remedy) from error
+
+    def _read(self, name: str, version: str) -> Served:
+        folder = self._given[name] if version == GIVEN else self.folder / name / version
         own = folder / CAMERAS_FILE
         cameras = self._cameras.get(name) or (own if own.is_file() else None)
-        served = Served(name=name, version=current.version, folder=folder, cameras_file=cameras)
+        served = Served(name=name, version=version, folder=folder, cameras_file=cameras)
         _ = served.manifest, served.plan, served.georeference, served.cameras  # damaged ones are refused here
         if served.manifest is None and served.plan is None:
             raise InputError("is not a twin: it has neither twin.yaml nor plan.json", where=str(folder))
-        self._served[name] = served
         return served
