@@ -5,6 +5,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from secrets import token_hex
@@ -18,6 +19,7 @@ MAX_ENTRIES = 50_000
 MAX_RATIO = 200
 """Photos and arrays don't shrink to a 200th; a zip bomb does."""
 BLOCK = 1 << 20
+MAX_NAME_BYTES = 255
 _PART = re.compile(r"[^\x00-\x1f\\:]{1,200}")
 
 
@@ -48,8 +50,11 @@ def unpack_twin(archive: BinaryIO, home: Path, *, max_bytes: int) -> str:
         RuntimeError,
         EOFError,
         UnicodeError,
+        zlib.error,
     ) as error:
         raise ServiceError(422, f"the archive can't be read ({error})"[:200], remedy="Send a plain zip.") from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ServiceError(422, "the archive has a file where it has a folder too") from error
     except TwinDamagedError as error:
         raise ServiceError(422, error.what) from error
     finally:
@@ -84,6 +89,8 @@ def _target(entry: zipfile.ZipInfo, folder: Path) -> Path:
     """Return where an entry goes; a ``ServiceError`` for a name that leads elsewhere, and for links and devices."""
     path = PurePosixPath(entry.filename)
     kind = stat.S_IFMT(entry.external_attr >> 16)
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ServiceError(422, f"'{entry.filename[:80]}' is packed in an unusual way", remedy="Send a plain zip.")
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise ServiceError(422, f"'{entry.filename[:80]}' is a link or a device")
     if path.is_absolute() or not path.parts or not all(_is_plain(part) for part in path.parts):
@@ -95,7 +102,7 @@ def _target(entry: zipfile.ZipInfo, folder: Path) -> Path:
 
 
 def _is_plain(part: str) -> bool:
-    return part not in (".", "..") and _PART.fullmatch(part) is not None
+    return part not in (".", "..") and _PART.fullmatch(part) is not None and len(part.encode()) <= MAX_NAME_BYTES
 
 
 def _root(staging: Path) -> Path:
