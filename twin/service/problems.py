@@ -102,10 +102,9 @@ def install(app: FastAPI) -> None:
         if isinstance(error, FullError):
             error = busy(error.what, error.retry_after_s)
         if isinstance(error, ServiceError):
-            detail = f"{error.where}: {error.what}" if error.where else error.what
-            return response(error.status, detail, error.remedy, error.headers)
+            return response(error.status, _detail(error), error.remedy, error.headers)
         if isinstance(error, ImageError | InputError):
-            return response(422, f"{error.where}: {error.what}" if error.where else error.what, error.remedy)
+            return response(422, _detail(error), error.remedy)
         logger.error("a request failed: %s", error)
         if isinstance(error, TwinError):
             return response(503, "the twin can't be used at the moment", headers={"Retry-After": "30"})
@@ -114,6 +113,12 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(TiepointError, on_tiepoint)
+
+
+def _detail(error: TiepointError) -> str:
+    """Return what is wrong and where, of a file its name alone: where it lies here is nobody's business."""
+    where = (error.where or "").rpartition("/")[2]
+    return f"{where}: {error.what}" if where else error.what
 
 
 def _first(errors: list[Any]) -> tuple[str]:
