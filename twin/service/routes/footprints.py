@@ -1,6 +1,7 @@
 """Which ground each fixed camera looks at."""
 
 import numpy as np
+import shapely
 from fastapi import APIRouter
 from pydantic import BaseModel
 
@@ -16,7 +17,8 @@ REACH_M = 30.0
 class Footprint(BaseModel):
     """Where a camera hangs and looks, and the outline of the ground it shows, site metres, up to 30 m from it.
 
-    towards: unit vector in the plan; ring: None where the camera's level is not in the plan
+    towards: unit vector in the plan; ring: the outline's largest part, None where the camera shows no ground or its
+    level is not in the plan
     """
 
     x: float
@@ -54,7 +56,9 @@ def footprint_of(camera: FixedCamera, plan: FloorPlan | None) -> Footprint:
     ring = None
     if levels:
         shown = ground_footprint(camera.camera(), pose, levels[0].elevation, reach_m=REACH_M)
-        inside = None if shown is None else shown.intersection(levels[0].outline)
-        if inside is not None and inside.geom_type == "Polygon" and not inside.is_empty:
-            ring = [(round(px, 3), round(py, 3)) for px, py, *_ in inside.exterior.coords]
+        parts = [] if shown is None else shapely.get_parts(shown.intersection(levels[0].outline)).tolist()
+        areas = [part for part in parts if part.geom_type == "Polygon" and not part.is_empty]
+        if areas:
+            largest = max(areas, key=lambda part: part.area)
+            ring = [(round(px, 3), round(py, 3)) for px, py, *_ in largest.exterior.coords]
     return Footprint(x=x, y=y, towards=towards, level=camera.level, ring=ring)
