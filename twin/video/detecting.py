@@ -7,6 +7,7 @@ are done; those of files can wait, so that nothing is lost, and those of network
 import multiprocessing
 import os
 import queue
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -158,6 +159,7 @@ def _work(videos: dict[str, str], options: DetectionOptions, answers: Any) -> No
     """Be one process of the pool: send frames, then how many were dropped, or what went wrong."""
     import cv2
 
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     with suppress(BrokenPipeError, KeyboardInterrupt):
         try:
@@ -168,3 +170,11 @@ def _work(videos: dict[str, str], options: DetectionOptions, answers: Any) -> No
             answers.put(("done", dropped))
         except TiepointError as error:
             answers.put(("error", str(error)))
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, which could not say so if it was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
