@@ -1,4 +1,4 @@
-"""A typed client of the HTTP service, over httpx; all calls can be repeated, and are, when the service is busy."""
+"""A typed client of the HTTP service, over httpx; calls are made again when the service is busy."""
 
 from twin.client.client import Client
 from twin.client.errors import RefusedError, UnreachableError

@@ -38,8 +38,9 @@ BATCH = 500
 class Client:
     """Asks one service. Where it is busy or can't be reached, a call is made again, as late as it says.
 
-    All calls may be made again: what is asked changes nothing, and frames sent twice are stored once. Raises
-    ``RefusedError`` for what the service refuses and ``UnreachableError`` where it does not answer.
+    Calls may be made again: what is asked changes nothing, frames sent twice are stored once, and a twin uploaded twice
+    is a version more that nobody publishes. Only ``roll_back`` is made once. Raises ``RefusedError`` for what the
+    service refuses and ``UnreachableError`` where it does not answer.
     """
 
     def __init__(
