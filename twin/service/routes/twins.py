@@ -1,11 +1,13 @@
 """Which twins are served, and how a new version takes the place of an old one."""
 
 import json
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Body, File, Request, UploadFile
 
+from geometry import InputError, read_bounded
 from twin.service.asking import TheService, TheTwin, principal_of
 from twin.service.catalog import Served
 from twin.service.guard import GuardedRoute, client_of, needs
@@ -124,12 +126,20 @@ def _summary(twin: Served) -> dict[str, Any]:
 
 def _detail(service: Service, twin: Served) -> TwinDetail:
     current, manifest = service.catalog.current(twin.name), twin.manifest
-    quality = twin.folder / "quality.json"
     return TwinDetail(
         **_summary(twin),
         versions=service.catalog.versions(twin.name),
         before=[] if current is None else current.before,
         created=None if manifest is None else manifest.created,
         frame=None if manifest is None else manifest.frame.model_dump(),
-        quality=json.loads(quality.read_text("utf-8")) if quality.is_file() else None,
+        quality=_quality(twin.folder / "quality.json"),
     )
+
+
+def _quality(path: FilePath) -> dict[str, Any] | None:
+    """Return what quality.json says, None where it is not there or, in an uploaded twin, not what it should be."""
+    try:
+        content = json.loads(read_bounded(path))
+    except (InputError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
