@@ -55,7 +55,8 @@ class TiledDetector:
             edges = np.array([x1 > 0, y1 > 0, x2 < width, y2 < height])
             gap = np.concatenate([found.boxes[:, :2], np.array([x2 - x1, y2 - y1]) - found.boxes[:, 2:]], axis=1)
             cut.append(((gap < CUT_PX) & edges).any(axis=1))
-            parts.append(replace(found, boxes=found.boxes + np.array([x1, y1, x1, y1], dtype=np.float64)))
+            corner = np.array([x1, y1], dtype=np.float64)
+            parts.append(replace(found, boxes=found.boxes + np.tile(corner, 2), feet=found.feet + corner))
         joined, is_cut = _joined(parts), np.concatenate(cut)
         if self.options.whole:
             # What is cut is in the neighbour, or, where it is too large for that, in the whole picture.
