@@ -7,6 +7,7 @@ import numpy as np
 
 from geometry import FixedCamera, pose_error
 from perception import read_image
+from perception.images import Pixels
 from twin.calibration.calibrate import Calibrator
 from twin.calibration.health import HealthEvent, HealthMonitor
 from twin.calibration.watch import Watch, watch
@@ -14,7 +15,8 @@ from twin.model import Twin
 from twin.queries import name_images
 from twin.surface import depth_of
 
-MAX_REFERENCE = 25
+MAX_PICTURES = 25
+"""Of frames to learn, and to calibrate, from."""
 
 
 def examine(fixed: FixedCamera, reference: Path, frames: Path, twin_folder: Path | None = None) -> dict[str, Any]:
@@ -41,8 +43,7 @@ def examine(fixed: FixedCamera, reference: Path, frames: Path, twin_folder: Path
 
 def watch_of(fixed: FixedCamera, files: list[Path], twin: Twin | None) -> Watch:
     """Learn what a camera showed when it was well; with a twin, how far off that is."""
-    chosen = np.unique(np.linspace(0, len(files) - 1, min(len(files), MAX_REFERENCE)).round().astype(int))
-    pictures = [read_image(files[index]).pixels for index in chosen]
+    pictures = _pictures(files)
     depth = None
     if twin is not None and twin.surface is not None:
         depth, _ = depth_of(twin.surface, fixed.camera(), fixed.pose())
@@ -52,7 +53,7 @@ def watch_of(fixed: FixedCamera, files: list[Path], twin: Twin | None) -> Watch:
 def propose(fixed: FixedCamera, twin: Twin, files: list[Path], moved: HealthEvent) -> dict[str, Any]:
     """Return a new calibration from the frames since a move, beside what speaks for the old one."""
     assert moved.motion is not None
-    pictures = [read_image(path).pixels for path in files]
+    pictures = _pictures(files)
     calibrator = Calibrator(twin)
     before = calibrator.agreement(pictures, fixed.camera(), fixed.pose())
     answer = calibrator.calibrate(fixed.id, pictures, fixed.camera(), prior=moved.motion.cam_from_site)
@@ -62,3 +63,9 @@ def propose(fixed: FixedCamera, twin: Twin, files: list[Path], moved: HealthEven
     after = calibrator.agreement(pictures, fixed.camera(), answer.cam_from_site)
     what = f"{degrees:.2f} deg and {metres * 100:.1f} cm from before; evidence that agrees: {before} then, {after} now"
     return {"what": what, "calibration": answer.content(), "before": before, "after": after}
+
+
+def _pictures(files: list[Path]) -> list[Pixels]:
+    """Read ``MAX_PICTURES`` of some frames, spread over all of them."""
+    chosen = np.unique(np.linspace(0, len(files) - 1, min(len(files), MAX_PICTURES)).round().astype(int))
+    return [read_image(files[index]).pixels for index in chosen.tolist()]

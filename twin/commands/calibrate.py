@@ -68,7 +68,7 @@ def command(
     files = [path for _, path in name_images(images)]
     if not files:
         raise click.UsageError("There are no images in the folder.")
-    step = max(1, len(files) // MAX_FRAMES)
+    step = -(-len(files) // MAX_FRAMES)
     frames = [read_image(path).pixels for path in files[::step]]
     answer = Calibrator(Twin.open(twin)).calibrate(
         id,
