@@ -54,7 +54,9 @@ def coverage_command(
         )
     for row in found.levels():
         blind = row["blind_stalls"]
-        named = f"; stalls nobody sees: {len(blind)}" + (f" ({', '.join(blind[:6])}...)" if blind else "")
+        named = f"; stalls nobody sees: {len(blind)}" + (
+            f" ({', '.join(blind[:6])}{', ...' if len(blind) > 6 else ''})" if blind else ""
+        )
         click.echo(f"level {row['level']}: {row['seen']:.0%} seen, {row['seen_twice']:.0%} by two or more{named}")
 
 
