@@ -16,8 +16,9 @@ from twin.localizer import Choice
 
 Array = NDArray[np.float64]
 
-AGREE_IF_RIGHT, AGREE_IF_WRONG = 0.6, 0.02
-"""How often another photo's poses hold one that agrees with a pose that is right, and with one that is wrong."""
+FOUND, CHANCE = 0.6, 0.1
+"""How often a photo's right pose is among those that compete for it; how much of their probability lies on any other
+place by chance, where it is not."""
 FOUND_M, FOUND_DEG = 0.05, 0.5
 """How far a pose that was found in a photo may be off, one sigma along or about an axis."""
 DRIFT_SHARE, DRIFT_DEG = 0.03, 1.0
@@ -55,8 +56,9 @@ class Steps:
 def weights(choices: Sequence[Choice | None], steps: Steps) -> list[Array]:
     """Return for each photo how much more probable the others make each of its poses, (C,), 1 for no news.
 
-    Two hypotheses a photo, pose right and pose wrong, are compared by how much probability of every other photo lies on
-    poses that agree with it; what has no pose at all says nothing.
+    A pose is compared with the hypothesis that none of the photo's poses is right: for every other photo, what of its
+    probability agrees, against what it leaves to none of its own. In a place with look-alikes that were not found,
+    which all photos leave much to, agreement is worth little, as the look-alikes would agree too.
     """
     return [
         np.array([_weight(choices, steps, i, k) for k in range(0 if choice is None else len(choice.candidates))])
@@ -77,14 +79,10 @@ def _weight(choices: Sequence[Choice | None], steps: Steps, i: int, k: int) -> f
         expected = cam_from_start * site_from_start.inverse()
         poses = [candidate.estimate.cam_from_site for candidate in other.candidates]
         agrees = agreement(poses, expected, *steps.tolerance(i, j))
-        of_agreeing = float(other.probabilities @ agrees)
-        of_others = float(other.probabilities @ (1.0 - agrees))
-        nothing = max(0.0, 1.0 - of_agreeing - of_others)
-        weight *= (
-            of_agreeing * AGREE_IF_RIGHT / AGREE_IF_WRONG
-            + of_others * (1.0 - AGREE_IF_RIGHT) / (1.0 - AGREE_IF_WRONG)
-            + nothing
-        )
+        agreeing = float(other.probabilities @ agrees)
+        none = max(0.0, 1.0 - float(other.probabilities.sum()))
+        by_chance = (1.0 - FOUND) * CHANCE
+        weight *= (FOUND * agreeing + by_chance) / (FOUND * none + by_chance)
     return weight
 
 
