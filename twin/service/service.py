@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from geometry.errors import InputError
+from geometry.errors import InputError, nearest_known
 from twin.live.database.connection import Database
 from twin.live.engine import Engine
 from twin.live.ingest import Ingest
@@ -35,9 +35,14 @@ class Service:
         self.database = Database(settings.database_url)
         self.database.upgrade()
         given = {folder.resolve().name: folder for folder in settings.twins}
-        for name in settings.videos.keys() - given.keys():
-            raise InputError(f"there are videos of '{name}', which is not served")
         self.catalog = Catalog(settings.data, given, settings.cameras)
+        for what, named in (("videos", settings.videos), ("groups", settings.groups)):
+            for name in named.keys() - set(self.catalog.names()):
+                raise InputError(f"there are {what} of '{name}', which is not served")
+        for name, groups in settings.groups.items():
+            known = self.catalog.get(name).camera_ids
+            for camera in {camera for cameras in groups.values() for camera in cameras} - known:
+                raise InputError(f"twin '{name}' has no camera '{camera}'", remedy=nearest_known(camera, known))
         self.keys, self.audit, self.metrics = Keys(self.database), Audit(self.database), Metrics()
         self.feed = Feed(self.database)
         self.sightings = SightingStores(settings)

@@ -9,10 +9,11 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from geometry.errors import InputError
-from twin.live.task import LiveOptions
+from twin.live.task import DEFAULT_GROUP, LiveOptions
 
 MB = 2**20
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LONGEST_GROUP = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +103,8 @@ class Settings:
         names = [folder.resolve().name for folder in self.twins]
         for name in {name for name in names if names.count(name) > 1}:
             raise InputError(f"two twins are called '{name}'", remedy="Rename one of the folders.")
+        for groups in self.groups.values():
+            _check_groups(groups)
         if self.videos and self.detector is None:
             raise InputError("nothing looks at the videos", remedy="Name a detector: --detector tiepoint.")
         if not 1 <= self.workers <= 64 or not 0 <= self.port < 65536:
@@ -116,3 +119,14 @@ class Settings:
     def is_local(self) -> bool:
         """Whether only this machine can reach it."""
         return self.host in LOOPBACK
+
+
+def _check_groups(groups: Mapping[str, tuple[str, ...]]) -> None:
+    """Raise ``InputError`` for names that can't be kept apart, and for a camera of two groups."""
+    for name in groups:
+        if name == DEFAULT_GROUP or len(name) > LONGEST_GROUP:
+            remedy = f"At most {LONGEST_GROUP} letters, and not '{DEFAULT_GROUP}': so cameras of no group are called."
+            raise InputError(f"'{name[:80]}' can't be a group's name", remedy=remedy)
+    named = [camera for cameras in groups.values() for camera in cameras]
+    for camera in {camera for camera in named if named.count(camera) > 1}:
+        raise InputError(f"camera '{camera}' is named twice in the groups")
