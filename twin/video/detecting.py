@@ -135,11 +135,13 @@ def _in_pool(
     try:
         left = len(processes)
         while left:
+            if any(process.exitcode not in (None, 0) for process in processes):  # its cameras would be missed silently
+                raise InputError("a process that detects was killed", remedy="It may need more memory.")
             try:
                 kind, content = answers.get(timeout=ASK_S)
             except queue.Empty:
                 if not any(process.is_alive() for process in processes) and answers.empty():
-                    raise InputError("a process that detects was killed", remedy="It may need more memory.") from None
+                    raise InputError("a process that detects has ended unasked") from None
                 continue
             if kind == "frame":
                 yield FrameRecord.model_validate_json(content)
