@@ -1,6 +1,7 @@
 """Clocks of cameras from what each of them saw of common motion: of a whole recording, and while frames come in."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,16 +23,7 @@ def by_common_clock(frame: Detections, clocks: ClockEstimate | None) -> Detectio
     """Return a frame at the time that it was exposed, as far as it is known."""
     if clocks is None:
         return frame
-    return Detections(
-        camera=frame.camera,
-        time=clocks.utc(frame.camera, frame.time),
-        boxes=frame.boxes,
-        scores=frame.scores,
-        kinds=frame.kinds,
-        feet=frame.feet,
-        embeddings=frame.embeddings,
-        shown=frame.shown,
-    )
+    return replace(frame, time=clocks.utc(frame.camera, frame.time))
 
 
 def clocks_of(
