@@ -152,7 +152,7 @@ def _in_pool(
                 raise InputError(content)
     finally:
         for process in processes:
-            process.terminate()
+            process.kill()  # nothing of it is kept, and of SIGTERM pycolmap would print a stack
             process.join()
         answers.close()
 
