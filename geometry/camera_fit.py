@@ -7,7 +7,7 @@ scale that its residuals ask for, and the covariance grows where residuals of on
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pycolmap
@@ -339,8 +339,3 @@ def _inflation(score: Array, cluster: Indices, inverse: Array, size: int) -> flo
     np.add.at(sums, index, score)
     meat = sums.T @ sums
     return float(max(1.0, np.trace(inverse @ meat) / size / (1.0 - size / count)))
-
-
-def with_freedom(fit: CameraFit, camera: pycolmap.Camera) -> CameraFit:
-    """Return the fit with another description of the same lens."""
-    return replace(fit, camera=camera)

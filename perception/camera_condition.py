@@ -17,8 +17,6 @@ Array = NDArray[np.float64]
 
 GRID = (6, 8)
 FINE_PX, COARSE_PX = 1.0, 4.0
-NOISE_SIGMA = 6.0
-"""Gray values of a cheap sensor's noise, which is no detail; the median is taken off it."""
 PLAIN = 3.0
 """Cells whose coarse contrast in the reference is less, in gray values, tell nothing."""
 COVERED_CONTRAST, COVERED_SHARE = 0.25, 0.9

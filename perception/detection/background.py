@@ -17,8 +17,7 @@ from perception.detections import Detections
 Array = NDArray[np.float64]
 
 FOREGROUND = 255
-SHADOW = 127
-"""MOG2's own numbers in its mask."""
+"""MOG2's own number in its mask; shadows have another."""
 FULL_FILL = 0.6
 """Share of a box's pixels that move where it tightly holds one object."""
 FLASH_SHARE = 0.6

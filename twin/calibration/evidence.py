@@ -14,7 +14,7 @@ from perception.images import Pixels
 from perception.patch_shifts import patch_shifts, smoothed, spread_patches, structure
 from twin.landmark_matching import match_by_projection
 from twin.landmarks import Landmarks, keypoint_sigma_px
-from twin.surface import Surface, depth_of, render_view
+from twin.surface import Surface, render_view
 from twin.visibility import Viewpoints
 
 Array = NDArray[np.float64]
@@ -210,12 +210,6 @@ def _plain(depth: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.bo
     bad = (bend | ~near | ~seen).astype(np.uint8)
     size = 2 * PATCH_HALF + 3
     return cv2.dilate(bad, np.ones((size, size), np.uint8)) == 0
-
-
-def visible_share(surface: Surface, camera: pycolmap.Camera, cam_from_site: pycolmap.Rigid3d) -> float:
-    """Return the share of the picture that shows surface which photos of the map saw."""
-    _, seen = depth_of(surface, camera, cam_from_site)
-    return float(seen.mean())
 
 
 def cells_of(pixels: Array, camera: pycolmap.Camera) -> NDArray[np.int64]:

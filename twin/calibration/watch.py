@@ -73,7 +73,6 @@ class Motion:
     found: int
     tried: int
     agree: float
-    still: float
     chi2: float
 
 
@@ -211,9 +210,6 @@ def _motion(state: Watch, fit: CameraFit, seen: Seen, tried: int) -> Motion:
     after = np.asarray(state.camera.img_from_cam(transform_points(fit.cam_from_site, state.points)))
     step = np.linalg.norm(after - before, axis=1)
     step = step[np.isfinite(step)]
-    still = np.linalg.norm(
-        seen.pixels - np.asarray(state.camera.img_from_cam(transform_points(state.cam_from_site, seen.points))), axis=1
-    )
     return Motion(
         xi=xi,
         covariance=fit.covariance,
@@ -224,6 +220,5 @@ def _motion(state: Watch, fit: CameraFit, seen: Seen, tried: int) -> Motion:
         found=len(seen),
         tried=tried,
         agree=float(fit.inliers.mean()),
-        still=float((still < 0.6).mean()),
         chi2=float(xi @ np.linalg.solve(fit.covariance, xi)),
     )
