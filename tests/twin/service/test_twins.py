@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from geometry import InputError
@@ -55,13 +57,21 @@ def test_names_that_lead_elsewhere_are_none(tmp_path, site, name):
 
 def test_the_choice_of_a_version_survives_a_restart(tmp_path, site):
     catalog = Catalog(tmp_path, {"site": site}, {})
-    import shutil
-
     shutil.copytree(site, catalog.home("site") / "v2")
     catalog.publish("site", "v2")
     again = Catalog(tmp_path, {"site": site}, {})
     assert again.get("site").version == "v2"
     assert again.roll_back("site").version == "given"
+
+
+def test_a_damaged_version_is_refused_and_not_chosen(tmp_path, site):
+    catalog = Catalog(tmp_path, {"site": site}, {})
+    shutil.copytree(site, catalog.home("site") / "v2")
+    (catalog.home("site") / "v2" / "plan.json").write_text("{")
+    with pytest.raises(ServiceError) as refused:
+        catalog.publish("site", "v2")
+    assert (refused.value.status, str(tmp_path) in str(refused.value)) == (422, False)
+    assert catalog.get("site").version == Catalog(tmp_path, {"site": site}, {}).get("site").version == "given"
 
 
 def test_a_damaged_choice_is_refused_by_name(tmp_path, site):
