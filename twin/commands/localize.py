@@ -63,8 +63,8 @@ def command(
     if sequence and (hints is None or rig is not None):
         raise click.UsageError("--sequence needs --hints with the poses of the walk, and no --rig.")
     together = rig if rig is not None else hints if sequence else None
-    if together is not None and (near or level):
-        raise click.UsageError("--near and --level are for photos by themselves.")
+    if (together is not None or hints is not None) and (near or level):
+        raise click.UsageError("--near and --level are for photos by themselves, without --hints.")
 
     bars = StageBars()
     named = name_images(images)

@@ -5,6 +5,7 @@ import { World } from "./world.js";
 
 const BEFORE_S = 50; // rows of what stands come every few seconds; so much before a time says who was there
 const AHEAD_S = 40;
+const DAY_S = 86400; // a stall that did not change for a day is not known in a replay
 const PAGE = 5000, PAGES = 8;
 
 export class Replay {
@@ -33,7 +34,7 @@ export class Replay {
     const rows = await this.pages("tracks/history", { since, until });
     rows.sort((a, b) => a.time - b.time);
     for (const row of rows) world.track(row);
-    const stalls = await this.pages("occupancy/history", { until });
+    const stalls = await this.pages("occupancy/history", { since: time - DAY_S, until });
     this.changes = stalls.sort((a, b) => a.time - b.time);
     const events = await this.pages("events", { since: time - 600, until });
     for (const event of events) world.event(event);

@@ -4,7 +4,7 @@ import { get, picture } from "./api.js";
 import { $, clockOf, failure, make, metres, table } from "./page.js";
 import { ellipse } from "./world.js";
 
-const HISTORY_ROWS = 5000, CROPS = 8;
+const HISTORY_ROWS = 5000, HISTORY_PAGES = 20, CROPS = 8;
 let shownFor = null;
 
 export async function showVehicle(twin, id, search) {
@@ -12,7 +12,7 @@ export async function showVehicle(twin, id, search) {
   shownFor = id;
   pane.replaceChildren(make("p", { class: "note" }, "loading"));
   try {
-    const { rows } = await get(`twins/${twin}/tracks/history`, { track: id, limit: HISTORY_ROWS });
+    const rows = await historyOf(twin, id);
     if (shownFor !== id) return [];
     if (!rows.length) {
       pane.replaceChildren(make("p", { class: "note" }, `Nothing is kept of ${id}.`));
@@ -44,6 +44,17 @@ export async function showVehicle(twin, id, search) {
     if (shownFor === id) pane.replaceChildren(failure(error));
     return [];
   }
+}
+
+async function historyOf(twin, id) {
+  const all = [];
+  let after = 0;
+  for (let page = 0; page < HISTORY_PAGES && after !== null; page += 1) {
+    const { rows, next } = await get(`twins/${twin}/tracks/history`, { track: id, after, limit: HISTORY_ROWS });
+    all.push(...rows);
+    after = next;
+  }
+  return all;
 }
 
 // Runs of rows in one stall, or on one level while moving.
