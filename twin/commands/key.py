@@ -17,7 +17,10 @@ DATABASE = click.option("--database", envvar="TIEPOINT_DATABASE", help="postgres
 
 @click.group("key")
 def command() -> None:
-    """Make, list and revoke keys of the HTTP service."""
+    """Make, list and revoke keys of the HTTP service.
+
+    Example: tiepoint key add console --scope query
+    """
 
 
 @command.command("add")
