@@ -190,10 +190,7 @@ def _piece(chain: Chain, trajectory: Trajectory, ground: GroundSurface) -> Piece
     z, _ = ground.height(trajectory.levels, trajectory.means[:, :2])
     surest = int(np.trace(trajectory.covariances[:, 5:, 5:], axis1=1, axis2=2).argmin())
     described = [
-        (each.embedding, each.box, each.camera)
-        for group in chain.boxes
-        for each in group
-        if each.embedding is not None
+        (each.embedding, each.box, each.camera) for group in chain.boxes for each in group if each.embedding is not None
     ]
     return Piece(
         family=size_prior(chain.kind).family,
