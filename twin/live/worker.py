@@ -131,9 +131,14 @@ class GroupWorker:
         self.saved = self.done
 
     def forget(self) -> None:
-        """Delete what is older than it is to be kept."""
+        """Delete what is older than it is to be kept: frames by when they came, records by the newest frame's time.
+
+        So a recording of last year, sent today, is not forgotten as soon as it was tracked.
+        """
         now, options = time.time(), self.task.options
-        self.journal.forget(now - options.keep_frames_s, now - options.keep_records_s)
+        newest = min(now, self.tracker._newest)
+        if isfinite(newest):
+            self.journal.forget(now - options.keep_frames_s, newest - options.keep_records_s)
 
     def all_counts(self) -> dict[str, int]:
         """Return counts of what was done and dropped."""

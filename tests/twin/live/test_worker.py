@@ -142,6 +142,18 @@ def test_what_is_old_is_forgotten_but_not_before_it_is_done(database, task, fram
     assert told(database) == ([], [each for each in told(database)[1] if each[0] == "occupancy"])
 
 
+def test_a_recording_of_last_year_is_not_forgotten_at_once(database, task, frames):
+    assert frames[-1].time < time.time() - task.options.keep_records_s
+    put(database, frames)
+    worker = GroupWorker(task, database)
+    work(worker)
+    worker.save()
+    before = told(database)
+    worker.forget()
+    assert before[0]
+    assert told(database) == before
+
+
 def test_standing_still_is_told_now_and_then():
     thinning = Thinning(still_m=0.1, still_every_s=5.0)
 
