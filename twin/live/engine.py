@@ -122,13 +122,19 @@ class Engine:
                 if self._stopping:
                     break
                 wanted, number = self._wanted, self._asked
-            self._settle(wanted)
+            try:
+                self._settle(wanted)
+            except OSError as error:  # no process or no memory to be had: tried again at the next turn
+                logger.error("a worker could not be started: %s", error)
             with self._turn:
                 self._settled = number
                 self._turn.notify_all()
             for key, each in list(self._running.items()):
                 if not each.process.is_alive() and not each.is_finished:
-                    self._revive(key, each)
+                    try:
+                        self._revive(key, each)
+                    except OSError as error:
+                        logger.error("the worker of %s could not be started again: %s", key, error)
             try:
                 self._count()
             except sa.exc.SQLAlchemyError as error:
