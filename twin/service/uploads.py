@@ -46,7 +46,7 @@ def unpack_twin(archive: BinaryIO, home: Path, *, max_bytes: int) -> str:
     except (
         zipfile.BadZipFile,
         zipfile.LargeZipFile,
-        NotImplementedError,
+        NotImplementedError,  # zipfile's word for a compression that it can't read
         RuntimeError,
         EOFError,
         UnicodeError,
