@@ -1,5 +1,6 @@
 """A small rendered capture and the twin made of it, once a session, since both take seconds."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,10 @@ from scenes.library import facility
 from scenes.rendering import DRAFT, DRAFT_LIGHT, World
 from twin import MapInputs, map_images
 
-settings.register_profile("no deadline", deadline=None)  # how long a case takes depends on who else computes
-settings.load_profile("no deadline")
+# No deadline: how long a case takes depends on who else computes.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 WALK, QUERIES = 28, 6
 PX_PER_M = 64.0

@@ -121,14 +121,19 @@ def triangles_of(area: shapely.Geometry) -> NDArray[np.object_]:
     convex corner"). These are snapped to ``GRID_M``, and where that does not help what it triangulates freely is kept
     as far as it is inside.
     """
-    for tidied in (area, polygons_of(shapely.set_precision(area, GRID_M))):
+    for tidied in (lambda: area, lambda: _snapped(area)):
         try:
-            return shapely.get_parts(shapely.constrained_delaunay_triangles(tidied))
+            return shapely.get_parts(shapely.constrained_delaunay_triangles(tidied()))
         except shapely.errors.GEOSException:
             continue
     dense = shapely.segmentize(area, DENSE_M)
     pieces = shapely.get_parts(shapely.delaunay_triangles(dense))
     return pieces[shapely.contains(area, shapely.centroid(pieces))]
+
+
+def _snapped(area: shapely.Geometry) -> shapely.Geometry:
+    with np.errstate(all="ignore"):  # flags of coordinates too small to be normal numbers, which snap to nothing
+        return polygons_of(shapely.set_precision(area, GRID_M))
 
 
 def mesh_of(panels: Sequence[Panel]) -> PanelMesh:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from twin.surface.panels import polygons_of, triangles_of
@@ -17,6 +17,7 @@ ROOM = shapely.Polygon(
 
 
 @settings(max_examples=40)
+@example([(0.0, 2.225073858507203e-309, 1.0, 1.0)])
 @given(st.lists(st.tuples(*[st.floats(0.0, 5.0)] * 2, *[st.floats(0.1, 3.0)] * 2), max_size=5))
 def test_they_cover_what_is_left_of_a_room(boxes: list[tuple[float, float, float, float]]) -> None:
     area = polygons_of(
