@@ -51,6 +51,7 @@ from geometry.frames import (
     transform_points,
 )
 from geometry.georeference import Georeference
+from geometry.georeference_file import read_georeference
 from geometry.ground_surface import GroundSurface
 from geometry.interchange import (
     camera_for,
@@ -219,6 +220,7 @@ __all__ = [
     "read_cameras_json",
     "read_control",
     "read_detections",
+    "read_georeference",
     "read_layer_map",
     "read_marks",
     "read_plan",

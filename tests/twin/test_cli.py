@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from geometry import Georeference
 from tests.conftest import WALK, Rendered
 from twin.cli import VERBS, main
 from twin.localization import read_localizations
@@ -41,14 +42,23 @@ def test_failed_work_exits_with_1_and_a_remedy(capsys: pytest.CaptureFixture[str
     assert "tiepoint map" in capsys.readouterr().err
     assert run("map", tmp_path, "--out", tmp_path / "t") == 1
     assert "at least 2" in capsys.readouterr().err
+    assert run("map", tmp_path, "--out", tmp_path / "t", "--georeference", "north of the river") == 1
+    assert "LAT,LON" in capsys.readouterr().err
 
 
 def test_map_localize_evaluate_check(rendered: Rendered, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     twin, out = tmp_path / "twin", tmp_path / "out.jsonl"
     poses = rendered.folder / "truth" / "walk.csv"
-    assert run("map", rendered.walk, "--out", twin, "--cameras", rendered.cameras, "--poses", poses) == 0
+    given = ("--cameras", rendered.cameras, "--poses", poses, "--georeference", "52.5,13.4,80,30")
+    assert run("map", rendered.walk, "--out", twin, *given) == 0
     assert f"{WALK} images placed" in capsys.readouterr().out
     made = Twin.open(twin)
+    assert made.georeference == Georeference(52.5, 13.4, 80.0, 30.0)
+    assert run("export", twin, "--format", "geojson", "--out", tmp_path / "plan.geojson") == 0
+    level = json.loads((tmp_path / "plan.geojson").read_text("utf-8"))["features"][0]
+    longitude, latitude = level["geometry"]["coordinates"][0][0]
+    assert (round(longitude, 2), round(latitude, 2)) == (13.4, 52.5)
+    capsys.readouterr()
     assert made.floors is not None
     assert [round(level.elevation, 1) for level in made.floors.levels] == [0.0]
     assert made.plan is not None

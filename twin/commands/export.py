@@ -12,7 +12,7 @@ FORMAT_NAMES = ("colmap", "glb", "usd", "geojson", "nerfstudio")
 @click.option("--format", "format_", required=True, type=click.Choice(FORMAT_NAMES), help="What to write.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="File, or new folder for a format of many.")
 @click.option("--text", is_flag=True, help="colmap: the model as text.")
-@click.option("--georeference", help="geojson: LAT,LON,HEIGHT,HEADING of the site's origin, degrees and metres.")
+@click.option("--georeference", help="geojson: where on Earth the site is, as for `tiepoint map`.")
 @click.option("--site-frame", is_flag=True, help="geojson: in site metres rather than WGS84.")
 @click.option(
     "--images",
@@ -26,17 +26,11 @@ def command(
 
     Example: tiepoint export my-garage --format glb --out my-garage.glb
     """
-    from geometry import Georeference
+    from geometry import read_georeference
     from twin.export import ExportOptions, export_twin
     from twin.model import Twin
 
-    tie = None
-    if georeference is not None:
-        try:
-            latitude, longitude, height, heading = map(float, georeference.split(","))
-        except ValueError:
-            raise click.UsageError("--georeference is LAT,LON,HEIGHT,HEADING, four numbers.") from None
-        tie = Georeference(latitude, longitude, height, heading)
+    tie = read_georeference(georeference) if georeference is not None else None
     options = ExportOptions(text=text, georeference=tie, site_frame=site_frame, images=images)
     export_twin(Twin.open(twin), format_, out, options)
     click.echo(str(out))

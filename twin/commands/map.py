@@ -25,6 +25,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--layers", type=FILE, help="Layer map of a DXF plan; see docs/plans.md.")
 @click.option("--plan-control", type=FILE, help="The same control points, named alike, in the plan's own frame.")
 @click.option("--fit-plan", is_flag=True, help="The plan has a frame of its own: fit it to the map's walls and marks.")
+@click.option("--georeference", help="Where on Earth the site is: LAT,LON,HEIGHT,HEADING, or a YAML or JSON file.")
 @click.option(
     "--without", multiple=True, type=click.Choice(["marks", "signs", "surface"]), help="Leave out; can be repeated."
 )
@@ -45,6 +46,7 @@ def command(
     layers: Path | None,
     plan_control: Path | None,
     fit_plan: bool,
+    georeference: str | None,
     without: tuple[str, ...],
     refine_lens: bool,
     features: str,
@@ -56,6 +58,7 @@ def command(
 
     Example: tiepoint map photos/ --out my-garage --poses poses.csv
     """
+    from geometry import read_georeference
     from twin import MapInputs, MapOptions, map_images
     from twin.mapping import PARTS
     from twin.quality_remarks import remarks
@@ -84,6 +87,7 @@ def command(
         force=force,
         parts=tuple(part for part in PARTS if part not in without),
         fit_plan=fit_plan,
+        georeference=read_georeference(georeference) if georeference is not None else None,
     )
     bars = StageBars()
     try:

@@ -3,7 +3,7 @@
 import json
 import logging
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from geometry import (
     FloorPlan,
+    Georeference,
     InputError,
     MappingError,
     PlanFit,
@@ -27,7 +28,7 @@ from geometry import (
 )
 from perception import Features, TextReader, make_extractor, make_matcher
 from retrieval import PlaceIndex, Vocabulary, aggregate, train_vocabulary
-from twin.gravity import down_in_map
+from twin.gravity import down_in_map, is_tied
 from twin.landmarks import Landmarks, landmarks_from
 from twin.mapping import quality
 from twin.mapping import reconstruction as rec
@@ -74,6 +75,7 @@ class MapOptions:
     refine_lens: adjust intrinsics that were given too (those from EXIF always are, unless all poses are known)
     extractor, matcher: names of perception's; force: publish a map that is folded, which says so
     parts: of "marks", "signs", "surface", what to look for beside floors; fit_plan: the plan has a frame of its own
+    georeference: where on Earth the site is
     keep_workspace: leave intermediate results beside the twin
     """
 
@@ -83,6 +85,7 @@ class MapOptions:
     force: bool = False
     parts: tuple[Part, ...] = ()
     fit_plan: bool = False
+    georeference: Georeference | None = None
     seed: int = 0
     keep_workspace: bool = False
 
@@ -100,11 +103,12 @@ def map_images(
     target = target.resolve()
     require_replaceable(target)
     capture = read_capture(inputs.images, inputs.cameras, inputs.poses)
-    plan = None if inputs.plan is None else import_plan(inputs.plan, layers=inputs.layers)
-    if plan and not (inputs.poses or inputs.control or inputs.tags):
+    earth = options.georeference
+    plan = None if inputs.plan is None else import_plan(inputs.plan, layers=inputs.layers, georeference=earth)
+    if (plan or earth) and not (inputs.poses or inputs.control or inputs.tags):
         raise InputError(
-            "nothing ties the map to the plan's site",
-            where=str(inputs.plan),
+            f"nothing ties the map to the {'plan' if plan else 'georeference'}'s site",
+            where=str(inputs.plan) if plan else None,
             remedy="Give --poses, --control with --marks, or --tags.",
         )
     fit: PlanFit | None = None
@@ -189,11 +193,15 @@ def _map(
     result["alignment"] = alignment
     result["folded"] = folded
     result |= meaning.report
+    earth = options.georeference
+    if earth and not is_tied(frame):
+        frame.undetermined.append("where on Earth: the georeference is left out, as it is the site's")
     manifest = Manifest(
         format=1,
         name=target.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         tiepoint=version("tiepoint"),
+        georeference=asdict(earth) if earth and is_tied(frame) else None,
         frame=frame,
         features={"extractor": options.extractor, "query_options": {"max_features": QUERY_FEATURES}},
         lenses={i: capture.lenses[i] for i in sorted(set(capture.camera_of))},
