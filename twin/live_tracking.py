@@ -90,6 +90,11 @@ class LiveTracker:
         return self.late | self.tracker.dropped
 
     @property
+    def time(self) -> float:
+        """Return how far it has tracked, epoch seconds; -inf before the first frame."""
+        return self.tracker.time
+
+    @property
     def clocks(self) -> ClockEstimate | None:
         """Return what is known of the cameras' clocks by now; None before the first estimate, and where not asked."""
         return self._watch.estimate if self._watch is not None else None

@@ -242,21 +242,23 @@ def _live(
 
     tracker = LiveTracker(cameras, plan=plan, options=options, delay_s=delay)
     ids, rows = set(), 0
+    told.begin()
     with click.open_file(str(out), "w", encoding="utf-8") as file:
-        for due in _all_rows(tracker, frames):
+        for due in _all_rows(tracker, frames, told):
             for row in due:
                 file.write(row.model_dump_json(by_alias=True, exclude_defaults=True) + "\n")
                 ids.add(row.track)
             rows += len(due)
             if due:
                 file.flush()
-                told.live(due)
+            told.live(tracker.time, due)
         told.end()
     return {"tracks": len(ids), "rows": rows, "dropped": tracker.dropped, "clocks": {}}
 
 
-def _all_rows(tracker: Any, frames: Iterator[Any]) -> Iterator[Any]:
+def _all_rows(tracker: Any, frames: Iterator[Any], told: Any) -> Iterator[Any]:
     for frame in frames:
+        told.look(frame.camera)
         yield tracker.push(frame)
     yield tracker.finish()
 

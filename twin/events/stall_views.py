@@ -60,7 +60,7 @@ class StallViews:
             index = np.flatnonzero(visible)
             for level in levels:
                 visible[index] &= ~_blocked(plan, level, elevations[level], eyes[i], flat[index])
-            seen[i, rows] = visible.reshape(len(rows), -1)
+            seen[i, rows] = visible.reshape(len(rows), POINTS)
         ids = tuple(stall.id for stall in plan.stalls)
         return cls(stalls=ids, cameras=tuple(c.id for c in cameras), points=points, eyes=eyes, seen=seen)
 

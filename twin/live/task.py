@@ -83,7 +83,7 @@ class GroupTask:
     def events(self) -> EventEngine | None:
         """Return what tells events and occupancy, which needs a plan."""
         plan = self.floor_plan()
-        return None if plan is None else EventEngine(plan, self.members() if plan.stalls else ())
+        return None if plan is None else EventEngine(plan, self.members())
 
     def made_with(self) -> str:
         """Return what a saved state must have been made with to be taken up again."""

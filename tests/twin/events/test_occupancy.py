@@ -103,3 +103,9 @@ def test_moments_come_in_their_order() -> None:
     engine.update(5.0, [])
     with pytest.raises(InputError, match="not after"):
         engine.update(5.0, [])
+
+
+def test_a_plan_without_stalls_has_none_to_tell_of() -> None:
+    engine = EventEngine(plan().model_copy(update={"stalls": ()}), [camera()])
+    for row in track(1, going(-4.0, 10.0, 3.0), 0, 3):
+        assert engine.update(row.time, [row]).occupancy == ()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from geometry import write_cameras_json, write_plan
 from geometry.errors import InputError
 from geometry.track_records import TrackRow
-from tests.twin.events.places import camera, going, mixed, plan, standing, track
+from tests.twin.events.places import START, camera, going, mixed, plan, standing, track
 from twin.commands.track import command
 from twin.events import Event, Occupancy, Where, events_of, read_events, read_occupancy, write_events, write_occupancy
 from twin.events.records import KINDS
@@ -67,14 +67,51 @@ def test_live_and_whole_tell_the_same(tmp_path: Path) -> None:
     by_time: dict[float, list[TrackRow]] = {}
     for row in rows():
         by_time.setdefault(row.time, []).append(row)
-    for group in by_time.values():
-        writer.live(group)
+    writer.begin()
+    for time, group in by_time.items():
+        writer.look("cam")
+        writer.live(time, group)
     writer.end()
     assert sorted(read_events(tmp_path / "e.jsonl"), key=lambda e: e.time) == list(told.events)
     assert read_occupancy(tmp_path / "o.jsonl") == list(told.occupancy)
     assert writer.counts == {"events": len(told.events)}
     with pytest.raises(InputError, match="need a plan"):
         EventWriter(None, [], tmp_path / "e.jsonl", None)
+
+
+def test_a_stall_is_freed_while_nothing_is_seen_any_more(tmp_path: Path) -> None:
+    """The last vehicle has left: frames without a detection free its stall, and a file goes on growing."""
+    writer = EventWriter(plan(), [camera()], tmp_path / "e.jsonl", tmp_path / "o.jsonl")
+
+    def own_stall() -> list[Occupancy]:
+        return [row for row in read_occupancy(tmp_path / "o.jsonl") if row.stall == "S0"]
+
+    writer.begin()
+    for row in track(2, standing(9.25, 5.5), 0, 20, heading=0.0):
+        writer.look("cam")
+        writer.live(row.time, [row])
+    assert [event.kind for event in read_events(tmp_path / "e.jsonl")] == []  # it stood there from the beginning
+    assert own_stall()[-1].p_occupied > 0.5
+    for tick in range(1, 300):
+        writer.look("cam")
+        writer.live(START + 20 + tick / 5, [])
+    assert [event.kind for event in read_events(tmp_path / "e.jsonl")] == ["stall_freed"]
+    assert own_stall()[-1].p_occupied < 0.5
+
+
+def test_a_recording_that_fails_leaves_the_old_files(tmp_path: Path) -> None:
+    (tmp_path / "e.jsonl").write_text("kept")
+    writer = EventWriter(plan(), [camera()], tmp_path / "e.jsonl", None)
+    assert (tmp_path / "e.jsonl").read_text() == "kept"
+    backwards = rows()[::-1]
+    with pytest.raises(InputError, match="not after"):
+        writer.whole(backwards)
+    assert (tmp_path / "e.jsonl").read_text() == "kept"
+    writer.whole(rows())
+    assert len(read_events(tmp_path / "e.jsonl")) == writer.counts["events"] > 0
+    assert list(tmp_path.iterdir()) == [tmp_path / "e.jsonl"]
+    with pytest.raises(InputError, match="can't write"):
+        EventWriter(plan(), [camera()], tmp_path / "absent" / "e.jsonl", None)
 
 
 def test_the_command_writes_them(tmp_path: Path) -> None:
