@@ -1,8 +1,6 @@
 """The twin's folder on disk: checksums, atomic publication, and opening with refusal of anything damaged."""
 
-import ctypes
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -13,12 +11,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from geometry import TwinDamagedError, TwinError, TwinFormatError
+from geometry.folders import put_in_place
 
 FORMAT = 1
 MANIFEST = "twin.yaml"
-
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2
 
 
 class SiteFrame(BaseModel):
@@ -40,12 +36,13 @@ class SiteFrame(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What twin.yaml says."""
+    """What twin.yaml says; ``version`` counts the updates of one site's map."""
 
     model_config = ConfigDict(extra="forbid")
 
     format: int
     name: str
+    version: int = 1
     created: str
     tiepoint: str
     units: str = "m"
@@ -72,8 +69,7 @@ def publish(target: Path, manifest: Manifest, write: Callable[[Path], None]) -> 
         text = yaml.safe_dump(complete.model_dump(), sort_keys=False, allow_unicode=True)
         (staging / MANIFEST).write_text(text, "utf-8")
         staging.chmod(0o755)
-        _sync(staging)
-        _put_in_place(staging, target)
+        put_in_place(staging, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -139,43 +135,3 @@ def sha256(path: Path) -> str:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-
-
-def _sync(folder: Path) -> None:
-    for path in [*_files(folder), *(p for p in folder.rglob("*") if p.is_dir()), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _put_in_place(staging: Path, target: Path) -> None:
-    """Rename ``staging`` to ``target``; an old twin is exchanged in the same step and then lies in ``staging``."""
-    if not target.exists():
-        staging.rename(target)
-    elif not _exchange(staging, target):
-        # No atomic exchange on this system: between the two renames the old twin stands beside under its .old name.
-        old = target.with_name(f".{target.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        target.rename(old)
-        staging.rename(target)
-        shutil.rmtree(old)
-    _sync_folder(target.parent)
-
-
-def _exchange(a: Path, b: Path) -> bool:
-    """Swap two paths in one step (Linux renameat2); False where the system can't."""
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except AttributeError:
-        return False
-    return renameat2(_AT_FDCWD, os.fsencode(a), _AT_FDCWD, os.fsencode(b), _RENAME_EXCHANGE) == 0
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from geometry import TwinDamagedError, TwinError, TwinFormatError
-from twin import store
+from geometry import TwinDamagedError, TwinError, TwinFormatError, folders
 from twin.store import Manifest, SiteFrame, problems, publish, read_manifest
 
 
@@ -44,7 +43,7 @@ def test_published_twin_is_sound_and_lists_every_file(twin: Path) -> None:
 @pytest.mark.parametrize("atomic", [True, False])
 def test_publishing_again_replaces_the_old_twin(twin: Path, atomic: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not atomic:
-        monkeypatch.setattr(store, "_exchange", lambda a, b: False)
+        monkeypatch.setattr(folders, "_exchange", lambda a, b: False)
     publish(twin, manifest("second"), lambda folder: write(folder, "two"))
     assert read_manifest(twin).name == "second"
     assert (twin / "map" / "data").read_text() == "two"

@@ -102,3 +102,29 @@ def test_malformed_files_are_refused(format: str, text: str, what: str, tmp_path
 def test_missing_files_are_refused(format: str, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         FORMATS[format].read(tmp_path / "none", ImportOptions())
+
+
+def test_a_model_takes_the_place_of_another_one_in_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, read = FORMATS["colmap"].write, FORMATS["colmap"].read
+    three = cameras(PINHOLE, np.random.default_rng(0))
+    write(tmp_path / "model", three[:1])
+    with monkeypatch.context() as patched:
+        patched.setattr("pycolmap.Reconstruction.write_binary", _half_a_model)
+        with pytest.raises(InputError, match="can't write"):
+            write(tmp_path / "model", three)
+    assert [camera.id for camera in read(tmp_path / "model")] == ["cam 0"]
+    write(tmp_path / "model", three)
+    assert len(read(tmp_path / "model")) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def _half_a_model(_: object, folder: Path) -> None:
+    (Path(folder) / "cameras.bin").write_bytes(b"half")
+    raise OSError("No space left on device")
+
+
+def test_a_folder_that_holds_more_than_a_model_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("kept")
+    with pytest.raises(InputError, match=r"mine\.txt"):
+        FORMATS["colmap"].write(tmp_path, cameras(PINHOLE, np.random.default_rng(0)))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
