@@ -2,11 +2,12 @@
 
 A conditional logit (McFadden 1974): poses compete by the evidence that each has, against each other, against the photo
 being from nowhere in the twin, and, where the map's own photos were found to fit elsewhere too, against a look-alike
-that was not found. Evidence beyond ``ENOUGH`` says that the place looks so, and little more of which look-alike it is.
-The weights were fitted by ``python -m benchmarks.confidence`` to rendered photos.
+that was not found, on a level where none was. Evidence beyond ``ENOUGH`` says that the place looks so, and little more
+of which look-alike it is. The weights were fitted by ``python -m benchmarks.confidence`` to rendered photos.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,8 @@ ENOUGH, BEYOND = 3.0, 0.29
 WRITTEN = 0.49
 """Of the log-odds that tags and signs give: readings of one photo err together."""
 LEAST_ALIKE = 0.02
+FOUND = 3.0
+"""A pose whose log-odds are less than this below the best one's is the look-alike on its level."""
 
 
 def traits(candidate: Candidate, usual_noise: float) -> Array:
@@ -43,7 +46,19 @@ def plausibility(candidates: Sequence[Candidate], usual_noise: float) -> Array:
     return np.where(odds < ENOUGH, odds, ENOUGH + BEYOND * (odds - ENOUGH))
 
 
-def probabilities(plausible: ArrayLike, written: ArrayLike, alike: float | None) -> Array:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Levels:
+    """Levels that poses are on.
+
+    level: (C,) index of each pose's, -1 for none
+    log_odds: (K,) natural, how much less what is written speaks for each level than for the likeliest; 0 where not read
+    """
+
+    level: NDArray[np.int64]
+    log_odds: Array
+
+
+def probabilities(plausible: ArrayLike, written: ArrayLike, alike: float | None, levels: Levels | None = None) -> Array:
     """Return the probability (C,) of each pose; what is missing to 1 is that of none of them.
 
     plausible, written: (C,) natural log-odds, of ``plausibility`` and of what is written in the photo, 0 where not read
@@ -51,5 +66,11 @@ def probabilities(plausible: ArrayLike, written: ArrayLike, alike: float | None)
     """
     by_look = np.asarray(plausible, dtype=np.float64)
     odds = by_look + WRITTEN * np.asarray(written, dtype=np.float64)
-    nowhere, unseen = 0.0, by_look.max() + np.log(max(alike or 0.0, LEAST_ALIKE))
-    return np.exp(odds - np.logaddexp.reduce([*odds, nowhere, unseen]))
+    unseen = alike or 0.0
+    if levels is not None and len(levels.log_odds) > 1:
+        odds = odds + np.where(levels.level >= 0, levels.log_odds[levels.level], 0.0)
+        found = levels.level[by_look >= by_look.max() - FOUND]
+        missing = np.setdiff1d(np.arange(len(levels.log_odds)), found)
+        unseen *= float(np.exp(levels.log_odds[missing]).sum()) / (len(levels.log_odds) - 1)
+    nowhere, elsewhere = 0.0, by_look.max() + np.log(max(unseen, LEAST_ALIKE))
+    return np.exp(odds - np.logaddexp.reduce([*odds, nowhere, elsewhere]))

@@ -12,7 +12,7 @@ from geometry import largest_sigma, position_covariance, position_of, probabilit
 from perception import Features, Picture
 from retrieval import Vocabulary
 from twin.candidates import Candidate, CandidateFinder, Query
-from twin.choice import plausibility, probabilities
+from twin.choice import Levels, plausibility, probabilities
 from twin.hints import weighed
 from twin.landmark_matching import Uprightness
 from twin.landmarks import Landmarks
@@ -88,6 +88,7 @@ class Localizer:
         self.options = options or LocalizerOptions()
         self._places = PlaceFinder(landmarks, vocabulary, cams_from_site, down)
         self._written = written
+        self._storeys = np.sort(np.asarray(storeys, dtype=np.float64))
         self._covariance_scale = covariance_scale
         self._map_uncertainty = map_uncertainty
         self._view_of_observation = landmarks.view_of_observation()
@@ -160,14 +161,16 @@ class Localizer:
         self, candidates: list[Candidate], camera: pycolmap.Camera, picture: Picture | None, weigh: Weigh | None
     ) -> Choice:
         plausible = plausibility(candidates, self.options.usual_noise)
-        written = np.zeros(len(candidates))
-        probable = probabilities(plausible, written, self.options.alike)
+        written, levels = np.zeros(len(candidates)), self._levels(candidates)
+        probable = probabilities(plausible, written, self.options.alike, levels)
         contested = np.flatnonzero(probable >= FITTING * probable.max())
         undecided = probable.max() < self.options.min_probability and plausible.max() > 0.0
         if undecided and picture is not None and self._written is not None:
             poses = [candidates[k].estimate.cam_from_site for k in contested]
             written[contested] = self._written.log_odds(picture, camera, poses)
-            probable = probabilities(plausible, written, self.options.alike)
+            of_level = self._written.level_log_odds(picture, poses[0])
+            levels = levels if of_level is None else replace(levels, log_odds=of_level)
+            probable = probabilities(plausible, written, self.options.alike, levels)
         contradicted = False
         if weigh is not None:
             would_do = probable.max() >= self.options.min_probability
@@ -177,6 +180,10 @@ class Localizer:
         return Choice(
             candidates=[candidates[k] for k in order], probabilities=probable[order], contradicted=contradicted
         )
+
+    def _levels(self, candidates: Sequence[Candidate]) -> Levels:
+        heights = [position_of(candidate.estimate.cam_from_site)[2] for candidate in candidates]
+        return Levels(level=np.searchsorted(self._storeys, heights) - 1, log_odds=np.zeros(len(self._storeys)))
 
     def _reason_to_refuse(self, choice: Choice, covariance: Array) -> str | None:
         options, best = self.options, choice.best

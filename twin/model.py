@@ -168,7 +168,8 @@ class Twin:
         if not self.is_in_site:
             return None
         try:
-            return WrittenEvidence(self.signs, self.tags)
+            levels = () if self.plan is None else sorted(self.plan.levels, key=lambda level: level.elevation)
+            return WrittenEvidence(self.signs, self.tags, levels)
         except MissingExtraError as error:
             logger.warning("signs are not read: %s", error)
             return WrittenEvidence((), self.tags)

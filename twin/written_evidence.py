@@ -10,7 +10,9 @@ import pycolmap
 from numpy.typing import NDArray
 
 from geometry import TagSpecs, position_of, project, tag_corners, transform_points
+from geometry.floorplan import Level
 from perception import Picture, TextReader, detect_tags
+from twin.level_names import LevelNames
 from twin.signs import SignLandmark, place_likelihood
 
 Array = NDArray[np.float64]
@@ -34,13 +36,15 @@ LINE_HEIGHT, LETTER_WIDTH = 1.5, 1.0
 class WrittenEvidence:
     """Reads a photo where poses expect signs, and everywhere for tags."""
 
-    def __init__(self, signs: Sequence[SignLandmark], tags: TagSpecs | None) -> None:
+    def __init__(self, signs: Sequence[SignLandmark], tags: TagSpecs | None, levels: Sequence[Level] = ()) -> None:
         """Take the signs of a twin, of which those on the floor and on vehicles are not asked, and surveyed tags.
 
+        levels: of the plan, lowest first, for texts that name one
         Raises ``MissingExtraError`` where there are signs, and the extra ``signs`` isn't installed.
         """
         self._signs = [s for s in signs if s.kind in ("board", "lettering") and s.text]
-        self._reader = TextReader() if self._signs else None
+        self._names = LevelNames(levels, self._signs)
+        self._reader = TextReader() if self._signs or self._names else None
         self._tags = tags
         self._row_of: dict[tuple[str, int], int] = {}
         if tags is not None:
@@ -50,6 +54,17 @@ class WrittenEvidence:
     def log_odds(self, picture: Picture, camera: pycolmap.Camera, cams_from_site: Sequence[pycolmap.Rigid3d]) -> Array:
         """Return by how much (P,), natural logarithm, what is written speaks for each pose against any place."""
         return self._of_tags(picture, camera, cams_from_site) + self._of_signs(picture, camera, cams_from_site)
+
+    def level_log_odds(self, picture: Picture, cam_from_site: pycolmap.Rigid3d) -> Array | None:
+        """Return how much less than for the likeliest level texts in a photo speak for each (K,), natural logarithm.
+
+        cam_from_site: tells which way is up in the photo. None where no text could tell a level.
+        """
+        if self._reader is None or not self._names:
+            return None
+        up = (cam_from_site.rotation.matrix() @ [0.0, 0.0, 1.0])[:2]
+        likelihood = self._names.likelihood(self._reader.read(picture.pixels, up))
+        return np.asarray(np.log(likelihood / likelihood.max()))
 
     def _of_tags(self, picture: Picture, camera: pycolmap.Camera, poses: Sequence[pycolmap.Rigid3d]) -> Array:
         odds = np.zeros(len(poses))

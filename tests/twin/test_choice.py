@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from geometry import PoseEstimate
 from twin.candidates import Candidate
-from twin.choice import ENOUGH, plausibility, probabilities
+from twin.choice import ENOUGH, Levels, plausibility, probabilities
 
 USUAL = 1.4
 
@@ -68,3 +68,23 @@ def test_a_map_with_look_alikes_is_never_sure_of_a_single_pose() -> None:
 def test_nothing_is_plausible_with_nothing() -> None:
     assert plausibility([], USUAL).shape == (0,)
     assert plausibility([candidate(1, spread=1, explained=0)], USUAL)[0] < -5.0  # measured -8.2
+
+
+def test_a_level_where_a_look_alike_was_found_hides_no_other() -> None:
+    unread = np.zeros(2)
+    both = probabilities([4.0, 3.5], unread, 1.0, Levels(level=np.array([0, 1]), log_odds=np.zeros(2)))
+    one = probabilities([4.0, -2.0], unread, 1.0, Levels(level=np.array([0, 1]), log_odds=np.zeros(2)))
+    assert both.sum() > 0.95  # measured 0.97: nothing is left that was not found
+    assert one[0] < 0.55  # measured 0.50: as much for the other level
+
+
+@given(plausible=odds, alike=st.floats(0.0, 3.0), told=st.lists(st.floats(-5.0, 0.0), min_size=3, max_size=3))
+def test_what_names_a_level_moves_probability_to_it(plausible: list[float], alike: float, told: list[float]) -> None:
+    level = np.arange(len(plausible)) % 4 - 1  # the first is on none
+    before = probabilities(plausible, np.zeros(len(plausible)), alike, Levels(level=level, log_odds=np.zeros(3)))
+    after = probabilities(plausible, np.zeros(len(plausible)), alike, Levels(level=level, log_odds=np.array(told)))
+    assert after.sum() < 1.0
+    kept = np.flatnonzero(level == int(np.argmax(told)))
+    for k in kept.tolist():
+        others = np.flatnonzero((level >= 0) & (level != level[k]))
+        assert (after[k] * before[others] >= after[others] * before[k] - 1e-12).all()

@@ -1,0 +1,65 @@
+"""Texts that name a level, wherever they are read in a photo: on which level it was taken.
+
+Where levels look alike, a sign that says "P2" tells more than landmarks do, also one that the map does not have.
+"""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry.floorplan import Level
+from perception import TextReading, fold_text
+from perception.reading import text_log_likelihoods
+from twin.signs import SignLandmark
+
+Array = NDArray[np.float64]
+
+ANOTHERS = 0.05
+"""How often a sign that names a level hangs on another one, as those that show the way do."""
+
+
+class LevelNames:
+    """The texts that name just one level each: its id, its name, and what signs with one of these in them say."""
+
+    def __init__(self, levels: Sequence[Level], signs: Sequence[SignLandmark]) -> None:
+        """Take the levels of a plan, in the order that ``likelihood`` answers, and the signs of the map."""
+        self._count = len(levels)
+        self._names = [[name for name in (level.id, level.name) if name and fold_text(name)] for level in levels]
+        texts = {name for names in self._names for name in names} | {sign.text for sign in signs if sign.permanent}
+        self._level: dict[str, int] = {}
+        for text in sorted(texts):
+            named = self._named_in(text)
+            if len(named) == 1:
+                self._level[fold_text(text)] = named[0]
+
+    def __bool__(self) -> bool:
+        """Whether there is a choice between levels, and something that names them."""
+        return self._count > 1 and bool(self._level)
+
+    def likelihood(self, readings: Sequence[TextReading]) -> Array:
+        """Return P(readings | the photo was taken on the level), (K,), against the mean over all levels.
+
+        The surest reading of each level counts, once: readings of one photo err together.
+        """
+        if not readings or not self:
+            return np.ones(self._count)
+        shares = np.exp(text_log_likelihoods([reading.log_frames for reading in readings], list(self._level)))
+        level = np.array(list(self._level.values()))
+        told = np.array([shares[:, level == k].sum(axis=1).max() for k in range(self._count)])
+        for reading in readings:
+            named = self._named_in(reading.text)
+            if len(named) == 1:  # a line of several words, as of two signs side by side
+                told[named] = np.maximum(told[named], reading.confidence)
+        told /= max(1.0, float(told.sum()))
+        others = (told.sum() - told) / (self._count - 1)
+        return np.asarray(1.0 - told.sum() + self._count * ((1.0 - ANOTHERS) * told + ANOTHERS * others))
+
+    def _named_in(self, text: str) -> list[int]:
+        """Return the levels that a text names."""
+        return [k for k, names in enumerate(self._names) if any(_has_word(text, name) for name in names)]
+
+
+def _has_word(text: str, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
