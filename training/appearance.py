@@ -24,13 +24,14 @@ from torch import Tensor, nn
 
 from perception.appearance.network import LEAST_PX, cut_out, prepare_crop
 from training.appearance_network import Appearance
+from training.backbone import parameters_of
 from training.colours import COLOURS
 from training.detector_network import KINDS
 
 LEAST_VISIBLE = 0.45
 GROUPS, EACH = 12, 4
 SCALE, ANGLE = 20.0, 0.15
-RATE, DECAY = 3e-3, 0.02
+RATE, BACKBONE_RATE, DECAY = 2e-3, 4e-4, 0.02
 TRIPLET = 0.25
 HELD_OUT = 6
 """One world of so many is not trained on."""
@@ -71,7 +72,7 @@ def main() -> None:
     print(
         f"{len(own.identity)} crops of {own.identity.max() + 1} identities; held out {len(judged.identity)}", flush=True
     )
-    network = Appearance(int(own.identity.max()) + 1)
+    network = Appearance(int(own.identity.max()) + 1, pretrained=True)
     train(network, own, arguments)
     torch.save(network.state_dict(), arguments.out)
     print(json.dumps(judge(network, judged)))
@@ -111,7 +112,7 @@ def train(network: Appearance, crops: Crops, arguments: argparse.Namespace) -> N
     for number, rows in enumerate(members):
         alike.setdefault((int(crops.kind[rows[0]]), int(crops.colour[rows[0]])), []).append(number)
     crowds = [np.array(each) for each in alike.values() if len(each) >= GROUPS // 2]
-    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
+    optimizer = torch.optim.AdamW(parameters_of(network, RATE, BACKBONE_RATE), weight_decay=DECAY)
     augment = augmentation.AugmentationSequential(
         augmentation.RandomBrightness((0.65, 1.4), p=0.6),
         augmentation.RandomContrast((0.7, 1.35), p=0.6),
@@ -125,7 +126,9 @@ def train(network: Appearance, crops: Crops, arguments: argparse.Namespace) -> N
     start, step, sums = time.monotonic(), 0, np.zeros(4)
     while (share := (time.monotonic() - start) / (60 * arguments.minutes)) < 1:
         for group in optimizer.param_groups:
-            group["lr"] = RATE * min(1.0, (step + 1) / 50) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+            group["lr"] = (
+                group["most"] * min(1.0, (step + 1) / 50) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+            )
         chosen = _draw(members, crowds, rng)
         batch = torch.from_numpy(crops.pixels[chosen]).float() / 255
         with torch.no_grad():

@@ -1,34 +1,31 @@
-"""The shipped network for appearance: slim, depthwise; a vector, kinds and colours of a crop."""
+"""The shipped network for appearance: a vector, kinds and colours of a crop."""
 
 import torch
 from torch import Tensor, nn
 
+from training.backbone import Backbone
 from training.colours import COLOURS
-from training.detector_network import KINDS, Residual, Separable
+from training.detector_network import KINDS
 
 DIMENSION = 128
+BLOCKS, WIDTH = 11, 112
 
 
 class Appearance(nn.Module):
     """Crops (N, 3, 96, 96) in [0, 1] to vectors (N, 128) of unit length, logits of kinds and of colours."""
 
-    def __init__(self, identities: int) -> None:
-        """Start at random; ``identities`` are told apart while it is trained, by ``classifier``."""
+    def __init__(self, identities: int, pretrained: bool = False) -> None:
+        """Start at random but for the backbone; ``classifier`` tells ``identities`` apart while it is trained."""
         super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(3, 24, 3, 2, 1, bias=False), nn.BatchNorm2d(24), nn.ReLU(inplace=True),
-            Separable(24, 48, 2), Residual(48),
-            Separable(48, 96, 2), Residual(96), Residual(96),
-            Separable(96, 160, 2), Residual(160, 5), Residual(160, 5),
-        )  # fmt: skip
-        self.vector = nn.Linear(2 * 160, DIMENSION, bias=False)
-        self.kinds = nn.Linear(2 * 160, len(KINDS) + 1)
-        self.colours = nn.Linear(2 * 160, len(COLOURS))
+        self.backbone = Backbone((BLOCKS,), pretrained=pretrained)
+        self.vector = nn.Linear(2 * WIDTH, DIMENSION, bias=False)
+        self.kinds = nn.Linear(2 * WIDTH, len(KINDS) + 1)
+        self.colours = nn.Linear(2 * WIDTH, len(COLOURS))
         self.classifier = nn.Parameter(torch.randn(identities, DIMENSION))
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return vectors, kinds and colours."""
-        maps = self.body(crops)
+        (maps,) = self.backbone(crops)
         pooled = torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1)
         return nn.functional.normalize(self.vector(pooled)), self.kinds(pooled), self.colours(pooled)
 

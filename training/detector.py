@@ -18,6 +18,7 @@ from torch import Tensor
 
 from geometry import InputError
 from training.assignment import losses
+from training.backbone import parameters_of
 from training.detector_network import KINDS, Detector, cells
 from training.labelled import Labelled, crop, read_labelled
 
@@ -25,8 +26,8 @@ SIZE = (256, 320)
 SCALE = (0.55, 1.05)
 """Of the pictures: 0.8 of 640 px is what the network gets to see later."""
 BATCH = 16
-RATE, DECAY, WARM_UP = 2.5e-3, 0.02, 60
-WEIGHTS = (2.0, 1.0, 0.5)
+RATE, BACKBONE_RATE, DECAY, WARM_UP = 2e-3, 4e-4, 0.02, 60
+WEIGHTS = (2.0, 1.0, 1.0)
 SMOOTHING = 0.998
 """Of the averaged weights, which are the ones that are kept."""
 REPORT, KEEP_S = 25, 120.0
@@ -47,7 +48,7 @@ def main() -> None:
     if not pictures:
         raise InputError("there are no labelled pictures", where=str(arguments.pictures[0]))
     print(f"{len(pictures)} pictures, {sum(len(each.boxes) for each in pictures)} boxes", flush=True)
-    network = Detector()
+    network = Detector(pretrained=True)
     if arguments.resume:
         network.load_state_dict(torch.load(arguments.resume, weights_only=True))
     print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters", flush=True)
@@ -59,7 +60,7 @@ def train(network: Detector, pictures: list[Labelled], arguments: argparse.Names
     rng = np.random.default_rng(arguments.seed)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
+    optimizer = torch.optim.AdamW(parameters_of(network, RATE, BACKBONE_RATE), weight_decay=DECAY)
     augment = augmentation.AugmentationSequential(
         augmentation.RandomBrightness((0.65, 1.4), p=0.6),
         augmentation.RandomContrast((0.65, 1.4), p=0.6),
@@ -77,9 +78,9 @@ def train(network: Detector, pictures: list[Labelled], arguments: argparse.Names
         share = step / arguments.steps if arguments.steps else passed
         if share >= 1:
             break
-        rate = RATE * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+        rate = min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["most"]
         chosen = rng.choice(len(pictures), BATCH, replace=len(pictures) < BATCH)
         crops, truths = zip(*(crop(pictures[i], SIZE, SCALE, rng) for i in chosen), strict=True)
         batch = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255

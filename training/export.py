@@ -84,6 +84,8 @@ def export(
     with warnings.catch_warnings():
         # The newer exporter needs onnxscript, and says so of this one; both write the same operators here.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # Pads of strided layers are computed when the file is loaded instead.
+        warnings.filterwarnings("ignore", "Constant folding", UserWarning)
         torch.onnx.export(
             network.eval(), (example,), str(path), input_names=["pictures"], output_names=list(outputs),
             dynamic_axes=varying, opset_version=OPSET, dynamo=False,
@@ -111,7 +113,7 @@ def quantize(path: Path, out: Path, feeds: Iterator[Feed]) -> None:
     quantization.quantize_static(
         str(prepared), str(out), Reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
         activation_type=quantization.QuantType.QUInt8, weight_type=quantization.QuantType.QInt8,
-        nodes_to_exclude=sorted(set(kept)), op_types_to_quantize=["Conv", "Add", "Relu"],
+        nodes_to_exclude=sorted(set(kept)), op_types_to_quantize=["Conv", "Add", "Relu", "Clip"],
     )  # fmt: skip
     prepared.unlink()
     model, told = onnx.load(str(out)), onnx.load(str(path))

@@ -100,8 +100,9 @@ def test_an_export_says_what_was_trained(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = Detector().eval()
     with torch.no_grad():
-        for layer in network.out:
+        for layer in (*network.out_place, *network.out_kind):
             layer.weight.normal_(std=0.3)
+        for layer in network.out_place:
             layer.bias[4:6] = 0.5
     about = {OWN_KEY: json.dumps({"kinds": list(KINDS), "longest_px": 160})}
     export(network, torch.zeros(1, 3, 96, 128), tmp_path / "d.onnx", about, ["rows"], sizes_vary=True)
