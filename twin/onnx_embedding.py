@@ -1,6 +1,5 @@
 """Embeddings of crops by any ONNX network: one picture in, one vector out."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry import InputError, MissingExtraError
+from geometry import InputError
+from perception.onnx_network import OnnxNetwork
 
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 """Of ImageNet, as most networks for such embeddings are trained with."""
@@ -21,15 +21,8 @@ class OnnxEmbedding:
 
     def __init__(self, path: Path) -> None:
         """Load a network; ``InputError`` where it doesn't take one picture of three channels."""
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise MissingExtraError("onnxruntime", 'pip install "tiepoint[signs]"') from error
-        try:
-            content = path.read_bytes()
-            self._session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises its own kinds, by what is wrong with the file
-            raise InputError(f"can't load the network ({error})", where=str(path)) from error
+        network = OnnxNetwork(path, install="pip install 'tiepoint[signs]'")
+        self.name, self._session = network.name, network.session
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[1] not in (3, "C", None):
             raise InputError("the network doesn't take one picture (1, 3, height, width)", where=str(path))
@@ -39,7 +32,6 @@ class OnnxEmbedding:
             height if isinstance(height, int) else DEFAULT_SIZE[0],
             width if isinstance(width, int) else DEFAULT_SIZE[1],
         )
-        self.name = f"{path.name}#{hashlib.sha256(content).hexdigest()[:12]}"
 
     def embed(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the vector (D,) of unit length of a crop (H, W, 3) uint8, RGB."""

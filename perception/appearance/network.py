@@ -1,6 +1,5 @@
 """The network that describes crops: a vector for likeness, probabilities of kind and colour (``docs/models.md``)."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,10 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry.errors import InputError, MissingExtraError
+from geometry.errors import InputError
 from geometry.solids import size_prior
 from perception.detection.protocol import Detector, Pixels, require_picture
 from perception.detections import Detections
+from perception.onnx_network import OnnxNetwork
 from perception.shares import Shares
 
 OWN_KEY = "tiepoint_appearance"
@@ -41,21 +41,9 @@ class AppearanceNetwork:
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         """Load a network that ``training.export`` wrote; ``InputError`` for any other file. None comes along yet."""
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise MissingExtraError("onnxruntime", 'pip install "tiepoint[detect]"') from error
-        where = str(path)
-        try:
-            content = path.read_bytes()
-            settings = onnxruntime.SessionOptions()
-            settings.intra_op_num_threads = threads
-            settings.log_severity_level = 3
-            self._session = onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises its own kinds, by what is wrong with the file
-            raise InputError(f"can't load the network ({error})", where=where) from error
-        self._about = _about(dict(self._session.get_modelmeta().custom_metadata_map), where)
-        self.name = f"{path.name}#{hashlib.sha256(content).hexdigest()[:12]}"
+        network = OnnxNetwork(path, threads=threads)
+        self.name, self._session = network.name, network.session
+        self._about = _about(network.metadata, str(path))
 
     def describe(self, crops: Sequence[Pixels]) -> Described:
         """Describe crops (h, w, 3) uint8, RGB."""

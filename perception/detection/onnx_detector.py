@@ -1,6 +1,5 @@
 """Detection by any ONNX file of a known layout, through ONNX Runtime and whatever it can execute on."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry.errors import InputError, MissingExtraError, nearest_known
+from geometry.errors import InputError, nearest_known
 from geometry.solids import size_prior
 from perception.detection.classes import COCO, kinds_of, names_in
 from perception.detection.heads import HEADS, Candidates, layouts
@@ -19,12 +18,11 @@ from perception.detection.preparing import Preparation, place
 from perception.detection.protocol import Pixels, require_picture
 from perception.detection.suppression import suppress
 from perception.detections import Detections
+from perception.onnx_network import CPU, OnnxNetwork, onnxruntime
 from perception.shares import Shares
 
-MAX_FILE_BYTES = 2**30
 MAX_SIDE = 4096
 OWN_KEY = "tiepoint_detector"
-CPU = "CPUExecutionProvider"
 AT_LEAST_PX = 1.0
 
 
@@ -65,7 +63,7 @@ class OnnxOptions:
 
 def available_providers() -> tuple[str, ...]:
     """Return what the installed ONNX Runtime can execute on, by its own names, best first."""
-    return tuple(_onnxruntime().get_available_providers())
+    return tuple(onnxruntime().get_available_providers())
 
 
 class OnnxDetector:
@@ -79,14 +77,13 @@ class OnnxDetector:
         """
         self.options = options = options or OnnxOptions()
         self.path = path
-        content = _content(path)
-        self.name = f"{path.name}#{hashlib.sha256(content).hexdigest()[:12]}"
-        self._session = _session(content, path, options)
+        network = _network(path, options)
+        self.name, self._session, self._told = network.name, network.session, network.metadata
         self._own = self._describe_own()
         self._input, self._sizes_input, self._size = self._inputs()
         outputs = self._run(np.zeros((1, 3, *self._size_for((480, 640))), dtype=np.float32))
         shapes, size = [tuple(output.shape) for output in outputs], self._size_for((480, 640))
-        names = options.names or (self._own and tuple(self._own["kinds"])) or names_in(self._metadata())
+        names = options.names or (self._own and tuple(self._own["kinds"])) or names_in(self._told)
         layout = options.layout or (OwnHead.name if self._own else _layout(shapes, size, names, str(path)))
         self._head = HEADS[layout]
         count = self._head.classes(shapes, size)
@@ -163,12 +160,9 @@ class OnnxDetector:
         except Exception as error:  # onnxruntime raises its own kinds
             raise InputError(f"the network can't be run ({error})", where=str(self.path)) from error
 
-    def _metadata(self) -> dict[str, str]:
-        return dict(self._session.get_modelmeta().custom_metadata_map)
-
     def _describe_own(self) -> dict[str, Any] | None:
         """Return what a network of ours says of itself."""
-        text = self._metadata().get(OWN_KEY)
+        text = self._told.get(OWN_KEY)
         if text is None:
             return None
         try:
@@ -215,43 +209,19 @@ class _Chosen:
     shares: NDArray[np.float64] | None
 
 
-def _onnxruntime() -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtraError("onnxruntime", 'pip install "tiepoint[detect]"') from error
-    return onnxruntime
-
-
-def _content(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(f"is larger than {MAX_FILE_BYTES} bytes", where=str(path))
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"can't read the network: {error.strerror}", where=str(path)) from error
-
-
-def _session(content: bytes, path: Path, options: OnnxOptions) -> Any:
-    runtime = _onnxruntime()
-    there = runtime.get_available_providers()
+def _network(path: Path, options: OnnxOptions) -> OnnxNetwork:
+    there = available_providers()
     for provider in options.providers:
         if provider not in there:
             raise InputError(
                 f"ONNX Runtime here can't execute on '{provider}'",
                 remedy=f"It can on {', '.join(there)}; others need another build of onnxruntime.",
             )
-    settings = runtime.SessionOptions()
-    settings.intra_op_num_threads = options.threads
-    settings.log_severity_level = 3
-    try:
-        session = runtime.InferenceSession(content, settings, providers=list(options.providers))
-    except Exception as error:  # onnxruntime raises its own kinds, by what is wrong with the file
-        raise InputError(f"can't load the network ({error})", where=str(path)) from error
-    missing = [provider for provider in options.providers if provider not in session.get_providers()]
+    network = OnnxNetwork(path, providers=options.providers, threads=options.threads)
+    missing = [provider for provider in options.providers if provider not in network.session.get_providers()]
     if missing:
         raise InputError(f"{', '.join(missing)} refused the network", where=str(path), remedy="Leave it out.")
-    return session
+    return network
 
 
 def _layout(shapes: Sequence[tuple[int, ...]], size: tuple[int, int], names: Sequence[str] | None, where: str) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geometry.errors import ImageError, InputError, MissingExtraError
 from geometry.frames import pixels_to_opencv
+from perception.onnx_network import OnnxNetwork, onnxruntime
 from perception.reading.ctc import BLANK, CLASSES, class_of, fold_frames, fold_text, text_log_likelihoods
 from perception.reading.text_boxes import text_boxes
 
@@ -264,11 +265,8 @@ def _models() -> Path:
 
 
 def _session(model: Path, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
+    options = onnxruntime(INSTALL).SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads would burn a core each
     options.enable_cpu_mem_arena = False  # lines of all widths would each leave an arena behind
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    return OnnxNetwork(model, settings=options, install=INSTALL).session
