@@ -8,7 +8,6 @@ noise of cheap cameras. ``labels.jsonl`` has a line a picture; a rerun adds the 
 """
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ import pycolmap
 import shapely
 from numpy.typing import NDArray
 
-from geometry import InputError, write_atomic
+from geometry import write_atomic
 from geometry.cameras import camera_from_params
 from geometry.records import FixedCamera
 from scenes.building import build_facility
@@ -31,15 +30,13 @@ from scenes.captures.views import look
 from scenes.captures.visibility import CameraView, building_raycaster
 from scenes.library import facility as library_facility
 from scenes.noise import add_noise, encode_jpeg
-from scenes.objects import VehicleSpec
 from scenes.plan import floor_plan
 from scenes.rendering import DRAFT, DRAFT_LIGHT, RenderOptions, build_world, render
-from scenes.traffic import Episode, instances_at, simulate
-from training.colours import colour_name
+from scenes.traffic import instances_at, simulate
+from training.labels import label_of, require_other_seed, write_labels
 
 Array = NDArray[np.float64]
 
-JUDGED_ON = range(101, 104)
 SECONDS = 24.0
 LEAST_BOXES = 2
 CLEAR_M = 2.8
@@ -60,15 +57,12 @@ def main() -> None:
         for name in arguments.scenes.split(","):
             part = arguments.out / f"{name}-{seed}.jsonl"
             if not part.exists():
-                lines = list(render_world(name, seed, arguments.views, arguments.out))
-                write_atomic(part, "".join(json.dumps(line) + "\n" for line in lines).encode())
-                print(f"{name} {seed}: {len(lines)} pictures, {sum(len(line['boxes']) for line in lines)} boxes")
+                write_labels(part, render_world(name, seed, arguments.views, arguments.out))
 
 
 def render_world(name: str, seed: int, views: int, out: Path) -> Iterator[dict[str, Any]]:
     """Render one world and yield a line of labels for each picture."""
-    if seed in JUDGED_ON:
-        raise InputError(f"seed {seed} is what networks are judged on")
+    require_other_seed(seed)
     rng = np.random.default_rng([seed, len(name)])
     place = library_facility(name, seed=seed)
     traffic = place.traffic.model_copy(
@@ -100,7 +94,11 @@ def render_world(name: str, seed: int, views: int, out: Path) -> Iterator[dict[s
         )  # fmt: skip
         image = f"{name}-{seed}-{number:03d}.jpg"
         write_atomic(out / image, encode_jpeg(add_noise(picture, noise, rng), noise))
-        yield {"image": image, "world": f"{name}-{seed}", "boxes": [_label(box, episode) for box in boxes]}
+        yield {
+            "image": image,
+            "world": f"{name}-{seed}",
+            "boxes": [label_of(box, objects[box.object].spec) for box in boxes],
+        }
 
 
 def _exposed(rng: np.random.Generator) -> RenderOptions:
@@ -153,19 +151,6 @@ def _is_worth_it(boxes: Sequence[Box], camera: FixedCamera) -> bool:
 def _area(box: Box) -> float:
     x1, y1, x2, y2 = box.bbox_visible or (0.0, 0.0, 0.0, 0.0)
     return (x2 - x1) * (y2 - y1)
-
-
-def _label(box: Box, episode: Episode) -> dict[str, Any]:
-    """Return what is learned of a box; ``identity`` is the same for exact look-alikes."""
-    spec = next(thing.spec for thing in episode.objects if thing.id == box.object)
-    return {
-        "object": box.object,
-        "identity": repr(spec),
-        "kind": box.kind,
-        "colour": colour_name(spec.colour) if isinstance(spec, VehicleSpec) else None,
-        "bbox": box.bbox_visible,
-        "visible": box.visible_fraction,
-    }
 
 
 if __name__ == "__main__":

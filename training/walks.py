@@ -8,7 +8,6 @@ Boxes of walk and queries are not among a scene's truth; they are made here by c
 
 import argparse
 import csv
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 import pycolmap
 
-from geometry import InputError, read_cameras, write_atomic
+from geometry import read_cameras
 from geometry.frames import pose_from_position
 from geometry.records import FixedCamera
 from scenes.building import build_facility
@@ -27,11 +26,9 @@ from scenes.captures.day import OTHER_DAY, SURVEY_DAY, draw_day
 from scenes.captures.render_scene import OTHER_STREAM, SURVEY_STREAM
 from scenes.captures.visibility import CameraView, building_raycaster
 from scenes.description import read_facility
-from scenes.objects import VehicleSpec
 from scenes.plan import floor_plan
 from scenes.traffic import simulate
-from training.colours import colour_name
-from training.pictures import JUDGED_ON
+from training.labels import label_of, require_other_seed, write_labels
 
 CAPTURES = {"walk": (SURVEY_STREAM, SURVEY_DAY), "queries": (OTHER_STREAM, OTHER_DAY)}
 
@@ -44,20 +41,13 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take every such picture of the walk")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    if arguments.seed in JUDGED_ON:
-        raise InputError(f"seed {arguments.seed} is what networks are judged on")
+    require_other_seed(arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for capture in CAPTURES:
         if (arguments.scene / "truth" / f"{capture}.csv").exists():
-            _write(arguments.out, f"{arguments.scene.name}-{capture}", _labelled(arguments, capture))
+            write_labels(arguments.out / f"{arguments.scene.name}-{capture}.jsonl", _labelled(arguments, capture))
     if (arguments.scene / "truth" / "boxes.jsonl").exists():
-        _write(arguments.out, f"{arguments.scene.name}-fixed", _fixed(arguments))
-
-
-def _write(out: Path, name: str, lines: Iterator[dict[str, Any]]) -> None:
-    rows = list(lines)
-    write_atomic(out / f"{name}.jsonl", "".join(json.dumps(line) + "\n" for line in rows).encode())
-    print(f"{name}: {len(rows)} pictures, {sum(len(line['boxes']) for line in rows)} boxes")
+        write_labels(arguments.out / f"{arguments.scene.name}-fixed.jsonl", _fixed(arguments))
 
 
 def _labelled(arguments: argparse.Namespace, capture: str) -> Iterator[dict[str, Any]]:
@@ -87,7 +77,7 @@ def _labelled(arguments: argparse.Namespace, capture: str) -> Iterator[dict[str,
         shutil.copyfile(file, out / image)
         view = FixedCamera.of("view", pycolmap.Camera(lens.todict()), pose, level="")
         boxes = CameraView(view, walls, day.instances, objects).boxes(0.0, ())
-        rows = [_label(box, objects[box.object]) for box in boxes]
+        rows = [label_of(box, objects[box.object].spec) for box in boxes]
         yield {"image": image, "world": f"{scene.name}-{capture}", "boxes": rows}
 
 
@@ -101,24 +91,7 @@ def _fixed(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         file = scene / "fixed" / frame.camera / f"{number:06d}.jpg"
         image = f"{scene.name}-{frame.camera}-{number:06d}.jpg"
         shutil.copyfile(file, out / image)
-        boxes = [
-            {"object": b.object, "identity": None, "kind": b.kind, "colour": None, "bbox": b.bbox_visible,
-             "visible": b.visible_fraction}
-            for b in frame.boxes
-        ]  # fmt: skip
-        yield {"image": image, "world": f"{scene.name}-fixed", "boxes": boxes}
-
-
-def _label(box: Any, thing: Any) -> dict[str, Any]:
-    spec = thing.spec
-    return {
-        "object": box.object,
-        "identity": repr(spec),
-        "kind": box.kind,
-        "colour": colour_name(spec.colour) if isinstance(spec, VehicleSpec) else None,
-        "bbox": box.bbox_visible,
-        "visible": box.visible_fraction,
-    }
+        yield {"image": image, "world": f"{scene.name}-fixed", "boxes": [label_of(box) for box in frame.boxes]}
 
 
 if __name__ == "__main__":
