@@ -59,15 +59,18 @@ class Pool:
         try:
             if is_wanted is not None and not await is_wanted():
                 raise ServiceError(503, "whoever asked has gone")
-            return await self._ask(worker, call)
-        finally:
+            asked = asyncio.get_running_loop().run_in_executor(self._threads, worker.ask, call, self.seconds)
+        except BaseException:
             self._free.put_nowait(worker)
+            raise
+        asked.add_done_callback(lambda _: self._free.put_nowait(worker))
+        return await self._answer(asked)
 
-    async def _ask(self, worker: "_Worker", call: Any) -> Any:
+    async def _answer(self, asked: "asyncio.Future[Answer]") -> Any:
+        """Wait for an answer; who is cancelled meanwhile leaves the worker busy until it is done with the call."""
         start = time.perf_counter()
-        loop = asyncio.get_running_loop()
         try:
-            kind, value = await loop.run_in_executor(self._threads, worker.ask, call, self.seconds)
+            kind, value = await asyncio.shield(asked)
         except TimeoutError:
             raise ServiceError(504, f"it took longer than {self.seconds:.0f} s and was given up") from None
         except EOFError:
@@ -80,7 +83,9 @@ class Pool:
         return value
 
     def close(self) -> None:
-        """End all processes."""
+        """End all processes, busy ones too."""
+        for worker in self._workers:
+            worker.stop()
         self._threads.shutdown(wait=True)
         for worker in self._workers:
             worker.close()
@@ -93,6 +98,7 @@ class _Worker:
 
     def __init__(self, target: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         self._target, self._arguments = target, arguments
+        self._is_stopping = False
         self._start()
 
     @property
@@ -122,6 +128,11 @@ class _Worker:
             self._restart()
             raise error if isinstance(error, TimeoutError) else EOFError(str(error)) from error
 
+    def stop(self) -> None:
+        """End the process, whatever it does, so that who waits for its answer gets none."""
+        self._is_stopping = True
+        self._process.kill()
+
     def close(self) -> None:
         self._connection.close()
         self._process.join(5.0)
@@ -138,10 +149,13 @@ class _Worker:
         theirs.close()
 
     def _restart(self) -> None:
+        if self._is_stopping:
+            return
         self._process.kill()
         self._process.join()
-        self._connection.close()
+        before = self._connection
         self._start()
+        before.close()  # not earlier: others ask meanwhile whether it is ready
 
 
 def serve_calls(connection: Any, handle: Callable[[Any], Any]) -> None:

@@ -98,3 +98,41 @@ def test_who_has_gone_is_not_worked_for(pool):
         assert await pool.run(("echo", 3)) == 3
 
     asyncio.run(ask())
+
+
+def test_a_call_that_was_cancelled_keeps_its_process_until_it_is_done():
+    """Else the next call would wait for a thread that is busy, and read the answer to the one before."""
+    pool = fresh(seconds=30.0)
+
+    async def ask():
+        await pool.run(("echo", 0))
+        gone = asyncio.create_task(pool.run(("sleep", 1.0)))
+        await asyncio.sleep(0.2)
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        assert pool._free.empty()
+        assert await pool.run(("echo", 5)) == 5
+        assert pool._free.qsize() == 1
+
+    try:
+        asyncio.run(ask())
+    finally:
+        pool.close()
+
+
+def test_closing_waits_for_nobody():
+    pool = fresh(seconds=60.0)
+
+    async def ask():
+        await pool.run(("echo", 0))
+        gone = asyncio.create_task(pool.run(("sleep", 60.0)))
+        await asyncio.sleep(0.2)
+        await asyncio.to_thread(pool.close)
+        with pytest.raises(ServiceError):
+            await gone
+
+    begin = time.monotonic()
+    asyncio.run(ask())
+    assert time.monotonic() - begin < 30.0
+    assert not any(worker.is_alive for worker in pool._workers)
