@@ -9,14 +9,16 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from geometry import FloorPlan, Georeference, InputError, TwinError, read_plan, write_atomic
+from geometry.folders import sync
 from geometry.interchange import read_cameras_json
 from geometry.records import FixedCamera
 from twin.service.problems import ServiceError
@@ -135,8 +137,8 @@ class Catalog:
                 raise InputError("can't be read", where=str(path), remedy="Delete it and publish again.") from error
         return Current(version=GIVEN) if name in self._given else None
 
-    def publish(self, name: str, version: str) -> Served:
-        """Make a version the current one, in one step."""
+    def publish(self, name: str, version: str, require: Callable[[Served], None] = lambda _: None) -> Served:
+        """Make a version the current one, in one step; not one that is damaged, or that ``require`` raises for."""
         with self._lock:
             if not re.match(NAME, name) or version not in self.versions(name):
                 raise ServiceError(404, f"twin '{name[:64]}' has no version '{version[:64]}'")
@@ -144,20 +146,22 @@ class Catalog:
             before = [] if now is None else [*now.before, now.version][-MAX_BEFORE:]
             if now is not None and now.version == version:
                 return self._load(name)
-            served = self._sound(name, version)  # before it is written, as no service starts with a damaged one
+            served = self._sound(
+                name, version, require
+            )  # before it is written, as no service starts with a damaged one
             self._write(name, Current(version=version, before=before))
             self._served[name] = served
             return served
 
-    def roll_back(self, name: str) -> Served:
-        """Make the version before the current one again; a ``ServiceError`` of 409 where there is none."""
+    def roll_back(self, name: str, require: Callable[[Served], None] = lambda _: None) -> Served:
+        """Serve the version before the current one again; a ``ServiceError`` of 409 where there is none."""
         with self._lock:
             self.get(name)
             now = self.current(name)
             there = [] if now is None else [each for each in now.before if each in self.versions(name)]
             if not there:
                 raise ServiceError(409, f"twin '{name}' has no version before this one")
-            served = self._sound(name, there[-1])
+            served = self._sound(name, there[-1], require)
             self._write(name, Current(version=there[-1], before=there[:-1]))
             self._served[name] = served
             return served
@@ -170,11 +174,14 @@ class Catalog:
                 raise ServiceError(404, f"twin '{name[:64]}' has no uploaded version '{version[:64]}'")
             if now is not None and now.version == version:
                 raise ServiceError(409, "the current version can't be deleted", remedy="Publish another one first.")
-            shutil.rmtree(self.folder / name / version)
+            gone = self.folder / name / f".gone-{token_hex(8)}"
+            (self.folder / name / version).rename(gone)  # in one step, so that no half of it can be published
+            shutil.rmtree(gone)
 
     def _write(self, name: str, current: Current) -> None:
         content = json.dumps(current.model_dump()).encode()
         write_atomic(self.home(name) / "current.json", content)
+        sync(self.home(name))
 
     def _load(self, name: str) -> Served:
         current = self.current(name)
@@ -182,10 +189,12 @@ class Catalog:
         self._served[name] = served = self._read(name, current.version)
         return served
 
-    def _sound(self, name: str, version: str) -> Served:
+    def _sound(self, name: str, version: str, require: Callable[[Served], None]) -> Served:
         """Read a version that is to be served; a ``ServiceError`` of 422, without our paths, for a damaged one."""
         try:
-            return self._read(name, version)
+            served = self._read(name, version)
+            require(served)
+            return served
         except (InputError, TwinError) as error:
             where = error.where and Path(error.where).name
             raise ServiceError(422, error.what, where=where, remedy=error.remedy) from error

@@ -2,25 +2,24 @@
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from geometry.errors import InputError, nearest_known
+from geometry.errors import InputError
 from twin.live.database.connection import Database
 from twin.live.engine import Engine
 from twin.live.ingest import Ingest
-from twin.live.task import DEFAULT_GROUP, GroupTask, group_of
+from twin.live.task import GroupTask, group_of
 from twin.live.watching import WatchTask
 from twin.service.audit import Audit
-from twin.service.catalog import PLAN_FILE, Catalog, Served
+from twin.service.catalog import Catalog, Served
 from twin.service.feed import Feed
 from twin.service.keys import Keys
+from twin.service.leftovers import remove_leftovers
 from twin.service.localizing import serve
 from twin.service.metrics import Metrics
 from twin.service.settings import Settings
 from twin.service.sightings import SightingStores
+from twin.service.tasks import groups_of, tasks_of
 from twin.service.workers import Pool
-from twin.video import parse_videos
 
 
 class Service:
@@ -39,14 +38,11 @@ class Service:
         for what, named in (("videos", settings.videos), ("groups", settings.groups)):
             for name in named.keys() - set(self.catalog.names()):
                 raise InputError(f"there are {what} of '{name}', which is not served")
-        for name, groups in settings.groups.items():
-            known = self.catalog.get(name).camera_ids
-            for camera in {camera for cameras in groups.values() for camera in cameras} - known:
-                raise InputError(f"twin '{name}' has no camera '{camera}'", remedy=nearest_known(camera, known))
+        remove_leftovers(self.uploads, self.catalog.folder)
+        self.tasks()  # a camera that is not there is told before anything runs
         self.keys, self.audit, self.metrics = Keys(self.database), Audit(self.database), Metrics()
         self.feed = Feed(self.database)
         self.sightings = SightingStores(settings)
-        self.threads = ThreadPoolExecutor(8, thread_name_prefix="service")
         self.stopping = threading.Event()
         self.pool: Pool | None = None
         self.engine: Engine | None = None
@@ -76,7 +72,6 @@ class Service:
             self.engine.stop()
         if self.pool is not None:
             self.pool.close()
-        self.threads.shutdown()
         self.sightings.close()
         self.database.close()
 
@@ -85,61 +80,28 @@ class Service:
         """How many frames may wait to be tracked."""
         return self.settings.live.max_backlog
 
-    def groups(self, served: Served) -> list[tuple[str, tuple[str, ...] | None]]:
-        """Return the groups of a twin's cameras; those that no group names are one more."""
-        named = self.settings.groups.get(served.name, {})
-        return [*named.items(), *([(DEFAULT_GROUP, None)] if not named else [(DEFAULT_GROUP, _rest(served, named))])]
-
     def group_of(self, served: Served, camera: str) -> str:
         """Return the group of one of a twin's cameras."""
-        return group_of(camera, self.groups(served))
+        return group_of(camera, groups_of(self.settings, served))
 
     def tasks(self) -> list[GroupTask | WatchTask]:
         """Return what the live engine has to do for the current versions of all twins."""
-        tasks: list[GroupTask | WatchTask] = []
-        for name in self.catalog.names():
-            served = self.catalog.get(name)
-            plan: Path | None = served.folder / PLAN_FILE
-            for group, ids in self.groups(served):
-                if served.cameras_file is not None and (ids is None or ids):
-                    tasks.append(
-                        GroupTask(
-                            twin=name,
-                            group=group,
-                            database=self.settings.database_url,
-                            cameras=served.cameras_file,
-                            ids=ids,
-                            plan=plan if served.plan is not None else None,
-                            options=self.settings.live,
-                        )
-                    )
-            tasks += self._videos(served)
-        return tasks
+        served = [self.catalog.get(name) for name in self.catalog.names()]
+        return [task for each in served for task in tasks_of(self.settings, each)]
 
-    def _videos(self, served: Served) -> list[WatchTask]:
-        """Return what has to be looked at. Raises ``InputError`` for a camera that the twin does not have."""
-        videos = parse_videos(
-            [f"{c}={w}" for c, w in self.settings.videos.get(served.name, {}).items()], [*served.camera_ids]
-        )
-        by_group: dict[str, list[tuple[str, str]]] = {}
-        for camera, where in videos.items():
-            by_group.setdefault(self.group_of(served, camera), []).append((camera, where))
-        return [
-            WatchTask(
-                twin=served.name,
-                tracked=group,
-                database=self.settings.database_url,
-                videos=tuple(found),
-                detector=self.settings.detector or "",
-                max_backlog=self.settings.live.max_backlog,
-            )
-            for group, found in by_group.items()
-        ]
+    def require_tasks(self, candidate: Served) -> None:
+        """Refuse, as ``InputError``, a version that the live engine couldn't follow with this service's settings."""
+        tasks_of(self.settings, candidate)
 
     def reload(self) -> None:
         """Let the engine follow a change of versions."""
         if self.engine is not None:
             self.engine.set_tasks(self.tasks())
+
+    def standing_by(self) -> list[str]:
+        """Return the groups that another service tracks; this one takes over when that one goes."""
+        health = [] if self.engine is None else self.engine.health()
+        return [f"{each['twin']} {each['group']}" for each in health if each["stands_by"]]
 
     def problems(self) -> list[str]:
         """Return why the service is not ready; empty when it is."""
@@ -161,8 +123,3 @@ class Service:
         if time.monotonic() - begin > 5.0:
             found.append("the database is slow")
         return found
-
-
-def _rest(served: Served, named: object) -> tuple[str, ...]:
-    taken = {camera for ids in dict(named).values() for camera in ids}  # type: ignore[call-overload]
-    return tuple(camera.id for camera in served.cameras if camera.id not in taken)

@@ -1,5 +1,6 @@
 """Twins that come as a zip: unpacked under bounds, confined to their folder, and checked before they are there."""
 
+import logging
 import re
 import shutil
 import stat
@@ -12,8 +13,11 @@ from secrets import token_hex
 from typing import BinaryIO
 
 from geometry import TwinDamagedError, TwinError
+from geometry.folders import put_in_place
 from twin.service.problems import ServiceError
 from twin.store import MANIFEST, problems
+
+logger = logging.getLogger(__name__)
 
 MAX_ENTRIES = 50_000
 MAX_RATIO = 200
@@ -41,7 +45,7 @@ def unpack_twin(archive: BinaryIO, home: Path, *, max_bytes: int) -> str:
             raise ServiceError(422, "; ".join(wrong[:5]), remedy="Pack the twin's folder as it is.")
         version = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{token_hex(3)}"
         root.chmod(0o755)
-        root.rename(home / version)
+        put_in_place(root, home / version)
         return version
     except (
         zipfile.BadZipFile,
@@ -57,6 +61,11 @@ def unpack_twin(archive: BinaryIO, home: Path, *, max_bytes: int) -> str:
         raise ServiceError(422, "the archive has a file where it has a folder too") from error
     except TwinDamagedError as error:
         raise ServiceError(422, error.what) from error
+    except OSError as error:
+        logger.error("an upload can't be stored: %s", error)
+        raise ServiceError(
+            503, f"the archive can't be stored ({error.strerror})", remedy="Make room for it."
+        ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

@@ -2,8 +2,12 @@ import shutil
 
 import pytest
 
-from geometry import InputError
+from geometry import InputError, write_cameras_json
+from tests.perception.sites import cameras
+from tests.twin.service.clients import TestClient
+from tests.twin.service.conftest import settings_for
 from tests.twin.service.test_uploads import zipped
+from twin.service.app import create_app
 from twin.service.catalog import Catalog
 from twin.service.problems import ServiceError
 
@@ -72,6 +76,34 @@ def test_a_damaged_version_is_refused_and_not_chosen(tmp_path, site):
         catalog.publish("site", "v2")
     assert (refused.value.status, str(tmp_path) in str(refused.value)) == (422, False)
     assert catalog.get("site").version == Catalog(tmp_path, {"site": site}, {}).get("site").version == "given"
+
+
+@pytest.mark.parametrize("told", [{"videos": {"site": {"west": "a.mp4"}}}, {"groups": {"site": {"one": ["west"]}}}])
+def test_a_version_without_a_camera_that_is_looked_at_is_refused_and_not_chosen(tmp_path, site, told):
+    app = create_app(settings_for(tmp_path, site, detector="background", **told))
+    service = app.state.service
+    home = service.catalog.home("site")
+    shutil.copytree(site, home / "v2")
+    write_cameras_json(home / "v2" / "cameras.json", [each for each in cameras() if each.id != "west"])
+    answer = TestClient(app, base_url="http://127.0.0.1").post("/v1/twins/site/publish", json={"version": "v2"})
+    assert answer.status_code == 422
+    assert "west" in answer.json()["detail"]
+    assert service.catalog.get("site").version == "given"
+    assert not (home / "current.json").exists()
+    service.stop()
+
+
+def test_a_version_that_is_half_deleted_is_none(tmp_path, site, monkeypatch):
+    catalog = Catalog(tmp_path, {"site": site}, {})
+    shutil.copytree(site, catalog.home("site") / "v2")
+
+    def killed(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        catalog.delete("site", "v2")
+    assert catalog.versions("site") == ["given"]
 
 
 def test_a_damaged_choice_is_refused_by_name(tmp_path, site):

@@ -1,4 +1,6 @@
+import errno
 import io
+import os
 import shutil
 import stat
 import zipfile
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twin.service.leftovers import remove_leftovers
 from twin.service.problems import ServiceError
 from twin.service.uploads import unpack_twin
 
@@ -130,3 +133,27 @@ def test_a_twin_that_was_altered_is_refused(small_twin, tmp_path):
     with pytest.raises(ServiceError, match="altered"):
         unpack_twin(zipped(copy), home, max_bytes=MAX)
     assert nothing_but(home)
+
+
+def test_where_there_is_no_room_nothing_is_left(small_twin, tmp_path, monkeypatch):
+    def full(staging, target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("twin.service.uploads.put_in_place", full)
+    with pytest.raises(ServiceError, match="No space left") as refused:
+        unpack_twin(zipped(small_twin), tmp_path, max_bytes=MAX)
+    assert refused.value.status == 503
+    assert nothing_but(tmp_path)
+
+
+def test_what_killed_requests_left_is_removed_after_a_day(tmp_path):
+    uploads, twins = tmp_path / "tmp", tmp_path / "twins"
+    for folder in (uploads, twins / "site" / ".new-1", twins / "site" / ".gone-2", twins / "site" / "v1"):
+        folder.mkdir(parents=True)
+        (folder / "photo-1").write_bytes(b"x")
+    (uploads / "photo-2").write_bytes(b"x")
+    for path in (uploads / "photo-1", *(twins / "site").iterdir()):
+        os.utime(path, (1.0, 1.0))
+    remove_leftovers(uploads, twins)
+    assert nothing_but(uploads, "photo-2")
+    assert nothing_but(twins / "site", "v1")

@@ -75,7 +75,7 @@ async def publish(
     request: Request, service: TheService, twin: TwinName, wanted: Annotated[PublishIn, Body()]
 ) -> TwinDetail:
     """Serve a stored version from now on, in one step; the one before can be had back."""
-    served = await to_thread.run_sync(service.catalog.publish, twin, wanted.version)
+    served = await to_thread.run_sync(service.catalog.publish, twin, wanted.version, service.require_tasks)
     await to_thread.run_sync(service.reload)
     await _note(request, service, "publish", f"{twin} {served.version}", "serving")
     return await to_thread.run_sync(_detail, service, served)
@@ -89,7 +89,7 @@ async def publish(
 )
 async def roll_back(request: Request, service: TheService, twin: TwinName) -> TwinDetail:
     """Serve the version that was served before this one."""
-    served = await to_thread.run_sync(service.catalog.roll_back, twin)
+    served = await to_thread.run_sync(service.catalog.roll_back, twin, service.require_tasks)
     await to_thread.run_sync(service.reload)
     await _note(request, service, "roll back", f"{twin} {served.version}", "serving")
     return await to_thread.run_sync(_detail, service, served)

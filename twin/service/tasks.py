@@ -1,0 +1,74 @@
+"""What the live engine has to do for a twin: its cameras in groups, and their videos."""
+
+from collections.abc import Iterable
+
+from geometry.errors import InputError, nearest_known
+from twin.live.task import DEFAULT_GROUP, GroupTask, group_of
+from twin.live.watching import WatchTask
+from twin.service.catalog import PLAN_FILE, Served
+from twin.service.settings import Settings
+from twin.video import parse_videos
+
+Groups = list[tuple[str, tuple[str, ...] | None]]
+
+
+def groups_of(settings: Settings, served: Served) -> Groups:
+    """Return the groups of a twin's cameras; those that no group names are one more."""
+    named = settings.groups.get(served.name, {})
+    if not named:
+        return [(DEFAULT_GROUP, None)]
+    taken = {camera for cameras in named.values() for camera in cameras}
+    return [*named.items(), (DEFAULT_GROUP, tuple(camera.id for camera in served.cameras if camera.id not in taken))]
+
+
+def tasks_of(settings: Settings, served: Served) -> list[GroupTask | WatchTask]:
+    """Return what has to be done for a version of a twin.
+
+    Raises ``InputError`` where it lacks a camera that the service was told to group or to look at.
+    """
+    named = settings.groups.get(served.name, {})
+    _require(served, (camera for cameras in named.values() for camera in cameras))
+    groups = groups_of(settings, served)
+    tracked = [
+        GroupTask(
+            twin=served.name,
+            group=group,
+            database=settings.database_url,
+            cameras=served.cameras_file,
+            ids=ids,
+            plan=served.folder / PLAN_FILE if served.plan is not None else None,
+            options=settings.live,
+        )
+        for group, ids in groups
+        if served.cameras_file is not None and (ids is None or ids)
+    ]
+    return [*tracked, *_videos(settings, served, groups)]
+
+
+def _videos(settings: Settings, served: Served, groups: Groups) -> list[WatchTask]:
+    given = settings.videos.get(served.name, {})
+    _require(served, given)
+    by_group: dict[str, list[tuple[str, str]]] = {}
+    for camera, where in parse_videos([f"{c}={w}" for c, w in given.items()], [*served.camera_ids]).items():
+        by_group.setdefault(group_of(camera, groups), []).append((camera, where))
+    return [
+        WatchTask(
+            twin=served.name,
+            tracked=group,
+            database=settings.database_url,
+            videos=tuple(found),
+            detector=settings.detector or "",
+            max_backlog=settings.live.max_backlog,
+        )
+        for group, found in by_group.items()
+    ]
+
+
+def _require(served: Served, cameras: Iterable[str]) -> None:
+    for camera in cameras:
+        if camera not in served.camera_ids:
+            remedy = nearest_known(camera, served.camera_ids) if served.camera_ids else "It has no cameras at all."
+            what = (
+                f"twin '{served.name}', version {served.version}, has no camera '{camera}', which the service looks at"
+            )
+            raise InputError(what, remedy=remedy)
