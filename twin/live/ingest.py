@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 MAX_WAITING_FRAMES = 20_000
 MAX_AT_ONCE = 2_000
 LOOK_UP = 400
+PASSING = (sa.exc.OperationalError, sa.exc.TimeoutError)
+"""The database is locked, full or not to be reached: whoever sent the frames keeps them and tries again."""
 
 
 class FullError(TiepointError):
@@ -54,6 +56,7 @@ class _Batch:
     groups: Sequence[str]
     frames: Sequence[FrameRecord]
     outcome: "Future[Stored]" = field(default_factory=Future)
+    is_wanted: bool = True
 
 
 class Ingest:
@@ -107,6 +110,8 @@ class Ingest:
                 taken.append(self._batches.pop(0))
                 count += len(taken[-1].frames)
             self._waiting -= count
+            for batch in taken:  # from here on nobody can take it back, which would end this thread
+                batch.is_wanted = batch.outcome.set_running_or_notify_cancel()
         return taken
 
     def _store(self, twin: str, batches: list[_Batch]) -> None:
@@ -117,11 +122,14 @@ class Ingest:
                 last = {group: _last(connection, twin, group) for group in groups}
         except Exception as error:  # whoever waits gets to know
             logger.error("frames were not stored: %s", error)
+            told = FullError("the frames can't be stored now", 5.0) if isinstance(error, PASSING) else error
             for batch in batches:
-                batch.outcome.set_exception(error)
+                if batch.is_wanted:
+                    batch.outcome.set_exception(told)
             return
         for batch, outcome in zip(batches, outcomes, strict=True):
-            batch.outcome.set_result(outcome)
+            if batch.is_wanted:
+                batch.outcome.set_result(outcome)
         for group, seq in last.items():
             self._on_stored(twin, group, seq)
 

@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from twin.live import ingest
+from twin.live.database.connection import Database
 from twin.live.database.schema import frames as table
 from twin.live.ingest import FullError, Ingest
 
@@ -98,3 +99,26 @@ def test_a_failure_is_told_and_the_next_batch_goes_on(database, frames):
         assert send(taker, frames[:1]).accepted == 1
     finally:
         taker.close()
+
+
+def test_a_sender_that_gave_up_does_not_end_it_for_others(database, frames):
+    go = threading.Event()
+    taker = Ingest(database, lambda *_: go.wait(10))
+    try:
+        send(taker, frames[:1])  # its thread waits now
+        assert taker.submit("site", ["all"], frames[1:2]).cancel()
+        go.set()
+        assert send(taker, frames[2:3]).accepted == 1
+    finally:
+        go.set()
+        taker.close()
+
+
+def test_a_database_that_is_busy_is_to_be_asked_again(tmp_path, frames):
+    database = Database(f"sqlite:///{tmp_path / 'empty.db'}")  # no tables: an operational error
+    taker = Ingest(database)
+    with pytest.raises(FullError) as refused:
+        send(taker, frames[:1])
+    assert refused.value.retry_after_s > 0
+    taker.close()
+    database.close()
