@@ -110,19 +110,17 @@ class Client:
     def send(self, twin: str, frames: Iterable[FrameRecord]) -> IngestAnswer:
         """Store frames, in batches, each made again until it is acknowledged; return the counts of all."""
         given = iter(frames)
-        counts = dict.fromkeys(IngestAnswer.model_fields, 0)
+        whole = IngestAnswer()
         while batch := list(islice(given, BATCH)):
             lines = ",".join(frame.model_dump_json(by_alias=True, exclude_defaults=True) for frame in batch)
-            answer = self._get(
+            whole += self._get(
                 IngestAnswer,
                 "POST",
                 f"/v1/twins/{twin}/detections",
                 content=f'{{"frames":[{lines}]}}'.encode(),
                 headers={"content-type": "application/json"},
             )
-            for name in counts:
-                counts[name] += getattr(answer, name)
-        return IngestAnswer(**counts)
+        return whole
 
     def search(self, twin: str, **query: Any) -> SearchAnswer:
         """Return sightings like one, by ``id`` or ``embedding``; fields as of the service's SearchIn."""

@@ -12,6 +12,8 @@ import sqlalchemy as sa
 
 from twin.live.database.connection import Database
 from twin.live.database.schema import frames
+from twin.live.journal import Journal
+from twin.live.signals import Signals
 from twin.live.task import GroupTask
 from twin.live.watching import WatchTask, watch
 from twin.live.worker import run
@@ -27,19 +29,23 @@ STOP_S = 20.0
 class _Running:
     task: GroupTask | WatchTask
     process: Any
-    wake: Any
-    stop: Any
-    done: Any
-    beat: Any
+    signals: Signals
+    started: float
     wait_s: float = FIRST_WAIT_S
     restart_at: float = 0.0
     restarts: int = 0
     backlog: int = 0
+    holder: str | None = None
+
+    @property
+    def held_by(self) -> str | None:
+        """Who else tracks the group while this process stands by."""
+        return (self.holder or "another service") if self.signals.waits else None
 
     @property
     def is_finished(self) -> bool:
         """Whether it came to the end of its videos, and need not be started again."""
-        return isinstance(self.task, WatchTask) and self.process.exitcode == 0
+        return isinstance(self.task, WatchTask) and self.process.exitcode == 0 and not self.signals.is_stopped
 
 
 class Engine:
@@ -69,15 +75,20 @@ class Engine:
         """Tell a group's worker that there are frames."""
         running = self._running.get((twin, group))
         if running is not None:
-            running.wake.set()
+            running.signals.wake()
 
     def backlog(self, twin: str, group: str) -> int:
         """Return how many stored frames were not tracked yet, as of a moment ago."""
         running = self._running.get((twin, group))
         return 0 if running is None else running.backlog
 
+    def holder(self, twin: str, group: str) -> str | None:
+        """Return who else tracks a group while this service stands by, as of a moment ago; None where it tracks it."""
+        running = self._running.get((twin, group))
+        return None if running is None else running.held_by
+
     def health(self) -> list[dict[str, Any]]:
-        """Return for each group whether it runs and how far it is."""
+        """Return for each group whether it runs, who else holds it, and how far it is."""
         return [
             {
                 "twin": each.task.twin,
@@ -86,7 +97,9 @@ class Engine:
                 "finished": each.is_finished,
                 "restarts": each.restarts,
                 "backlog": each.backlog,
-                "beat": each.beat.value or None,
+                "beat": each.signals.beat,
+                "stands_by": each.signals.waits,
+                "held_by": each.held_by,
             }
             for each in list(self._running.values())
         ]
@@ -99,19 +112,17 @@ class Engine:
         self._watcher.join()
 
     def _start(self, task: GroupTask | WatchTask) -> _Running:
-        context = self._context
-        shared = (context.Event(), context.Event(), context.Value("q", 0), context.Value("d", 0.0))
+        context, signals = self._context, Signals(self._context)
         target = watch if isinstance(task, WatchTask) else run
         # One that looks at videos has children of its own, which daemons may not.
         process = context.Process(
             target=target,
-            args=(task, *shared),
+            args=(task, signals),
             name=f"{task.twin} {task.group}",
             daemon=not isinstance(task, WatchTask),
         )
         process.start()
-        wake, stop, done, beat = shared
-        return _Running(task=task, process=process, wake=wake, stop=stop, done=done, beat=beat)
+        return _Running(task=task, process=process, signals=signals, started=time.monotonic())
 
     def _watch(self) -> None:
         """Start, watch and stop all processes from this one thread: Linux ends them when the thread that started
@@ -124,7 +135,7 @@ class Engine:
                 wanted, number = self._wanted, self._asked
             try:
                 self._settle(wanted)
-            except OSError as error:  # no process or no memory to be had: tried again at the next turn
+            except Exception as error:  # no process or no memory to be had: tried again at the next turn
                 logger.error("a worker could not be started: %s", error)
             with self._turn:
                 self._settled = number
@@ -143,17 +154,31 @@ class Engine:
         self._running.clear()
 
     def _settle(self, wanted: dict[tuple[str, str], GroupTask | WatchTask]) -> None:
-        leaving = [key for key, each in self._running.items() if wanted.get(key) != each.task]
+        leaving = [k for k, each in self._running.items() if wanted.get(k) != each.task or self._stands_by(each.task)]
         if leaving:
             _stop([self._running[key] for key in leaving])
             self._running = {key: each for key, each in self._running.items() if key not in leaving}
-        for key, task in wanted.items():
-            if key not in self._running:
+        for key, task in sorted(wanted.items(), key=lambda each: isinstance(each[1], WatchTask)):
+            if key not in self._running and self._is_due(task):
                 self._running[key] = self._start(task)
+
+    def _stands_by(self, task: GroupTask | WatchTask) -> bool:
+        """Whether videos are of a group that another service tracks, which looks at them too."""
+        tracked = self._tracked(task)
+        return tracked is not None and tracked.signals.waits
+
+    def _is_due(self, task: GroupTask | WatchTask) -> bool:
+        """Whether a process may start: videos are looked at once it is known that their group is tracked here."""
+        tracked = self._tracked(task)
+        return tracked is None or (tracked.signals.beat is not None and not tracked.signals.waits)
+
+    def _tracked(self, task: GroupTask | WatchTask) -> _Running | None:
+        return self._running.get((task.twin, task.tracked)) if isinstance(task, WatchTask) else None
 
     def _revive(self, key: tuple[str, str], each: _Running) -> None:
         now = time.monotonic()
         if each.restart_at == 0.0:
+            each.wait_s = FIRST_WAIT_S if now - each.started > LONGEST_WAIT_S else each.wait_s
             each.restart_at = now + each.wait_s
             logger.error(
                 "the worker of %s ended with code %s; again in %.0f s", key, each.process.exitcode, each.wait_s
@@ -167,18 +192,19 @@ class Engine:
         for each in list(self._running.values()):
             if isinstance(each.task, WatchTask):
                 continue
+            waits = each.signals.waits
+            each.holder = Journal(self._database, each.task.twin, each.task.group).standing()[1] if waits else None
             mine = (frames.c.twin == each.task.twin) & (frames.c.cameras == each.task.group)
-            after = sa.select(frames.c.seq).where(mine, frames.c.seq > each.done.value)
+            after = sa.select(frames.c.seq).where(mine, frames.c.seq > each.signals.done)
             query = sa.select(sa.func.count()).select_from(after.limit(2 * each.task.options.max_backlog).subquery())
             with self._database.read() as connection:
                 count = int(connection.execute(query).scalar_one())
-            each.backlog = count if each.beat.value else 0  # where it begins is not known before its first step
+            each.backlog = count if each.signals.beat else 0  # where it begins is not known before its first step
 
 
 def _stop(running: Sequence[_Running]) -> None:
     for each in running:
-        each.stop.set()
-        each.wake.set()
+        each.signals.stop()
     deadline = time.monotonic() + STOP_S
     for each in running:
         each.process.join(max(0.0, deadline - time.monotonic()))

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from geometry.track_records import FrameRecord, TrackRow
 from twin.events.records import Event, Occupancy
 from twin.live.database.connection import Database
-from twin.live.database.schema import frames, latest, progress, records
+from twin.live.database.schema import forgotten, frames, latest, progress, records
 
 GROUP_STRIDE = 1 << 40
 """Track ids of a twin's groups of cameras lie this far apart; all fit a double."""
@@ -137,6 +137,19 @@ class Journal:
             connection.execute(sa.insert(progress).values(twin=self.twin, cameras=self.cameras, **values))
         return Progress(number=number)
 
+    def take_up(self, holder: str) -> None:
+        """Store who tracks the group from now on."""
+        mine = (progress.c.twin == self.twin) & (progress.c.cameras == self.cameras)
+        with self.database.write(f"records {self.twin}") as connection:
+            connection.execute(sa.update(progress).where(mine).values(holder=holder))
+
+    def standing(self) -> tuple[int, str | None]:
+        """Return the last frame that is done, 0 for none, and who took the group up last."""
+        mine = (progress.c.twin == self.twin) & (progress.c.cameras == self.cameras)
+        with self.database.read() as connection:
+            row = connection.execute(sa.select(progress.c.done, progress.c.holder).where(mine)).one_or_none()
+        return (0, None) if row is None else (int(row.done), row.holder)
+
     def waiting(self, limit: int) -> int:
         """Return how many frames are stored and not done, ``limit`` at most."""
         mine = (progress.c.twin == self.twin) & (progress.c.cameras == self.cameras)
@@ -210,12 +223,26 @@ class Journal:
             connection.execute(
                 sa.delete(frames).where(old, frames.c.received < frames_before, frames.c.seq <= done.scalar_subquery())
             )
-            connection.execute(sa.delete(records).where(records.c.twin == self.twin, records.c.time < records_before))
+            self._forget_records(connection, (records.c.twin == self.twin) & (records.c.time < records_before))
             connection.execute(
                 sa.delete(latest).where(
                     latest.c.twin == self.twin, latest.c.what == "track", latest.c.time < records_before
                 )
             )
+
+    def _forget_records(self, connection: sa.Connection, old: sa.ColumnElement[bool]) -> None:
+        largest = sa.select(records.c.twin, records.c.what, sa.func.max(records.c.seq).label("seq")).where(old)
+        gone = [row._asdict() for row in connection.execute(largest.group_by(records.c.twin, records.c.what))]
+        if not gone:
+            return
+        insert = self.database.insert(forgotten)
+        larger = insert.on_conflict_do_update(
+            index_elements=["twin", "what"],
+            set_={"seq": insert.excluded.seq},
+            where=forgotten.c.seq < insert.excluded.seq,
+        )
+        connection.execute(larger, gone)
+        connection.execute(sa.delete(records).where(old))
 
     def _row(self, record: Record) -> dict[str, Any]:
         x, y, z = record.position or (None, None, None)

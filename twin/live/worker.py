@@ -6,27 +6,23 @@ already are left as they are.
 """
 
 import ctypes
-import fcntl
 import logging
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import count, groupby
+from itertools import count
 from math import isfinite
-from multiprocessing.sharedctypes import Synchronized
-from multiprocessing.synchronize import Event
 from typing import Any
-from zlib import crc32
-
-import sqlalchemy as sa
 
 from geometry.errors import InputError
-from geometry.track_records import TrackRow
+from geometry.track_records import FrameRecord, TrackRow
+from twin.events.moments import Moments
 from twin.live.database.connection import Database
+from twin.live.holding import Hold, own_name
 from twin.live.journal import GROUP_STRIDE, Journal, Record, record_of_event, record_of_occupancy, record_of_track
+from twin.live.signals import Signals
 from twin.live.snapshot import restore, saved
 from twin.live.task import GroupTask
 
@@ -34,8 +30,8 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 64
 IDLE_S = 0.2
-EMPTY_S = 1.0
-"""After so long without a row, cameras that looked are taken to have seen nothing."""
+STAND_BY_S = 0.5
+"""How soon a group that nobody tracks any more is taken over."""
 FORGET_EVERY_S = 600.0
 _PR_SET_PDEATHSIG = 1
 
@@ -72,29 +68,33 @@ class GroupWorker:
         self.task, self.journal = task, Journal(database, task.twin, task.group)
         self.thinning = Thinning(still_m=task.options.still_m, still_every_s=task.options.still_every_s)
         self.made_with = task.made_with()
-        self.tracker, self.events = task.tracker(), task.events()
-        self.looked: set[str] = set()
-        self.told: float | None = None
-        self.counts: dict[str, int] = {"frames": 0, "rows": 0, "events": 0, "refused frames": 0}
+        self._begin_anew()
+        self.counts: dict[str, int] = {"frames": 0, "rows": 0, "events": 0, "refused frames": 0, "failed frames": 0}
         known = self.journal.progress()
         self.number, self.done, self.saved = known.number, known.done, known.saved
         if known.state is None or self._took_up(known.state, known.made_with):
             self.done = known.saved  # what came since then is tracked again
         else:
-            self.tracker, self.events = task.tracker(), task.events()
+            self._begin_anew()
             self.tracker._identities = count(self.journal.largest_track(self.number) + 1)
+
+    def _begin_anew(self) -> None:
+        self.tracker, events = self.task.tracker(), self.task.events()
+        self.moments = None if events is None else Moments(engine=events)
 
     def _took_up(self, state: bytes, made_with: str | None) -> bool:
         if made_with != self.made_with:
             logger.warning("%s: cameras, plan or software changed; tracks begin anew, ids go on", self.task.twin)
             return False
         try:
-            extra = restore(self.tracker, state, self.events)
+            extra = restore(self.tracker, state, None if self.moments is None else self.moments.engine)
         except InputError as error:
             logger.error("%s: %s; tracks begin anew, ids go on", self.task.twin, error)
             return False
         self.counts |= extra["counts"]
-        self.thinning.last, self.looked, self.told = extra["thinning"], set(extra["looked"]), extra["told"]
+        self.thinning.last = extra["thinning"]
+        if self.moments is not None:
+            self.moments.looked, self.moments.told = set(extra["looked"]), extra["told"]
         return True
 
     def step(self) -> int:
@@ -105,17 +105,16 @@ class GroupWorker:
         said: list[Record] = []
         for each in due:
             try:
-                rows = self.tracker.push(each.frame)
+                said += self._take(each.frame)
             except InputError as error:
                 self.counts["refused frames"] += 1
                 logger.warning("%s: a frame is left out: %s", self.task.twin, error)
-                continue
-            self.counts["frames"] += 1
-            self.counts["rows"] += len(rows)
-            self.looked.add(each.frame.camera)
-            numbered = [row.model_copy(update={"track": row.track + self.number * GROUP_STRIDE}) for row in rows]
-            said += [record_of_track(row, is_kept=self.thinning.is_kept(row)) for row in numbered]
-            said += self._happenings(numbered)
+            except Exception:  # a defect; it would come again at each start, and the group be tracked no more
+                self.counts["failed frames"] += 1
+                logger.exception("%s: a frame of %s failed; tracks begin anew", self.task.twin, each.frame.camera)
+                ids = self.tracker._identities
+                self._begin_anew()
+                self.tracker._identities = ids
         self.done = due[-1].seq
         self.journal.write(said, self.done, self.all_counts())
         return len(due)
@@ -125,8 +124,10 @@ class GroupWorker:
         if self.saved == self.done:
             return
         self.thinning.forget(self.tracker._newest - 10 * self.thinning.still_every_s)
-        extra = {"counts": self.counts, "thinning": self.thinning.last, "looked": sorted(self.looked)}
-        state = saved(self.tracker, self.events, extra | {"told": self.told})
+        extra: dict[str, Any] = {"counts": self.counts, "thinning": self.thinning.last}
+        if self.moments is not None:
+            extra |= {"looked": sorted(self.moments.looked), "told": self.moments.told}
+        state = saved(self.tracker, None if self.moments is None else self.moments.engine, extra)
         self.journal.write([], self.done, self.all_counts(), (self.done, state, self.made_with))
         self.saved = self.done
 
@@ -144,71 +145,70 @@ class GroupWorker:
         """Return counts of what was done and dropped."""
         return self.counts | self.tracker.dropped
 
+    def _take(self, frame: FrameRecord) -> list[Record]:
+        """Track one frame and return what is to be said of it."""
+        rows = self.tracker.push(frame)
+        self.counts["frames"] += 1
+        self.counts["rows"] += len(rows)
+        if self.moments is not None:
+            self.moments.look(frame.camera)
+        numbered = [row.model_copy(update={"track": row.track + self.number * GROUP_STRIDE}) for row in rows]
+        tracks = [record_of_track(row, is_kept=self.thinning.is_kept(row)) for row in numbered]
+        return tracks + self._happenings(numbered)
+
     def _happenings(self, rows: Sequence[TrackRow]) -> list[Record]:
         """Return what the rows of one moment after the other, or a while without any, tell."""
-        if self.events is None:
-            return []
-        moments = [(moment, list(group)) for moment, group in groupby(rows, key=lambda row: row.time)]
-        now = self.tracker.tracker.time
-        if not moments and self.told is not None and now - self.told > EMPTY_S:
-            moments = [(now, [])]
         said: list[Record] = []
-        for moment, present in moments:
-            if self.told is not None and moment <= self.told:
-                continue
-            happened = self.events.update(moment, present, frozenset(self.looked))
-            self.told = moment
-            self.looked.clear()
+        for happened in [] if self.moments is None else self.moments.pass_to(self.tracker.time, rows):
             self.counts["events"] += len(happened.events)
             said += [record_of_event(event) for event in happened.events]
             said += [record_of_occupancy(row) for row in happened.occupancy]
-        if self.told is None and isfinite(now):
-            self.told = now
         return said
 
 
-def run(task: GroupTask, wake: Event, stop: Event, done: "Synchronized[int]", beat: "Synchronized[float]") -> None:
-    """Be the process: track until told to stop or until the parent is gone, then save."""
+def run(task: GroupTask, signals: Signals) -> None:
+    """Be the process: track until told to stop or until the parent is gone, then save.
+
+    While another process tracks the group, stand by.
+    """
     parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to answer
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, lambda *_: signals.stop())
     die_with_parent()
+
+    def is_over() -> bool:
+        return signals.is_stopped or os.getppid() != parent
+
     database = Database(task.database, waits_for_disk=False)  # all of it can be tracked again
     try:
-        with alone(database, task):
-            worker = GroupWorker(task, database)
-            saved_at = forgot_at = time.monotonic()
-            while not stop.is_set() and os.getppid() == parent:
-                took = worker.step()
-                done.value, beat.value = worker.done, time.time()
-                now = time.monotonic()
-                if now - saved_at >= task.options.save_every_s:
-                    worker.save()
-                    saved_at = now
-                if now - forgot_at >= FORGET_EVERY_S:
-                    worker.forget()
-                    forgot_at = now
-                if took == 0:
-                    wake.wait(IDLE_S)
-                    wake.clear()
-            worker.save()
+        with Hold(database, task.twin, task.group) as hold:
+            journal = Journal(database, task.twin, task.group)
+            while not is_over() and not hold.take():
+                signals.note(journal.standing()[0], waits=True)
+                signals.wait(STAND_BY_S)
+            if not is_over():
+                _track(GroupWorker(task, database), hold, signals, is_over)
     finally:
         database.close()
 
 
-@contextmanager
-def alone(database: Database, task: GroupTask) -> Iterator[None]:
-    """Hold the group: two processes that track the same cameras would disagree. Waits for the other to end."""
-    name = f"{task.twin} {task.group}"
-    if database.is_sqlite:
-        with open(f"{database.url.database}.{crc32(name.encode()):08x}.lock", "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-        return
-    with database.engine.connect() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_lock(crc32(b"group " + name.encode()))))
-        connection.commit()
-        yield
+def _track(worker: GroupWorker, hold: Hold, signals: Signals, is_over: Callable[[], bool]) -> None:
+    worker.journal.take_up(own_name())
+    saved_at = forgot_at = time.monotonic()
+    while not is_over():
+        hold.check()
+        took = worker.step()
+        signals.note(worker.done)
+        now = time.monotonic()
+        if now - saved_at >= worker.task.options.save_every_s:
+            worker.save()
+            saved_at = now
+        if now - forgot_at >= FORGET_EVERY_S:
+            worker.forget()
+            forgot_at = now
+        if took == 0:
+            signals.wait(IDLE_S)
+    worker.save()
 
 
 def die_with_parent() -> None:

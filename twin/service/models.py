@@ -90,12 +90,23 @@ class IngestAnswer(BaseModel):
 
     accepted: new; repeated: there already; conflicting: of those, with other content than before, which stays
     unusable_boxes: boxes without an area, which were left out of the frames
+    tracked_by: who tracks them, where that is another service on the same database
     """
 
-    accepted: int
-    repeated: int
-    conflicting: int
-    unusable_boxes: int
+    accepted: int = 0
+    repeated: int = 0
+    conflicting: int = 0
+    unusable_boxes: int = 0
+    tracked_by: str | None = None
+
+    def __add__(self, other: "IngestAnswer") -> "IngestAnswer":
+        return IngestAnswer(
+            accepted=self.accepted + other.accepted,
+            repeated=self.repeated + other.repeated,
+            conflicting=self.conflicting + other.conflicting,
+            unusable_boxes=self.unusable_boxes + other.unusable_boxes,
+            tracked_by=other.tracked_by or self.tracked_by,
+        )
 
 
 class FrameAnswer(BaseModel):
@@ -283,9 +294,10 @@ class Health(BaseModel):
 
 
 class Ready(BaseModel):
-    """That requests can be served."""
+    """That requests can be served; ``standing_by`` names groups of cameras that another service tracks meanwhile."""
 
     status: Literal["ready"]
+    standing_by: list[str] = []
 
 
 class AuditRow(BaseModel):

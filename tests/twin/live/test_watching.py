@@ -1,3 +1,6 @@
+import socket
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -11,7 +14,7 @@ from twin.live.database.schema import frames, progress
 from twin.live.engine import Engine
 from twin.live.ingest import store_frames
 from twin.live.journal import Journal
-from twin.live.watching import VideoStore, WatchTask
+from twin.live.watching import Looking, VideoStore, WatchTask
 from twin.service.settings import Settings
 
 
@@ -41,8 +44,6 @@ def watch_task(task, *videos, **more):
 
 
 def test_a_video_becomes_frames_and_its_process_ends(database, task, video):
-    import time
-
     engine = Engine(database)
     try:
         engine.set_tasks([watch_task(task, ("west", str(video)))])
@@ -62,6 +63,63 @@ def test_a_video_becomes_frames_and_its_process_ends(database, task, video):
     assert np.allclose(np.diff([row.time for row in rows]), 0.1, atol=1e-3)
     assert max(row.boxes for row in rows) >= 1
     assert '"frames": 120' in counts
+
+
+@pytest.fixture
+def silent_camera() -> Iterator[str]:
+    """An address that takes a connection and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/stream"
+
+
+def test_a_silent_camera_keeps_nobody_waiting(database, task, silent_camera):
+    engine = Engine(database)
+    try:
+        engine.set_tasks([watch_task(task, ("west", silent_camera))])
+        deadline = time.monotonic() + 90
+        beats: set[float] = set()
+        while len(beats) < 4 and time.monotonic() < deadline:
+            beats |= {each["beat"] for each in engine.health() if each["beat"]}
+            time.sleep(0.1)
+        assert len(beats) == 4
+    finally:
+        begin = time.monotonic()
+        engine.stop()
+    assert time.monotonic() - begin < 8.0  # 1.3 s on an idle machine; it was killed after 20 s
+
+
+def test_frames_come_as_they_are_and_what_ends_them_is_told():
+    def fails(count):
+        yield from range(count)
+        raise InputError("the camera is gone")
+
+    looking = Looking(lambda: fails(20))  # more than wait
+    taken = []
+
+    def take_all():
+        while not looking.is_over:
+            taken.extend(frame for frame in [looking.take(0.1)] if frame is not None)
+
+    with pytest.raises(InputError, match="gone"):
+        take_all()
+    assert taken == list(range(20))
+    assert looking.end(5.0)
+
+
+def test_who_is_told_to_end_while_nobody_takes_frames_ends():
+    closed = []
+
+    def for_ever():
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.append(True)
+
+    looking = Looking(for_ever)
+    assert looking.take(5.0) == 1
+    assert looking.end(5.0)
+    assert closed == [True]
 
 
 def test_frames_are_dropped_and_counted_while_too_many_wait(database, task, frames):

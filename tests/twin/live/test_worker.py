@@ -12,7 +12,9 @@ from twin.live.database.schema import frames as frame_table
 from twin.live.database.schema import latest, progress, records
 from twin.live.ingest import store_frames
 from twin.live.journal import GROUP_STRIDE
+from twin.live.signals import Signals
 from twin.live.worker import GroupWorker, Thinning, run
+from twin.live_tracking import LiveTracker
 
 
 def put(database, frames, twin="site"):
@@ -128,6 +130,26 @@ def test_a_frame_that_can_not_be_used_is_counted_and_the_rest_goes_on(database, 
     assert worker.counts["frames"] == 19
 
 
+def test_a_frame_that_fails_costs_tracks_and_not_the_group(database, task, frames, monkeypatch):
+    push, bad = LiveTracker.push, frames[80].time
+
+    def fails(tracker, frame):
+        if frame.time == bad:
+            raise ZeroDivisionError
+        return push(tracker, frame)
+
+    monkeypatch.setattr(LiveTracker, "push", fails)
+    put(database, frames)
+    worker = GroupWorker(task, database)
+    work(worker)
+    assert (worker.counts["failed frames"], worker.counts["frames"]) == (1, len(frames) - 1)
+    rows = [TrackRow.model_validate_json(content) for what, *_, content in told(database)[0] if what == "track"]
+    before, after = ({row.track for row in rows if (row.time < bad) == early} for early in (True, False))
+    assert before
+    assert after
+    assert not before & after
+
+
 def test_what_is_old_is_forgotten_but_not_before_it_is_done(database, task, frames):
     put(database, frames)
     worker = GroupWorker(task, database)
@@ -172,30 +194,29 @@ def test_a_process_tracks_stops_and_is_killed(database, task, frames):
     context = multiprocessing.get_context("spawn")
 
     def start():
-        shared = (context.Event(), context.Event(), context.Value("q", 0), context.Value("d", 0.0))
-        process = context.Process(target=run, args=(task, *shared), daemon=True)
+        signals = Signals(context)
+        process = context.Process(target=run, args=(task, signals), daemon=True)
         process.start()
-        return process, *shared
+        return process, signals
 
-    def wait(done, seq):
+    def wait(signals, seq):
         deadline = time.monotonic() + 60
-        while done.value < seq and time.monotonic() < deadline:
+        while signals.done < seq and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert done.value >= seq
+        assert signals.done >= seq
 
-    process, wake, stop, done, _ = start()
+    process, signals = start()
     with database.read() as connection:
         last = connection.execute(sa.select(sa.func.max(frame_table.c.seq))).scalar_one()
-    wait(done, last)
+    wait(signals, last)
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     put(database, frames[120:])
     with database.read() as connection:
         last = connection.execute(sa.select(sa.func.max(frame_table.c.seq))).scalar_one()
-    process, wake, stop, done, _ = start()
-    wait(done, last)
-    stop.set()
-    wake.set()
+    process, signals = start()
+    wait(signals, last)
+    signals.stop()
     process.join(30)
     assert process.exitcode == 0
     with database.read() as connection:

@@ -64,6 +64,15 @@ records = Table(
 ``key`` tells what is the same when it is said again after a crash.
 """
 
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("twin", String(64), primary_key=True),
+    Column("what", String(16), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)
+"""The largest number of a record that was deleted, so that who resumes is told of a gap, and only of a true one."""
+
 latest = Table(
     "latest",
     metadata,
@@ -89,8 +98,10 @@ progress = Table(
     Column("made_with", String(64)),
     Column("counts", Text, nullable=False),
     Column("updated", Float(53), nullable=False),
+    Column("holder", String(200)),
 )
-"""How far each group of cameras is: the last frame done, and the engine's whole state after frame ``saved``."""
+"""How far each group of cameras is: the last frame done, and the engine's whole state after frame ``saved``; and whose
+process took it up last."""
 
 keys = Table(
     "keys",

@@ -27,6 +27,7 @@ PORTION = 500
 @router.post(
     "/v1/twins/{twin}/detections",
     response_model=IngestAnswer,
+    response_model_exclude_none=True,
     summary="A batch of frames",
     openapi_extra=needs("ingest", **body(FramesIn)),
 )
@@ -44,6 +45,7 @@ async def detections(request: Request, service: TheService, twin: TheTwin) -> In
 @router.post(
     "/v1/twins/{twin}/detections/stream",
     response_model=IngestAnswer,
+    response_model_exclude_none=True,
     summary="A stream of frames, a line each",
     openapi_extra=needs("ingest", **body(FrameIn, "application/x-ndjson")),
 )
@@ -53,7 +55,7 @@ async def stream(request: Request, service: TheService, twin: TheTwin) -> Ingest
     A line that is wrong ends the stream; the answer says which it was, and all before it is stored.
     """
     _require_json(request, "application/x-ndjson")
-    whole = IngestAnswer(accepted=0, repeated=0, conflicting=0, unusable_boxes=0)
+    whole = IngestAnswer()
     waiting: list[FrameIn] = []
     number = 0
     async for line in _lines(request):
@@ -67,14 +69,14 @@ async def stream(request: Request, service: TheService, twin: TheTwin) -> Ingest
             wrong = of_validation(error) if isinstance(error, ValidationError) else error
             if isinstance(error, ServiceError):
                 waiting.pop()
-            whole = _sum(whole, await _store(service, twin, waiting)) if waiting else whole
+            whole += await _store(service, twin, waiting) if waiting else IngestAnswer()
             done = whole.accepted + whole.repeated
             raise ServiceError(
                 wrong.status, wrong.what, where=f"line {number}", remedy=f"The {done} frames before it are stored."
             ) from error
         if len(waiting) >= PORTION:
-            whole, waiting = _sum(whole, await _store(service, twin, waiting)), []
-    return _sum(whole, await _store(service, twin, waiting)) if waiting else whole
+            whole, waiting = whole + await _store(service, twin, waiting), []
+    return whole + await _store(service, twin, waiting) if waiting else whole
 
 
 async def _lines(request: Request) -> AsyncIterator[bytes]:
@@ -93,10 +95,11 @@ async def _store(service: Service, twin: Served, given: Sequence[FrameIn]) -> In
     assert service.ingest is not None
     assert service.engine is not None
     groups = _groups(service, twin, given)
-    for group in set(groups):
-        backlog = service.engine.backlog(twin.name, group)
+    holder = None
+    for group in sorted(set(groups)):
+        backlog, holder = service.engine.backlog(twin.name, group), service.engine.holder(twin.name, group) or holder
         if backlog > service.limits_of_backlog:
-            raise busy(f"{backlog} frames wait to be tracked", 2.0)
+            raise busy(f"{backlog} frames wait to be tracked" + (f" by {holder}" if holder else ""), 2.0)
     frames, unusable = [], 0
     for frame in given:
         usable = [box for box in frame.detections if _has_area(box)]
@@ -106,7 +109,11 @@ async def _store(service: Service, twin: Served, given: Sequence[FrameIn]) -> In
     for outcome in ("accepted", "repeated", "conflicting"):
         service.metrics.frames.labels(twin.name, outcome).inc(getattr(stored, outcome))
     return IngestAnswer(
-        accepted=stored.accepted, repeated=stored.repeated, conflicting=stored.conflicting, unusable_boxes=unusable
+        accepted=stored.accepted,
+        repeated=stored.repeated,
+        conflicting=stored.conflicting,
+        unusable_boxes=unusable,
+        tracked_by=holder,
     )
 
 
@@ -140,11 +147,6 @@ def _record(frame: FrameIn, usable: Sequence[BoxIn]) -> FrameRecord:
         for box in usable
     )
     return FrameRecord.model_construct(camera=frame.camera, time=frame.time, detections=boxes, meta=frame.meta)
-
-
-def _sum(one: IngestAnswer, other: IngestAnswer) -> IngestAnswer:
-    counts = {name: getattr(one, name) + getattr(other, name) for name in IngestAnswer.model_fields}
-    return IngestAnswer(**counts)
 
 
 def _require_json(request: Request, media_type: str) -> None:

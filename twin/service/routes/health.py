@@ -29,11 +29,14 @@ async def health() -> Health:
     "/v1/ready", response_model=Ready, summary="Can requests be served", openapi_extra={"x-statuses": [503]}
 )
 def ready(service: TheService) -> Ready:
-    """Answer 200, or 503 with what is missing; no key is needed."""
+    """Answer 200, or 503 with what is missing; no key is needed.
+
+    Ready is also who stands by: another service on the same database tracks the cameras, and this one takes over.
+    """
     problems = service.problems()
     if problems:
         raise ServiceError(503, "; ".join(problems), headers={"Retry-After": "5"})
-    return Ready(status="ready")
+    return Ready(status="ready", standing_by=service.standing_by())
 
 
 @router.get(
