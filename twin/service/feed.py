@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from twin.live.database.connection import Database
-from twin.live.database.schema import latest, records
+from twin.live.database.schema import forgotten, latest, records
 
 POLL_S = 0.1
 HEARTBEAT_S = 10.0
@@ -80,11 +80,11 @@ class Feed:
         with self._database.read() as connection:
             return int(connection.execute(query).scalar() or 0)
 
-    def oldest(self, twin: str) -> int:
-        """Return the number of the first record of a twin that is kept, 0 where there is none."""
-        query = sa.select(sa.func.min(records.c.seq)).where(records.c.twin == twin)
+    def is_whole(self, twin: str, whats: Sequence[str], seq: int) -> bool:
+        """Return whether all records of a twin after a number are still kept."""
+        query = sa.select(sa.func.max(forgotten.c.seq)).where(forgotten.c.twin == twin, forgotten.c.what.in_(whats))
         with self._database.read() as connection:
-            return int(connection.execute(query).scalar() or 0)
+            return int(connection.execute(query).scalar() or 0) <= seq
 
     def after(self, twin: str, whats: Sequence[str], seq: int) -> list[Any]:
         """Return (seq, what, content) of the next ``PAGE`` records."""
@@ -106,7 +106,7 @@ class Feed:
         """
         yield b"retry: 1000\n\n"
         spoke = time.monotonic()
-        if 0 < after < await run(self.oldest, twin) - 1:
+        if after > 0 and not await run(self.is_whole, twin, whats, after):
             yield b'event: gap\ndata: {"reason": "what came next is not kept any more"}\n\n'
         while not is_over():
             rows = await run(self.after, twin, whats, after)
