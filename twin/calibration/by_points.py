@@ -7,14 +7,15 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import DegenerateError, InputError, pose_hypotheses
+from geometry import DegenerateError, InputError
 from geometry.camera_fit import CameraFit, Seen, fit_camera, seen_points
+from twin.calibration import coarse
 from twin.calibration.evidence import POINTS
 from twin.calibration.lenses import freedom, lenses_to_try
 
 Array = NDArray[np.float64]
 
-MIN_POINTS, MIN_POINTS_FREE = 4, 7
+MIN_POINTS_FREE = 7
 CLICK_SIGMA_PX = 1.5
 RANSAC_PX, RANSAC_FREE_PX = 12.0, 40.0
 
@@ -44,17 +45,13 @@ def calibrate_by_points(
 
     Raises ``InputError`` for too few points, ``DegenerateError`` where no camera sees most of them so.
     """
-    needed = min_points or (MIN_POINTS if camera is not None else MIN_POINTS_FREE)
+    needed = min_points or (coarse.MIN_POINTS if camera is not None else MIN_POINTS_FREE)
     if len(points) < needed:
         remedy = "Click more, spread over the picture, or give the lens."
         raise InputError(f"{len(points)} points are too few: {needed} are needed", remedy=remedy)
     tried = [camera] if camera is not None else lenses_to_try(lenses, *size)
     limit = RANSAC_PX if camera is not None else RANSAC_FREE_PX
-    fits = []
-    for lens in tried:
-        found = list(pose_hypotheses(points.pixels, points.points, lens, max_error_px=limit, seed=0, limit=1))
-        if found:
-            fits.append(_fit(found[0][0], lens, points, camera is None))
+    fits = [_fit(start, points, camera is None) for start in coarse.by_clicks(points, tried, max_error_px=limit)]
     good = [fit for fit in fits if fit is not None]
     if not good:
         raise DegenerateError("no camera shows the points so", remedy="Check that names and clicks belong together.")
@@ -62,11 +59,12 @@ def calibrate_by_points(
     return PointCalibration(fit=best, residuals_px=np.linalg.norm(best.residuals_px, axis=1))
 
 
-def _fit(pose: pycolmap.Rigid3d, lens: pycolmap.Camera, points: Seen, free: bool) -> CameraFit | None:
+def _fit(start: coarse.Coarse, points: Seen, free: bool) -> CameraFit | None:
     try:
-        fit = fit_camera(pose, lens, points)
+        fit = fit_camera(start.cam_from_site, start.camera, points)
         if free:
-            fit = fit_camera(fit.cam_from_site, fit.camera, points, lens=freedom(lens, principal_point=False))
+            lens = freedom(start.camera, principal_point=False)
+            fit = fit_camera(fit.cam_from_site, fit.camera, points, lens=lens)
             fit = fit_camera(fit.cam_from_site, fit.camera, points, lens=freedom(fit.camera))
     except (DegenerateError, np.linalg.LinAlgError):
         return None

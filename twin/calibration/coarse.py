@@ -40,6 +40,7 @@ LENS_ERROR_PX = 10.0
 LENS_RADII_PX, AGREE_PX = (40.0, 20.0, 10.0, 6.0), 3.0
 MAX_ADJUSTED = 16
 MIN_POINTS = 4
+CLICKED, CLICK_ERROR_PX = "clicked points", 10.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,12 +153,17 @@ def by_tags(tags: TagSpecs | None, found: Sequence[SeenTag], cameras: Sequence[p
     return sorted(result, key=lambda each: -each.support)
 
 
-def by_clicks(points: Seen | None, cameras: Sequence[pycolmap.Camera]) -> list[Coarse]:
-    """Return poses from clicked points; four are needed."""
+def by_clicks(
+    points: Seen | None, cameras: Sequence[pycolmap.Camera], *, max_error_px: float = CLICK_ERROR_PX
+) -> list[Coarse]:
+    """Return the pose of each camera by clicked points, best supported first; four are needed.
+
+    max_error_px: of points that agree; the rest is taken to be wrong
+    """
     found: list[Coarse] = []
     for camera in cameras if points is not None and len(points) >= MIN_POINTS else []:
         assert points is not None
-        found += _by_points(points.pixels, points.points, camera, "clicked points", 10.0)
+        found += _by_points(points.pixels, points.points, camera, CLICKED, max_error_px)
     return sorted(found, key=lambda each: -each.support)
 
 
