@@ -1,11 +1,16 @@
 """tiepoint evaluate: results against truth."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+RESULT, TRUTH = click.argument("result", type=FILE), click.argument("truth", type=FILE)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print all figures for a program to read.")
+Figures = dict[str, Any]
 
 
 @click.group("evaluate")
@@ -14,36 +19,31 @@ def command() -> None:
 
 
 @command.command("localization")
-@click.argument("result", type=FILE)
-@click.argument("truth", type=FILE)
+@RESULT
+@TRUTH
 @click.option(
     "--truth-sigma", default=0.0, metavar="M", help="Standard deviation of the truth itself, metres a coordinate."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print all figures for a program to read.")
+@AS_JSON
 def localization(result: Path, truth: Path, truth_sigma: float, as_json: bool) -> None:
     """Judge localizations.jsonl by a poses.csv of true poses.
 
     Example: tiepoint evaluate localization localizations.jsonl truth/queries.csv
     """
     from twin import evaluate_localization
-    from twin.cli import echo_json
 
     figures = evaluate_localization(result, truth, truth_sigma_m=truth_sigma)
-    if as_json:
-        echo_json(figures)
-        return
-    for line in _lines(figures):
-        click.echo(line)
+    _say(figures, as_json, _localization_lines)
 
 
 @command.command("tracking")
-@click.argument("result", type=FILE)
-@click.argument("truth", type=FILE)
+@RESULT
+@TRUTH
 @click.option("--gate", default=1.0, show_default=True, metavar="M", help="A track further off is another one, metres.")
 @click.option("--everything", is_flag=True, help="Also ask for what no camera saw, by the truth's observations.")
 @click.option("--report", type=click.Path(path_type=Path), help="Draw tracks, timelines and id changes, an HTML file.")
 @click.option("--plan", "plan_path", type=FILE, help="plan.json, to draw under the tracks of the report.")
-@click.option("--json", "as_json", is_flag=True, help="Print all figures for a program to read.")
+@AS_JSON
 def tracking(
     result: Path, truth: Path, gate: float, everything: bool, report: Path | None, plan_path: Path | None, as_json: bool
 ) -> None:
@@ -51,112 +51,116 @@ def tracking(
 
     Example: tiepoint evaluate tracking tracks.jsonl truth/tracks.jsonl
     """
-    from twin.cli import echo_json
     from twin.evaluate_tracking import evaluate_tracking
 
     figures = evaluate_tracking(
         result, truth, gate_m=gate, seen_only=not everything, report=report, plan_path=plan_path
     )
-    if as_json:
-        echo_json(figures)
-        return
-    for line in _tracking_lines(figures):
-        click.echo(line)
+    _say(figures, as_json, _tracking_lines)
 
 
 @command.command("retrieval")
-@click.argument("result", type=FILE)
-@click.argument("truth", type=FILE)
-@click.option("--json", "as_json", is_flag=True, help="Print all figures for a program to read.")
+@RESULT
+@TRUTH
+@AS_JSON
 def retrieval(result: Path, truth: Path, as_json: bool) -> None:
     """Judge results.jsonl of searches by the qrels.csv of the truth.
 
     Example: tiepoint evaluate retrieval results.jsonl truth/qrels.csv
     """
-    from twin.cli import echo_json
     from twin.evaluate_retrieval import evaluate_retrieval
 
     figures = evaluate_retrieval(result, truth)
-    if as_json:
-        echo_json(figures)
-        return
-    for line in _retrieval_lines(figures):
-        click.echo(line)
+    _say(figures, as_json, _retrieval_lines)
 
 
 @command.command("detections")
-@click.argument("result", type=FILE)
-@click.argument("truth", type=FILE)
+@RESULT
+@TRUTH
 @click.option("--score", default=0.3, show_default=True, help="For recall, precision and kinds: detections from here.")
-@click.option("--json", "as_json", is_flag=True, help="Print all figures for a program to read.")
+@AS_JSON
 def detections(result: Path, truth: Path, score: float, as_json: bool) -> None:
     """Judge detections.jsonl by the boxes.jsonl of a rendered scene.
 
     Example: tiepoint evaluate detections detections.jsonl truth/boxes.jsonl
     """
-    from twin.cli import echo_json
     from twin.evaluate_detection import evaluate_detections
 
     figures = evaluate_detections(result, truth, score=score)
-    if as_json:
-        echo_json(figures)
-        return
-    for family in ("vehicle", "person"):
-        if family in figures:
-            own = figures[family]
-            told = ", ".join(f"{key} {own[key]:.3f}" for key in ("AP50", "recall", "precision") if own[key] is not None)
-            click.echo(f"{family}: {own['boxes']} boxes in {figures['pictures']} pictures, {told}")
-            if own.get("kind_accuracy") is not None:
-                click.echo(f"kinds right: {own['kind_accuracy']:.3f}")
+    _say(figures, as_json, _detection_lines)
 
 
 @command.command("occupancy")
-@click.argument("result", type=FILE)
-@click.argument("truth", type=FILE)
+@RESULT
+@TRUTH
 @click.option("--tolerance", default=10.0, show_default=True, metavar="S", help="How late a change may be told.")
-@click.option("--json", "as_json", is_flag=True, help="Print all figures for a program to read.")
+@AS_JSON
 def occupancy(result: Path, truth: Path, tolerance: float, as_json: bool) -> None:
     """Judge occupancy.jsonl by that of the truth.
 
     Example: tiepoint evaluate occupancy occupancy.jsonl truth/occupancy.jsonl
     """
-    from twin.cli import echo_json
     from twin.evaluate_events import evaluate_occupancy
 
     figures = evaluate_occupancy(result, truth, tolerance_s=tolerance)
-    if as_json:
-        echo_json(figures)
-        return
-    click.echo(f"{figures['stalls']} stalls, balanced accuracy {figures['balanced_accuracy']:.3f}")
-    if figures["changes"]:
-        click.echo(f"{figures['changes']} changes, {figures['changes_in_time']:.0%} told within {tolerance:g} s")
-    click.echo(f"{figures['false_changes']} false changes, unknown {figures['unknown_share']:.1%} of the time")
+    _say(figures, as_json, partial(_occupancy_lines, tolerance))
 
 
 @command.command("events")
-@click.argument("result", type=FILE)
-@click.argument("truth", type=FILE)
+@RESULT
+@TRUTH
 @click.option("--tolerance", default=2.0, show_default=True, metavar="S", help="How far off in time an event may be.")
-@click.option("--json", "as_json", is_flag=True, help="Print all figures for a program to read.")
+@AS_JSON
 def events(result: Path, truth: Path, tolerance: float, as_json: bool) -> None:
     """Judge events.jsonl by that of the truth.
 
     Example: tiepoint evaluate events events.jsonl truth/events.jsonl
     """
-    from twin.cli import echo_json
     from twin.evaluate_events import evaluate_events
 
     figures = evaluate_events(result, truth, tolerance_s=tolerance)
+    _say(figures, as_json, _event_lines)
+
+
+def _say(figures: Figures, as_json: bool, lines: Callable[[Figures], list[str]]) -> None:
+    """Print all figures for a program, or the gist in lines."""
+    from twin.cli import echo_json
+
     if as_json:
         echo_json(figures)
-        return
+    else:
+        for line in lines(figures):
+            click.echo(line)
+
+
+def _detection_lines(figures: Figures) -> list[str]:
+    lines = []
+    for family in ("vehicle", "person"):
+        if family in figures:
+            own = figures[family]
+            told = ", ".join(f"{key} {own[key]:.3f}" for key in ("AP50", "recall", "precision") if own[key] is not None)
+            lines.append(f"{family}: {own['boxes']} boxes in {figures['pictures']} pictures, {told}")
+            if own.get("kind_accuracy") is not None:
+                lines.append(f"kinds right: {own['kind_accuracy']:.3f}")
+    return lines
+
+
+def _occupancy_lines(tolerance: float, figures: Figures) -> list[str]:
+    lines = [f"{figures['stalls']} stalls, balanced accuracy {figures['balanced_accuracy']:.3f}"]
+    if figures["changes"]:
+        lines.append(f"{figures['changes']} changes, {figures['changes_in_time']:.0%} told within {tolerance:g} s")
+    return [*lines, f"{figures['false_changes']} false changes, unknown {figures['unknown_share']:.1%} of the time"]
+
+
+def _event_lines(figures: Figures) -> list[str]:
+    lines = []
     for kind, own in figures["events"].items():
         shares = [f"{key} {own[key]:.2f}" for key in ("recall", "precision") if own[key] is not None]
-        click.echo(f"{kind}: {own['told']} told, {own['true']} true, {', '.join(shares)}")
-    click.echo("gate counts are exact" if figures["gates"]["exact"] else "gate counts are not exact")
+        lines.append(f"{kind}: {own['told']} told, {own['true']} true, {', '.join(shares)}")
+    return [*lines, "gate counts are exact" if figures["gates"]["exact"] else "gate counts are not exact"]
 
 
-def _retrieval_lines(figures: dict[str, Any]) -> list[str]:
+def _retrieval_lines(figures: Figures) -> list[str]:
     depths = list(figures["cmc"])
     lines = [f"{figures['answered']} of {figures['queries']} queries answered, mAP {figures['mAP']:.3f}"]
     lines.append("k       " + "".join(f"{k:>8}" for k in depths))
@@ -168,7 +172,7 @@ def _retrieval_lines(figures: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _tracking_lines(figures: dict[str, Any]) -> list[str]:
+def _tracking_lines(figures: Figures) -> list[str]:
     lines = [
         f"{figures['tracks']} tracks of {figures['true_tracks']}, {figures['instants']} instants",
         "".join(f"{name:>8}" for name in ("HOTA", "DetA", "AssA", "MOTA", "IDF1")),
@@ -190,7 +194,7 @@ def _tracking_lines(figures: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _lines(figures: dict[str, Any]) -> list[str]:
+def _localization_lines(figures: Figures) -> list[str]:
     lines = [f"{figures['localized']} of {figures['queries']} localized, {figures['refused']} refused"]
     position, rotation = figures["position_error_m"], figures["rotation_error_deg"]
     if position:
