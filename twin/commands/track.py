@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from twin.commands.looking import Looking, looking_options
+
 PATH = click.Path(path_type=Path)
 
 
@@ -17,22 +19,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--plan", "plan_path", type=PATH, help="plan.json: levels, ramps, lanes. Without it the ground is z = 0.")
 @click.option("--detections", type=PATH, help="detections.jsonl, or - for a stream on standard input.")
 @click.option("--video", "videos", multiple=True, help="ID=PATH: a camera's video, folder of pictures or rtsp address.")
-@click.option(
-    "--detector",
-    default="tiepoint",
-    show_default=True,
-    help="What looks at videos: tiepoint, tiepoint-int8, background, or an .onnx file.",
-)
-@click.option("--score", default=0.15, show_default=True, help="Detections of a network below this are dropped.")
-@click.option("--provider", "providers", multiple=True, help="What ONNX Runtime executes on, best first.")
-@click.option("--tiles", help="COLUMNSxROWS: look at wide pictures in tiles, for instance 2x1.")
-@click.option(
-    "--appearance", type=PATH, help="A network (.onnx) that describes what is found: vectors, kinds, colours."
-)
-@click.option("--start", default=0.0, help="When videos without times begin, epoch seconds.")
-@click.option("--fps", type=float, help="Frames a second of folders without frames.csv.")
-@click.option("--every", default=0.0, help="Leave out frames that come sooner after the last, seconds.")
-@click.option("--workers", type=int, help="Processes that look at videos.")
+@looking_options
 @click.option("--save-detections", type=PATH, help="Keep what was detected in videos, a detections.jsonl.")
 @click.option("--out", required=True, type=PATH, help="tracks.jsonl, or - for standard output.")
 @click.option(
@@ -56,15 +43,7 @@ def command(
     plan_path: Path | None,
     detections: Path | None,
     videos: tuple[str, ...],
-    detector: str,
-    score: float,
-    providers: tuple[str, ...],
-    tiles: str | None,
-    appearance: Path | None,
-    start: float,
-    fps: float | None,
-    every: float,
-    workers: int | None,
+    looking: Looking,
     save_detections: Path | None,
     out: Path,
     clock_sigma: float,
@@ -111,8 +90,8 @@ def command(
     known = read_cameras_json(cameras_path)
     left_out: dict[str, int] = {}
     if videos:
-        looking = _looking(detector, score, providers, tiles, appearance, start, fps, every, workers)
-        frames = _watched(videos, [camera.id for camera in known], looking, save_detections, left_out)
+        ids = [camera.id for camera in known]
+        frames = _watched(videos, ids, looking.detection_options(), save_detections, left_out)
     else:
         frames = _given(detections or Path("-"))
     told = EventWriter(plan, known, events_path, occupancy_path)
@@ -130,35 +109,6 @@ def command(
     else:
         for line in _lines(summary):
             click.echo(line, err=out == Path("-"))
-
-
-def _looking(
-    detector: str,
-    score: float,
-    providers: tuple[str, ...],
-    tiles: str | None,
-    appearance: Path | None,
-    start: float,
-    fps: float | None,
-    every: float,
-    workers: int | None,
-) -> Any:
-    """Return the options of ``detect_videos``."""
-    from perception.detection.onnx_detector import OnnxOptions
-    from perception.detection.tiles import TileOptions
-    from twin.video import DetectionOptions, SourceOptions
-
-    cut = None
-    if tiles is not None:
-        columns, times, rows = tiles.lower().partition("x")
-        if not (times and columns.isdigit() and rows.isdigit()):
-            raise click.UsageError(f"--tiles is COLUMNSxROWS, such as 2x1, not '{tiles}'.")
-        cut = TileOptions(columns=int(columns), rows=int(rows))
-    network = OnnxOptions(score=score, threads=1, providers=providers or OnnxOptions().providers)
-    sources = SourceOptions(start=start, fps=fps, every_s=every)
-    return DetectionOptions(
-        detector=detector, network=network, appearance=appearance, tiles=cut, sources=sources, workers=workers
-    )
 
 
 def _watched(

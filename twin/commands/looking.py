@@ -1,0 +1,85 @@
+"""The options of what looks at videos."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from twin.video import DetectionOptions
+
+OPTIONS = (
+    click.option(
+        "--detector",
+        default="tiepoint",
+        show_default=True,
+        help="What looks at videos: tiepoint, tiepoint-int8, background, or an .onnx file.",
+    ),
+    click.option("--score", default=0.15, show_default=True, help="Detections of a network below this are dropped."),
+    click.option("--provider", "providers", multiple=True, help="What ONNX Runtime executes on, best first."),
+    click.option("--tiles", help="COLUMNSxROWS: look at wide pictures in tiles, for instance 2x1."),
+    click.option(
+        "--appearance",
+        type=click.Path(path_type=Path),
+        help="A network (.onnx) that describes what is found: vectors, kinds, colours.",
+    ),
+    click.option("--start", default=0.0, help="When videos without times begin, epoch seconds."),
+    click.option("--fps", type=float, help="Frames a second of folders without frames.csv."),
+    click.option("--every", default=0.0, help="Leave out frames that come sooner after the last, seconds."),
+    click.option("--workers", type=int, help="Processes that look at videos."),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looking:
+    """What the options say; a field for each."""
+
+    detector: str
+    score: float
+    providers: tuple[str, ...]
+    tiles: str | None
+    appearance: Path | None
+    start: float
+    fps: float | None
+    every: float
+    workers: int | None
+
+    def detection_options(self) -> "DetectionOptions":
+        """Return the options of ``detect_videos``."""
+        from perception.detection.onnx_detector import OnnxOptions
+        from perception.detection.tiles import TileOptions
+        from twin.video import DetectionOptions, SourceOptions
+
+        cut = None
+        if self.tiles is not None:
+            columns, times, rows = self.tiles.lower().partition("x")
+            if not (times and columns.isdigit() and rows.isdigit()):
+                raise click.UsageError(f"--tiles is COLUMNSxROWS, such as 2x1, not '{self.tiles}'.")
+            cut = TileOptions(columns=int(columns), rows=int(rows))
+        network = OnnxOptions(score=self.score, threads=1, providers=self.providers or OnnxOptions().providers)
+        sources = SourceOptions(start=self.start, fps=self.fps, every_s=self.every)
+        return DetectionOptions(
+            detector=self.detector,
+            network=network,
+            appearance=self.appearance,
+            tiles=cut,
+            sources=sources,
+            workers=self.workers,
+        )
+
+
+def looking_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command these options; it gets them as one argument, ``looking``."""
+
+    @wraps(command)
+    def collected(**given: Any) -> None:
+        own = {field.name: given.pop(field.name) for field in fields(Looking)}
+        command(looking=Looking(**own), **given)
+
+    decorated: Callable[..., None] = collected
+    for option in reversed(OPTIONS):
+        decorated = option(decorated)
+    return decorated
