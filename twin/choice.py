@@ -21,8 +21,6 @@ ENOUGH, BEYOND = 3.0, 0.29
 WRITTEN = 0.49
 """Of the log-odds that tags and signs give: readings of one photo err together."""
 LEAST_ALIKE = 0.02
-FOUND = 3.0
-"""A pose whose log-odds are less than this below the best one's is the look-alike on its level."""
 
 
 def traits(candidate: Candidate, usual_noise: float) -> Array:
@@ -69,8 +67,20 @@ def probabilities(plausible: ArrayLike, written: ArrayLike, alike: float | None,
     unseen = alike or 0.0
     if levels is not None and len(levels.log_odds) > 1:
         odds = odds + np.where(levels.level >= 0, levels.log_odds[levels.level], 0.0)
-        found = levels.level[by_look >= by_look.max() - FOUND]
-        missing = np.setdiff1d(np.arange(len(levels.log_odds)), found)
-        unseen *= float(np.exp(levels.log_odds[missing]).sum()) / (len(levels.log_odds) - 1)
+        unseen = _unseen(by_look, levels, unseen)
     nowhere, elsewhere = 0.0, by_look.max() + np.log(max(unseen, LEAST_ALIKE))
     return np.exp(odds - np.logaddexp.reduce([*odds, nowhere, elsewhere]))
+
+
+def _unseen(by_look: Array, levels: Levels, alike: float) -> float:
+    """Return how probable look-alikes that were not found are, as a multiple of the best pose by look.
+
+    Each level but that pose's has its share of them; what was found there counts against it, what is written too.
+    """
+    count, best = len(levels.log_odds), int(by_look.argmax())
+    left = np.full(count, alike / (count - 1))
+    on_one = levels.level >= 0
+    np.subtract.at(left, levels.level[on_one], np.exp(by_look[on_one] - by_look[best]))
+    if levels.level[best] >= 0:
+        left[levels.level[best]] = 0.0
+    return float(np.maximum(left, 0.0) @ np.exp(levels.log_odds))

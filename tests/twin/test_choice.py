@@ -72,9 +72,9 @@ def test_nothing_is_plausible_with_nothing() -> None:
 
 def test_a_level_where_a_look_alike_was_found_hides_no_other() -> None:
     unread = np.zeros(2)
-    both = probabilities([4.0, 3.5], unread, 1.0, Levels(level=np.array([0, 1]), log_odds=np.zeros(2)))
+    both = probabilities([4.0, 4.0], unread, 1.0, Levels(level=np.array([0, 1]), log_odds=np.zeros(2)))
     one = probabilities([4.0, -2.0], unread, 1.0, Levels(level=np.array([0, 1]), log_odds=np.zeros(2)))
-    assert both.sum() > 0.95  # measured 0.97: nothing is left that was not found
+    assert both.sum() > 0.95  # measured 0.98: nothing is left that was not found
     assert one[0] < 0.55  # measured 0.50: as much for the other level
 
 
