@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from twin.live.database.connection import Database
 
 CHECK_S = 5.0
+KEEPALIVE = {"idle": 10, "interval": 5, "count": 3}
+"""After so many seconds, and tries, PostgreSQL lets go of what a machine held that vanished; else after two hours."""
 
 
 class Hold:
@@ -66,6 +68,9 @@ class Hold:
         connection = stack.enter_context(self._database.engine.connect())
         query = sa.select(sa.func.pg_try_advisory_lock(crc32(b"group " + self._name.encode())))
         taken = bool(connection.execute(query).scalar_one())
+        if taken:
+            for name, value in KEEPALIVE.items():
+                connection.exec_driver_sql(f"SET tcp_keepalives_{name} = {value}")
         connection.commit()
         if taken:
             stack.callback(connection.invalidate)  # a pool would keep the session, and the lock with it
