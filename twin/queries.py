@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pycolmap
 from numpy.typing import NDArray
 
 from geometry import CameraRule, ImageError, InputError, camera_for, camera_from_exif, check_size
-from perception import Extractor, list_images, read_image
+from perception import Extractor, Features, Picture, list_images, read_image
 from twin.hints import Hint
 from twin.localization import Localization, refusal, with_place
 from twin.localizer import Choice, Localizer, reweighed
@@ -59,7 +60,7 @@ def localize_image(
     try:
         return localize_file(twin, localizer, extractor, name, path, rules, hint)
     except (ImageError, InputError) as error:
-        return refusal(name, f"{error.what}. {error.remedy or ''}".strip(), seconds=time.perf_counter() - start)
+        return _unusable(name, error, start)
 
 
 def localize_together(
@@ -84,20 +85,18 @@ def localize_together(
     for name, path in images:
         start, choice = time.perf_counter(), None
         try:
-            picture = read_image(path, name=name)
-            camera = query_camera(twin, name, path, rules)
-            check_size(camera, picture.size, where=name)
-            answer, choice = localizer.localize_with_choice(name, extractor.extract(picture.gray), camera, picture)
+            query = _read(twin, extractor, name, path, rules)
+            answer, choice = localizer.localize_with_choice(name, query.features, query.camera, query.picture)
         except (ImageError, InputError) as error:
-            answer = refusal(name, f"{error.what}. {error.remedy or ''}".strip())
-        alone.append(answer.model_copy(update={"seconds": round(time.perf_counter() - start, 4)}))
+            answer = _unusable(name, error, start)
+        alone.append(_timed(answer, start))
         choices.append(choice)
     answers = []
     for answer, choice, weight in zip(alone, choices, weights(choices, steps), strict=True):
         if choice is not None:
             again = reweighed(choice, weight)
             answer = localizer.answer(answer.image, again, coarse=answer.coarse, seconds=answer.seconds)
-        answers.append(with_place(answer, twin.plan) if twin.plan is not None and twin.is_in_site else answer)
+        answers.append(_placed(answer, twin))
     return answers
 
 
@@ -128,20 +127,45 @@ def localize_file_with_matches(
     The pixels are of the upright photo; a refused one has no matches.
     """
     start = time.perf_counter()
-    picture = read_image(path, name=name)
-    camera = query_camera(twin, name, path, rules)
-    check_size(camera, picture.size, where=name)
+    query = _read(twin, extractor, name, path, rules)
     weigh = None if hint is None or hint.is_empty else partial(hint.weights, plan=twin.plan)
-    features = extractor.extract(picture.gray)
-    answer, choice = localizer.localize_with_choice(name, features, camera, picture, weigh)
+    answer, choice = localizer.localize_with_choice(name, query.features, query.camera, query.picture, weigh)
     matches = np.zeros((0, 5))
     if choice is not None and answer.status == "ok":
         agree = choice.best.estimate.inliers
         points = np.asarray(twin.landmarks.points)[choice.best.landmark[agree]]
-        matches = np.hstack([features.keypoints[choice.best.feature[agree]], points])
-    if twin.plan is not None and twin.is_in_site:
-        answer = with_place(answer, twin.plan)
-    return answer.model_copy(update={"seconds": round(time.perf_counter() - start, 4)}), matches
+        matches = np.hstack([query.features.keypoints[choice.best.feature[agree]], points])
+    return _timed(_placed(answer, twin), start), matches
+
+
+@dataclass(frozen=True, eq=False)
+class _Query:
+    """A photo file that can be used: its picture, the camera to assume, and what is found in it."""
+
+    picture: Picture
+    camera: pycolmap.Camera
+    features: Features
+
+
+def _read(twin: Twin, extractor: Extractor, name: str, path: Path, rules: Sequence[CameraRule]) -> _Query:
+    picture = read_image(path, name=name)
+    camera = query_camera(twin, name, path, rules)
+    check_size(camera, picture.size, where=name)
+    return _Query(picture, camera, extractor.extract(picture.gray))
+
+
+def _unusable(name: str, error: ImageError | InputError, start: float) -> Localization:
+    """Return the refusal of a photo whose file can't be used."""
+    return refusal(name, f"{error.what}. {error.remedy or ''}".strip(), seconds=time.perf_counter() - start)
+
+
+def _placed(answer: Localization, twin: Twin) -> Localization:
+    """Name the level, zone and stall of an answer, where the twin knows them."""
+    return with_place(answer, twin.plan) if twin.plan is not None and twin.is_in_site else answer
+
+
+def _timed(answer: Localization, start: float) -> Localization:
+    return answer.model_copy(update={"seconds": round(time.perf_counter() - start, 4)})
 
 
 def query_camera(twin: Twin, name: str, path: Path, rules: Sequence[CameraRule]) -> pycolmap.Camera:
