@@ -54,9 +54,10 @@ class LandmarkVotes:
     def __init__(
         self, descriptors: NDArray[np.float32], orientations: Array, seen_by: csr_array, vocabulary: Vocabulary
     ) -> None:
-        """Take descriptors (L, D), orientations (L,) in radians, and (L, V) sparse that is not zero where seen.
+        """Take descriptors (L, D), orientations (L,) in radians, and by how much each counts for each view.
 
-        ``vocabulary`` divides the space for the search. Raises ``InputError`` where shapes differ.
+        That is (L, V) sparse, and not zero where a view sees a landmark. ``vocabulary`` divides the space for the
+        search. Raises ``InputError`` where shapes differ.
         """
         require_rows(descriptors, vocabulary.centers.shape[1])
         if len(orientations) != len(descriptors) or seen_by.shape[0] != len(descriptors):
@@ -96,7 +97,7 @@ class LandmarkVotes:
         rows = self._seen_by[landmark]
         seen = np.diff(rows.indptr)
         key = np.repeat(feature, seen) * self._seen_by.shape[1] + rows.indices
-        votes = np.repeat(weight, seen)
+        votes = np.repeat(weight, seen) * rows.data
         order = np.lexsort((-votes, key))
         key, first = np.unique(key[order], return_index=True)
         at = np.divmod(key, self._seen_by.shape[1])

@@ -66,7 +66,8 @@ class Candidate:
 
     matches, support: matches by descriptor alone with what views around there see, and those that agree with the pose
     log10_false_alarms: how often chance gives that support
-    expected, explained: landmarks that a photo from this pose should show, and how many of them it does
+    expected, explained: landmarks that a photo from this pose should show, and how many of them it does; one that may
+        have vanished counts less
     spread: how many of ``CELLS`` have inliers
     feature, landmark: (M,) the matches that the pose was refined on; ``estimate.inliers`` is among them
     """
@@ -108,6 +109,7 @@ class CandidateFinder:
         self._storeys = np.asarray(storeys, dtype=np.float64)
         self._options = options
         self._view_of_observation = landmarks.view_of_observation()
+        self._presence = landmarks.presence
 
     def find(self, query: Query, groups: Sequence[Indices]) -> list[Candidate]:
         """Return poses that landmarks of some group of views support, and what these are on other storeys.
@@ -232,8 +234,8 @@ class CandidateFinder:
             matches=matches,
             support=support,
             log10_false_alarms=log10_false_alarms(matches, support, options.max_error_px, size),
-            expected=int(expected.sum()),
-            explained=int(expected[pairs[1][near]].sum()),
+            expected=round(float(self._presence[expected].sum())),
+            explained=round(float((self._presence * expected)[pairs[1][near]].sum())),
             spread=_occupied_cells(query.features.keypoints[pairs[0][estimate.inliers]], size),
             feature=pairs[0],
             landmark=pairs[1],

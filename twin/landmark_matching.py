@@ -45,7 +45,7 @@ def match_landmarks(
     if len(features) == 0 or len(observations) == 0:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     k = min(NEIGHBOURS, len(observations))
-    descriptors = landmarks.descriptors[observations].astype(np.float32)
+    descriptors = landmarks.described(observations)
     squared, nearest = faiss.knn(features.descriptors, descriptors, k)
     furthest = squared[:, -1]  # what is not among the neighbours is no nearer than this
     if upright is not None:
@@ -92,7 +92,7 @@ def match_by_projection(
     near = np.where(found, near, 0)
     # One observation stands for the landmark: that of the best ranked view, since ``observations`` follow the ranking.
     representative = observations[order[starts[rows]]]
-    described = landmarks.descriptors[representative].astype(np.float32)
+    described = landmarks.described(representative)
     alike = np.einsum("rd,rcd->rc", described, features.descriptors[near])
     alike[~found] = -1.0
     best = alike.argmax(axis=1)

@@ -5,7 +5,7 @@ On disk a folder of plain .npy arrays, so that a large twin is opened without re
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ SIGMA_BASE_PX, SIGMA_PER_SCALE = 0.05, 0.08
 """A keypoint's sigma is base + slope * scale: blobs are localized in proportion to their size."""
 MIN_TRIANGULATION_ANGLE = np.radians(1.0)
 MIN_VIEWS = 2
+WEIGHTS_FILE = "weights.npy"
 
 
 def keypoint_sigma_px(scales: NDArray[np.floating]) -> Array:
@@ -38,8 +39,10 @@ class Landmarks:
     ids: (L,) int64, point ids of the COLMAP model; points: (L, 3) float64, site metres
     covariances: (L, 3, 3) float32, site metres squared, for keypoint_sigma_px and exact map poses
     landmark: (O,) int32, index of the landmark observed; pixels: (O, 2) float32; scales, orientations: (O,) float32
-    descriptors: (O, D) float16; view_offsets: (V + 1,) int64, observations of view v are view_offsets[v]:[v + 1]
+    descriptors: (O, D) int8 in units of ``descriptor_step``, or float16 in units of 1
+    view_offsets: (V + 1,) int64, observations of view v are view_offsets[v]:[v + 1]
     views: V image names; kind: of the descriptors
+    weights: (L,) float32, how probably each is still there; None where no update has asked yet: all are
     """
 
     ids: NDArray[np.int64]
@@ -49,10 +52,12 @@ class Landmarks:
     pixels: NDArray[np.float32]
     scales: NDArray[np.float32]
     orientations: NDArray[np.float32]
-    descriptors: NDArray[np.float16]
+    descriptors: NDArray[np.int8] | NDArray[np.float16]
     view_offsets: NDArray[np.int64]
     views: tuple[str, ...]
     kind: str
+    descriptor_step: float = 1.0
+    weights: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         n, o, v = len(self.ids), len(self.landmark), len(self.views)
@@ -68,11 +73,22 @@ class Landmarks:
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
                 raise TwinDamagedError(f"landmarks.{name}: expected {shape}, got {getattr(self, name).shape}")
+        if self.weights is not None and self.weights.shape != (n,):
+            raise TwinDamagedError(f"landmarks.weights: expected {(n,)}, got {self.weights.shape}")
         if o and (self.view_offsets[-1] != o or self.landmark.max() >= n):
             raise TwinDamagedError("landmarks: indices point outside the arrays")
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def presence(self) -> NDArray[np.float32]:
+        """How probably each landmark (L,) is still there."""
+        return np.ones(len(self), np.float32) if self.weights is None else np.asarray(self.weights)
+
+    def described(self, observations: NDArray[np.integer] | slice) -> NDArray[np.float32]:
+        """Return the descriptors (K, D) of some observations."""
+        return np.asarray(self.descriptors[observations], dtype=np.float32) * np.float32(self.descriptor_step)
 
     def view_of_observation(self) -> NDArray[np.int64]:
         """Return the view (O,) of each observation."""
@@ -96,7 +112,10 @@ class Landmarks:
         """Write the arrays into a folder, which must exist."""
         for name in _ARRAY_NAMES:
             np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
-        write_atomic(folder / "index.json", json.dumps({"views": self.views, "kind": self.kind}).encode())
+        if self.weights is not None:
+            np.save(folder / WEIGHTS_FILE, self.weights, allow_pickle=False)
+        index = {"views": self.views, "kind": self.kind, "descriptor_step": self.descriptor_step}
+        write_atomic(folder / "index.json", json.dumps(index).encode())
 
     @classmethod
     def load(cls, folder: Path) -> "Landmarks":
@@ -104,12 +123,21 @@ class Landmarks:
         try:
             index = json.loads((folder / "index.json").read_text("utf-8"))
             arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAY_NAMES}
-            return cls(**arrays, views=tuple(index["views"]), kind=index["kind"])
+            weighed = (folder / WEIGHTS_FILE).exists()
+            weights = np.load(folder / WEIGHTS_FILE, mmap_mode="r", allow_pickle=False) if weighed else None
+            return cls(
+                **arrays,
+                views=tuple(index["views"]),
+                kind=index["kind"],
+                descriptor_step=float(index.get("descriptor_step", 1.0)),
+                weights=weights,
+            )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TwinDamagedError(f"unreadable landmarks ({error})", where=str(folder), remedy="Map again.") from error
 
 
-_ARRAY_NAMES = tuple(f.name for f in fields(Landmarks) if f.name not in ("views", "kind"))
+_NOT_ARRAYS = ("views", "kind", "descriptor_step", "weights")
+_ARRAY_NAMES = tuple(f.name for f in fields(Landmarks) if f.name not in _NOT_ARRAYS)
 
 
 def landmarks_from(reconstruction: pycolmap.Reconstruction, features: dict[str, Features], kind: str) -> Landmarks:
@@ -126,6 +154,7 @@ def landmarks_from(reconstruction: pycolmap.Reconstruction, features: dict[str, 
         counts.append(len(seen))
     ids, landmark = np.unique(np.concatenate(point_ids), return_inverse=True)
     taken = [(features[image.name], r) for image, r in zip(images, rows, strict=True)]
+    descriptors, step = quantized(np.concatenate([f.descriptors[r] for f, r in taken]))
     raw = Landmarks(
         ids=ids,
         points=np.array([reconstruction.points3D[i].xyz for i in ids]).reshape(-1, 3),
@@ -134,12 +163,22 @@ def landmarks_from(reconstruction: pycolmap.Reconstruction, features: dict[str, 
         pixels=np.concatenate([_pixels(i)[r] for i, r in zip(images, rows, strict=True)]).astype(np.float32),
         scales=np.concatenate([f.scales[r] for f, r in taken]),
         orientations=np.concatenate([f.orientations[r] for f, r in taken]),
-        descriptors=np.concatenate([f.descriptors[r] for f, r in taken]).astype(np.float16),
+        descriptors=descriptors,
+        descriptor_step=step,
         view_offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         views=tuple(image.name for image in images),
         kind=kind,
     )
     return refined(raw, [i.cam_from_world() for i in images], [i.camera for i in images])
+
+
+def quantized(descriptors: NDArray[np.floating]) -> tuple[NDArray[np.int8], float]:
+    """Return descriptors (O, D) as int8 and the step that they are in: half the bytes of float16.
+
+    The error is some thousandth of a unit vector a dimension, far below what two photos of one thing differ by.
+    """
+    step = float(np.abs(descriptors).max(initial=0.0)) / 127.0 or 1.0
+    return np.round(descriptors / step).astype(np.int8), step
 
 
 def upright_orientations(landmarks: Landmarks, cams_from_site: Poses, down: ArrayLike | None) -> Array:
@@ -167,7 +206,7 @@ def described(landmarks: Landmarks, orientations: Array) -> tuple[NDArray[np.flo
         (np.ones(observations, np.float32), (np.asarray(landmarks.landmark), np.arange(observations))),
         shape=(count, observations),
     )
-    mean = belongs @ np.asarray(landmarks.descriptors, dtype=np.float32)
+    mean = belongs @ landmarks.described(slice(None))
     mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
     return mean, np.angle(belongs @ np.exp(1j * orientations))
 
@@ -194,6 +233,30 @@ def left_out(landmarks: Landmarks, view: int, cams_from_site: Poses, cameras: Ca
     covariances = np.where(seen[:, None, None], structure.covariances, landmarks.covariances)
     kept = ~seen | strong
     return _subset(landmarks, points, covariances, kept, kept[landmarks.landmark] & (views != view)).without_view(view)
+
+
+def only(landmarks: Landmarks, chosen: NDArray[np.bool_]) -> Landmarks:
+    """Return the chosen landmarks (L,) with their observations; views stay, also those that see none of them."""
+    keep = chosen[landmarks.landmark]
+    return _subset(landmarks, np.asarray(landmarks.points), np.asarray(landmarks.covariances), chosen, keep)
+
+
+def of_views(landmarks: Landmarks, chosen: NDArray[np.bool_]) -> Landmarks:
+    """Return all landmarks, seen by the chosen views (V,) alone; some may be seen by one of these or none."""
+    keep = chosen[landmarks.view_of_observation()]
+    everything = np.ones(len(landmarks), dtype=bool)
+    rest = _subset(landmarks, np.asarray(landmarks.points), np.asarray(landmarks.covariances), everything, keep)
+    views = tuple(name for name, stays in zip(landmarks.views, chosen, strict=True) if stays)
+    return replace(rest, views=views, view_offsets=rest.view_offsets[np.concatenate([[True], chosen])])
+
+
+def with_weights_of(landmarks: Landmarks, other: Landmarks) -> Landmarks:
+    """Return the landmarks with the weights that ``other``, whose ids ascend, has for those of the same id, else 1."""
+    weights = np.ones(len(landmarks), np.float32)
+    at = np.minimum(np.searchsorted(other.ids, landmarks.ids), max(len(other) - 1, 0))
+    if len(other):
+        weights = np.where(other.ids[at] == landmarks.ids, other.presence[at], weights)
+    return replace(landmarks, weights=weights.astype(np.float32))
 
 
 def _triangulated(
@@ -253,6 +316,8 @@ def _subset(
         view_offsets=np.concatenate([[0], np.cumsum(per_view)]).astype(np.int64),
         views=landmarks.views,
         kind=landmarks.kind,
+        descriptor_step=landmarks.descriptor_step,
+        weights=None if landmarks.weights is None else landmarks.weights[strong],
     )
 
 

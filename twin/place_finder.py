@@ -59,9 +59,11 @@ class PlaceFinder:
         self._reach_m = _spacing(self._view_positions)
         self.orientations = upright_orientations(landmarks, cams_from_site, down)
         shape = (len(landmarks), count)
-        seen_by = csr_array((np.ones(len(view), np.int32), (np.asarray(landmarks.landmark), view)), shape=shape)
+        seen_by_at = (np.asarray(landmarks.landmark), view)
+        seen_by = csr_array((np.ones(len(view), np.int32), seen_by_at), shape=shape)
         descriptors, orientations = described(landmarks, self.orientations)
-        self._votes = LandmarkVotes(descriptors, orientations, seen_by, vocabulary)
+        votes = csr_array((landmarks.presence[np.asarray(landmarks.landmark)], seen_by_at), shape=shape)
+        self._votes = LandmarkVotes(descriptors, orientations, votes, vocabulary)
         self._neighbours = _neighbours(seen_by)
 
     def find(self, features: Features) -> Places:
