@@ -17,6 +17,7 @@ _HOMES = {
     "evaluate_localization": "twin.evaluate",
     "localize_images": "twin.queries",
     "map_images": "twin.mapping",
+    "update_map": "twin.mapping",
     "read_localizations": "twin.localization",
     "run_demo": "twin.demo",
     "write_localizations": "twin.localization",
@@ -36,6 +37,7 @@ __all__ = [
     "map_images",
     "read_localizations",
     "run_demo",
+    "update_map",
     "write_localizations",
     "write_report",
 ]

@@ -40,7 +40,7 @@ from twin.written_evidence import WrittenEvidence
 logger = logging.getLogger(__name__)
 
 VOCABULARY_FILE = "vocabulary.npy"
-PLAN_FILE, TAGS_FILE = "plan.json", "tags.csv"
+PLAN_FILE, TAGS_FILE, UPDATE_FILE = "plan.json", "tags.csv", "update.json"
 FLOORS_FILE, SIGNS_FILE, SURFACE_FILE, LAYOUT_FOLDER = "floors.json", "signs.json", "mesh.ply", "layout"
 MAP_BOUNDS = ("explained_px", "max_noise_scale", "usual_noise", "alike")
 """Fields of ``LocalizerOptions`` that a twin sets, from its own photos."""
@@ -139,10 +139,15 @@ class Twin:
     @cached_property
     def uncertainty(self) -> MapUncertainty:
         """What the map's own uncertainty adds to every pose found in it."""
-        path, frame = self.folder / VIEW_COVARIANCES, self.manifest.frame
+        frame = self.manifest.frame
         poses = [self.view_poses[name] for name in self.landmarks.views]
-        covariances = _load_covariances(path, len(poses)) if path.exists() else None
-        return MapUncertainty.of(poses, covariances, frame.covariance, frame.centroid)
+        return MapUncertainty.of(poses, self.view_covariances, frame.covariance, frame.centroid)
+
+    @cached_property
+    def view_covariances(self) -> NDArray[np.float64] | None:
+        """Covariances (V, 6, 6) of the poses of the landmarks' views, None where the poses were given as exact."""
+        path = self.folder / VIEW_COVARIANCES
+        return _load_covariances(path, len(self.landmarks.views)) if path.exists() else None
 
     @property
     def storeys(self) -> list[float]:

@@ -9,6 +9,10 @@ def remarks(quality: Mapping[str, Any]) -> list[str]:
     lines = []
     if quality.get("folded"):
         lines.append(f"FOLDED: these tags contradict the map: {', '.join(quality['folded'])}")
+    if "size" in quality:
+        lines.append(_size(quality["size"]))
+    if "thinned" in quality:
+        lines.append(_thinned(quality["thinned"], quality["left_out"]))
     for level in quality.get("floors", {}).get("levels", ()):
         lines.append(f"level {level['level']}: elevation {level['elevation']:.3f} m, sigma {level['sigma_m']:.3f} m")
     plan = quality.get("plan", {})
@@ -20,3 +24,20 @@ def remarks(quality: Mapping[str, Any]) -> list[str]:
         if "skipped" in quality.get(part, {}):
             lines.append(f"no {part}: {quality[part]['skipped']}")
     return lines
+
+
+def _size(size: Mapping[str, Any]) -> str:
+    line = f"map: {size['bytes']['map'] / 1e6:.1f} MB"
+    if size["map_bytes_per_m2"] is None:
+        return line
+    of = "floor" if size["area_of"] == "floors" else "what the cameras enclose"
+    return f"{line}, {size['map_bytes_per_m2'] / 1e3:.1f} kB a square metre of {of}"
+
+
+def _thinned(thinned: Mapping[str, Any], left_out: Mapping[str, Any]) -> str:
+    before = thinned["left_out_before"]["localized"]
+    return (
+        f"thinned to {thinned['budget_mb']:g} MB: {thinned['landmarks_kept']:.0%} of the landmarks, "
+        f"{thinned['observations_kept']:.0%} of the observations; "
+        f"left-out photos localized {before} before, {left_out['localized']} after"
+    )

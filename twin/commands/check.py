@@ -22,8 +22,9 @@ def command(twin: Path, pictures: Path | None, as_json: bool) -> None:
     from geometry import TwinDamagedError
     from twin.cli import echo_json
     from twin.floor_pictures import draw_floors
-    from twin.model import Twin
+    from twin.model import UPDATE_FILE, Twin
     from twin.quality_remarks import remarks
+    from twin.update_remarks import update_remarks
 
     opened = Twin.open(twin, verify=True)
     views = len(opened.view_poses)
@@ -39,6 +40,9 @@ def command(twin: Path, pictures: Path | None, as_json: bool) -> None:
     click.echo(f"  frame: {', '.join(frame.aligned_by) or 'its own, unit arbitrary'}")
     for note in frame.undetermined:
         click.echo(f"  undetermined: {note}")
+    if (twin / UPDATE_FILE).exists():
+        for line in update_remarks(json.loads((twin / UPDATE_FILE).read_text("utf-8"))):
+            click.echo(f"  {line}")
     for line in remarks(quality):
         click.echo(f"  {line}")
     for path in drawn:

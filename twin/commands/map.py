@@ -1,5 +1,6 @@
 """tiepoint map: from photos to a twin."""
 
+import json
 from pathlib import Path
 
 import click
@@ -32,6 +33,13 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--refine-lens", is_flag=True, help="Adjust the lenses of --cameras too.")
 @click.option("--features", default="sift", show_default=True, help="Local features: sift, sift-colmap or xfeat.")
 @click.option("--matcher", default="mutual-ratio", show_default=True, help="Feature matcher: mutual-ratio or adalam.")
+@click.option(
+    "--update",
+    type=FOLDER,
+    metavar="TWIN",
+    help="Make the next version of this twin, in its frame: IMAGES holds the photos that stay and the new ones.",
+)
+@click.option("--budget-mb", type=click.FloatRange(min=0.0, min_open=True), help="Thin the map to this many MB.")
 @click.option("--force", is_flag=True, help="Publish a map that surveyed tags contradict; quality.json says so.")
 @click.option("--json", "as_json", is_flag=True, help="Print quality.json.")
 def command(
@@ -51,17 +59,23 @@ def command(
     refine_lens: bool,
     features: str,
     matcher: str,
+    update: Path | None,
+    budget_mb: float | None,
     force: bool,
     as_json: bool,
 ) -> None:
     """Build a twin from the photos in the folder IMAGES.
 
     Example: tiepoint map photos/ --out my-garage --poses poses.csv
+
+    A month later: tiepoint map photos/ --out my-garage --update my-garage
     """
     from geometry import read_georeference
-    from twin import MapInputs, MapOptions, map_images
+    from twin import MapInputs, MapOptions, map_images, update_map
     from twin.mapping import PARTS
+    from twin.model import UPDATE_FILE
     from twin.quality_remarks import remarks
+    from twin.update_remarks import update_remarks
 
     if (marks is not None and control is None) or (control is not None and marks is None and plan_control is None):
         raise click.UsageError("--control and --marks belong together.")
@@ -87,16 +101,23 @@ def command(
         force=force,
         parts=tuple(part for part in PARTS if part not in without),
         fit_plan=fit_plan,
+        budget_mb=budget_mb,
         georeference=read_georeference(georeference) if georeference is not None else None,
     )
     bars = StageBars()
     try:
-        quality = map_images(inputs, out, options, bars)
+        if update is None:
+            quality = map_images(inputs, out, options, bars)
+        else:
+            quality = update_map(inputs, update, out, options, bars)
     finally:
         bars.close()
     if as_json:
         echo_json(quality)
         return
+    if update is not None:
+        for line in update_remarks(json.loads((out / UPDATE_FILE).read_text("utf-8"))):
+            click.echo(f"  {line}")
     for line in remarks(quality):
         click.echo(f"  {line}")
     placed, missing = quality["images"]["placed"], quality["images"]["not_placed"]

@@ -2,10 +2,7 @@
 
 import json
 import logging
-import shutil
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +11,16 @@ import pycolmap
 from numpy.typing import NDArray
 
 from geometry import (
-    FloorPlan,
-    Georeference,
     InputError,
     MappingError,
     PlanFit,
-    TagSpecs,
     import_plan,
     read_control,
     read_tags,
-    write_atomic,
-    write_tags,
 )
 from perception import Features, TextReader, make_extractor, make_matcher
-from retrieval import PlaceIndex, Vocabulary, aggregate, train_vocabulary
-from twin.gravity import down_in_map, is_tied
-from twin.landmarks import Landmarks, landmarks_from
-from twin.mapping import quality
+from retrieval import Vocabulary, train_vocabulary
+from twin.landmarks import landmarks_from
 from twin.mapping import reconstruction as rec
 from twin.mapping.capture import Capture, MapInputs, PoseKnowledge, read_capture
 from twin.mapping.correspondence import (
@@ -40,9 +30,8 @@ from twin.mapping.correspondence import (
     match_pairs,
     verify_with_poses,
 )
-from twin.mapping.left_out import leave_out
-from twin.mapping.meaning import Meaning, MeaningOptions, Part, find_meaning
-from twin.mapping.meaning_files import write_meaning
+from twin.mapping.finishing import PlacedMap, finish, workspace_for
+from twin.mapping.options import MapOptions
 from twin.mapping.pairing import choose_pairs
 from twin.mapping.plan_control import plan_by_control
 from twin.mapping.shape import pose_covariances
@@ -51,10 +40,8 @@ from twin.mapping.tag_adjustment import adjust_with_tags
 from twin.mapping.tag_fixes import correct_priors
 from twin.mapping.tag_sightings import find_tags
 from twin.mapping.workspace import Workspace, digest
-from twin.model import TAGS_FILE, VIEW_COVARIANCES, VOCABULARY_FILE
-from twin.photos import photos_of
 from twin.progress import Progress, silent
-from twin.store import Manifest, publish, require_replaceable
+from twin.store import require_replaceable
 
 logger = logging.getLogger(__name__)
 
@@ -63,31 +50,6 @@ Array = NDArray[np.float64]
 LEFT_OUT_FILE = "left_out.json"
 VOCABULARY_WORDS = 64
 VOCABULARY_SAMPLE = 100_000
-MIN_LANDMARKS = 50
-QUERY_FEATURES = 7000
-"""Of a query; a map image has up to 8192, which serves accuracy and costs time only once."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MapOptions:
-    """How a twin is made.
-
-    refine_lens: adjust intrinsics that were given too (those from EXIF always are, unless all poses are known)
-    extractor, matcher: names of perception's; force: publish a map that is folded, which says so
-    parts: of "marks", "signs", "surface", what to look for beside floors; fit_plan: the plan has a frame of its own
-    georeference: where on Earth the site is
-    keep_workspace: leave intermediate results beside the twin
-    """
-
-    refine_lens: bool = False
-    extractor: str = "sift"
-    matcher: str = "mutual-ratio"
-    force: bool = False
-    parts: tuple[Part, ...] = ()
-    fit_plan: bool = False
-    georeference: Georeference | None = None
-    seed: int = 0
-    keep_workspace: bool = False
 
 
 def map_images(
@@ -124,26 +86,16 @@ def map_images(
         capture = replace(capture, given_cameras=frozenset())
     if "signs" in options.parts:
         TextReader()  # says at once, and not after an hour, if it can't be had
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with Workspace.opened_for(target) as workspace:
-        for leftover in target.parent.glob(f".{target.name}.*.new"):
-            shutil.rmtree(leftover)
-        result = _map(inputs, capture, plan, fit, target, options, workspace, on_progress)
-        if not options.keep_workspace:
-            workspace.remove()
-    return result
+    with workspace_for(target, options) as workspace:
+        placed = _placed(inputs, capture, options, workspace, on_progress)
+        placed = replace(placed, plan=plan, plan_fit=fit, georeference=options.georeference)
+        return finish(placed, target, options, workspace, on_progress)
 
 
-def _map(
-    inputs: MapInputs,
-    capture: Capture,
-    plan: FloorPlan | None,
-    plan_fit: PlanFit | None,
-    target: Path,
-    options: MapOptions,
-    workspace: Workspace,
-    on_progress: Progress,
-) -> dict[str, Any]:
+def _placed(
+    inputs: MapInputs, capture: Capture, options: MapOptions, workspace: Workspace, on_progress: Progress
+) -> PlacedMap:
+    """Return the map in site."""
     extractor, matcher = make_extractor(options.extractor), make_matcher(options.matcher)
     recipe = Recipe(extractor, matcher, key=f"{options.extractor} {options.matcher}")
     capture, features = extract_features(capture, recipe, workspace, on_progress)
@@ -171,55 +123,26 @@ def _map(
             # The tags hold every photo by itself: what the frame as a whole was unsure of is in there.
             shape, frame = held, frame.model_copy(update={"covariance": np.zeros((7, 7)).tolist()})
     by_name = dict(zip(capture.names, features, strict=True))
-    landmarks = _landmarks(model, by_name, extractor.kind)
-    places = np.stack([aggregate(vocabulary, by_name[name].descriptors) for name in landmarks.views])
-    poses = [model.find_image_with_name(name).cam_from_world() for name in landmarks.views]
-    check = leave_out(landmarks, vocabulary, model, by_name, down_in_map(frame, poses), on_progress)
+    landmarks = landmarks_from(model, by_name, extractor.kind)
     not_placed = capture.refused | {
         name: left_out.get(name, rec.NOT_ENOUGH_MATCHES) for name in capture.names if name not in landmarks.views
     }
-    view_covariances = np.array([shape[name] for name in landmarks.views]) if shape else None
-    photos = {photo.name: photo for photo in photos_of(model, capture.folder)}
-    meaning = find_meaning(
-        landmarks,
-        [photos[name] for name in landmarks.views],
-        frame,
-        plan,
-        MeaningOptions(parts=options.parts, fit_plan=options.fit_plan, by_control=plan_fit),
-        on_progress,
-        workspace,
-    )
-    result = quality.report(landmarks, model, check, not_placed, view_covariances)
-    result["alignment"] = alignment
-    result["folded"] = folded
-    result |= meaning.report
-    earth = options.georeference
-    if earth and not is_tied(frame):
-        frame.undetermined.append("where on Earth: the georeference is left out, as it is the site's")
-    manifest = Manifest(
-        format=1,
-        name=target.name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        tiepoint=version("tiepoint"),
-        georeference=asdict(earth) if earth and is_tied(frame) else None,
+    return PlacedMap(
+        folder=capture.folder,
+        model=model,
+        landmarks=landmarks,
+        features=by_name,
+        vocabulary=vocabulary,
         frame=frame,
-        features={"extractor": options.extractor, "query_options": {"max_features": QUERY_FEATURES}},
+        covariances=shape,
+        not_placed=not_placed,
         lenses={i: capture.lenses[i] for i in sorted(set(capture.camera_of))},
-        mapping={
-            "poses": str(capture.pose_knowledge),
-            "matcher": options.matcher,
-            "covariance_scale": check.covariance_scale(),
-            **check.bounds(),
-        },
+        poses=str(capture.pose_knowledge),
+        extractor=options.extractor,
+        matcher=options.matcher,
+        tags=tags,
+        report={"alignment": alignment, "folded": folded},
     )
-    on_progress("publish", 0, 1)
-    publish(
-        target,
-        manifest,
-        lambda folder: _write(folder, model, landmarks, vocabulary, places, view_covariances, tags, meaning, result),
-    )
-    on_progress("publish", 1, 1)
-    return result
 
 
 def _train_vocabulary(features: list[Features], rng: np.random.Generator) -> Vocabulary:
@@ -285,40 +208,3 @@ def _require_matches(matches: PairMatches, capture: Capture) -> None:
             where=str(capture.folder),
             remedy="Take more photos with about 70 % overlap; with --poses, check that they belong to these images.",
         )
-
-
-def _landmarks(model: pycolmap.Reconstruction, features: dict[str, Features], kind: str) -> Landmarks:
-    landmarks = landmarks_from(model, features, kind)
-    if len(landmarks) < MIN_LANDMARKS:
-        raise MappingError(
-            f"only {len(landmarks)} landmarks could be triangulated",
-            remedy="Check poses and cameras, or take photos with more parallax.",
-        )
-    for point_id, xyz in zip(landmarks.ids.tolist(), landmarks.points, strict=True):
-        model.points3D[point_id].xyz = xyz
-    return landmarks
-
-
-def _write(
-    folder: Path,
-    model: pycolmap.Reconstruction,
-    landmarks: Landmarks,
-    vocabulary: Vocabulary,
-    places: np.ndarray,
-    view_covariances: Array | None,
-    tags: TagSpecs | None,
-    meaning: Meaning,
-    result: dict[str, Any],
-) -> None:
-    for name in ("map", "landmarks", "places"):
-        (folder / name).mkdir()
-    model.write(folder / "map")
-    if view_covariances is not None:
-        np.save(folder / VIEW_COVARIANCES, view_covariances, allow_pickle=False)
-    if tags is not None:
-        write_tags(folder / TAGS_FILE, tags)
-    write_meaning(folder, meaning)
-    landmarks.save(folder / "landmarks")
-    np.save(folder / "places" / VOCABULARY_FILE, vocabulary.centers, allow_pickle=False)
-    PlaceIndex(places).save(folder / "places")
-    write_atomic(folder / "quality.json", json.dumps(result, indent=2).encode())

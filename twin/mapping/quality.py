@@ -1,5 +1,6 @@
 """What quality.json says of a map: residuals, coverage, how well its images are placed, and the left-out check."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,12 @@ from twin.mapping.left_out import LeftOut, residuals_px
 
 Array = NDArray[np.float64]
 
+PARTS_OF_FOLDER = {
+    "map": ("map", "landmarks", "places"),
+    "floor pictures": ("layout",),
+    "surface": ("mesh.ply", "surface"),
+}
+"""Of a twin: which files and folders count as what."""
 WEAK_SIGMAS = 3.0
 """A view whose position sigma is so many times the median's is listed as weakly determined."""
 
@@ -91,3 +98,42 @@ def _hull_area(points: Array) -> float:
         return float(ConvexHull(points).volume)
     except (QhullError, ValueError):
         return 0.0
+
+
+def loss(
+    before: Landmarks, after: Landmarks, check_before: LeftOut, check: LeftOut, budget_mb: float
+) -> dict[str, Any]:
+    """Return what a budget took away: shares kept, and the left-out check before and after."""
+    per_view = np.diff(after.view_offsets)
+    return {
+        "budget_mb": budget_mb,
+        "landmarks_kept": len(after) / len(before),
+        "observations_kept": len(after.landmark) / len(before.landmark),
+        "fewest_landmarks": {"image": after.views[int(per_view.argmin())], "count": int(per_view.min())},
+        "left_out_before": {
+            "localized": len(check_before.answered()),
+            "position_error_m": percentiles(np.array([image.error_m for image in check_before.answered()])),
+        },
+        "left_out_lost": sorted(set(check.refused()) - set(check_before.refused())),
+    }
+
+
+def size(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
+    """Return the bytes of a twin's folder by part, and those of the map (what localizes) a square metre of floor.
+
+    result: what quality.json says else; without floors the area that the cameras enclose stands for them
+    """
+    parts: dict[str, int] = {}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            top = path.relative_to(folder).parts[0]
+            part = next((part for part, tops in PARTS_OF_FOLDER.items() if top in tops), "rest")
+            parts[part] = parts.get(part, 0) + path.stat().st_size
+    levels = result.get("floors", {}).get("levels", ())
+    area = sum(level["area_m2"] for level in levels) or result["coverage"]["camera_area_m2"]
+    return {
+        "bytes": dict(sorted(parts.items())),
+        "area_m2": area,
+        "area_of": "floors" if levels else "cameras",
+        "map_bytes_per_m2": parts["map"] / area if area > 0 else None,
+    }
