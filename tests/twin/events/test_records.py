@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from geometry import write_cameras_json, write_plan
 from geometry.errors import InputError
-from geometry.track_records import TrackRow
+from geometry.track_records import FrameRecord, TrackRow
 from tests.twin.events.places import START, camera, going, mixed, plan, standing, track
 from twin.commands.track import command
 from twin.events import Event, Occupancy, Where, events_of, read_events, read_occupancy, write_events, write_occupancy
@@ -130,3 +131,31 @@ def test_the_command_writes_them(tmp_path: Path) -> None:
         assert done.exit_code == 0, done.output
         assert json.loads(done.stdout)["events"] == 0
         assert read_events(tmp_path / "e.jsonl") == []
+
+
+class _Leaves:
+    """A tracker that sees a parked car for 20 s and then nothing."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.time, self.dropped = -np.inf, dict[str, int]()
+        self._rows = {round(row.time, 1): [row] for row in track(2, standing(9.25, 5.5), 0, 20, heading=0.0)}
+
+    def push(self, frame: FrameRecord) -> list[TrackRow]:
+        self.time = frame.time
+        return self._rows.get(round(frame.time, 1), [])
+
+    def finish(self) -> list[TrackRow]:
+        return []
+
+
+def test_the_command_lets_time_pass_without_tracks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twin.live_tracking.LiveTracker", _Leaves)
+    write_cameras_json(tmp_path / "cameras.json", [camera()])
+    write_plan(tmp_path / "plan.json", plan())
+    frames = [{"camera": "cam", "time": START + i / 5, "detections": []} for i in range(400)]
+    (tmp_path / "found.jsonl").write_text("".join(json.dumps(frame) + "\n" for frame in frames))
+    named = {"cameras": "cameras.json", "plan": "plan.json", "detections": "found.jsonl", "out": "t.jsonl"}
+    given_files = [word for name, file in named.items() for word in (f"--{name}", str(tmp_path / file))]
+    done = CliRunner().invoke(command, [*given_files, "--live", "--events", str(tmp_path / "e.jsonl")])
+    assert done.exit_code == 0, done.output
+    assert [event.kind for event in read_events(tmp_path / "e.jsonl")] == ["stall_freed"]
