@@ -23,6 +23,7 @@ from twin.calibration.judgement import cells_of, counts_of, is_same_place, reaso
 from twin.calibration.lenses import UNKNOWN, freedom, lenses_to_try
 from twin.calibration.limits import limits_of
 from twin.calibration.options import CalibrationOptions
+from twin.calibration.vanishing import seen_alone
 from twin.localizer import Localizer
 from twin.model import Twin
 from twin.visibility import Viewpoints
@@ -87,11 +88,13 @@ class Calibrator:
         settled = [s for s in (job.settle(c, free) for c in job.promising(candidates, free)) if s is not None]
         if not settled:
             reason = "nothing in the twin looks like its picture" if not candidates else "no pose fits its picture"
-            return CameraCalibration(
-                id=id, status="refused", reason=reason, frames=len(frames), seconds=time.perf_counter() - start
-            )
-        settled.sort(key=lambda each: -each.support)
-        answer = self._answer(id, job, closer(job, settled, free), free)
+            answer = CameraCalibration(id=id, status="refused", reason=reason)
+        else:
+            settled.sort(key=lambda each: -each.support)
+            answer = self._answer(id, job, closer(job, settled, free), free)
+        if answer.status == "refused" and camera is None:
+            remark = seen_alone(job.gray)
+            answer = replace(answer, limits=(*answer.limits, *([remark] if remark else [])))
         return replace(answer, seconds=time.perf_counter() - start, frames=len(frames))
 
     def agreement(self, frames: Sequence[Pixels], camera: pycolmap.Camera, cam_from_site: pycolmap.Rigid3d) -> int:

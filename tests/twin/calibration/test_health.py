@@ -1,15 +1,19 @@
 """A camera that is well stays silent whatever passes before it; one that is not is accused within three frames."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pycolmap
 import pytest
+from click.testing import CliRunner, Result
 
-from geometry import DegenerateError, InputError, perturb
+from geometry import DegenerateError, FixedCamera, InputError, perturb, write_cameras_json
 from perception.camera_condition import condition, detail, is_frozen
 from tests.twin.calibration.panorama import CAMERA, WALL_M, picture, wall
 from twin.calibration.health import HealthMonitor, check
 from twin.calibration.watch import Watch, motion, watch
+from twin.cli import tiepoint
 
 STILL = pycolmap.Rigid3d()
 DEPTH = np.full((CAMERA.height, CAMERA.width), WALL_M)
@@ -123,3 +127,25 @@ def test_measures_of_a_picture() -> None:
     assert not is_frozen(gray, gray[:100])
     with pytest.raises(InputError, match="too small"):
         detail(gray[:20, :20])
+
+
+def test_the_command_tells_a_moved_camera_from_a_well_one(tmp_path: Path) -> None:
+    rng = np.random.default_rng(9)
+    write_cameras_json(tmp_path / "cameras.json", [FixedCamera.of("cam1", CAMERA, STILL, level="P1")])
+    moved = perturb(STILL, [0, np.radians(1.0), 0, 0, 0, 0])
+    for folder, poses in (("good", [STILL] * 5), ("well", [STILL] * 4), ("bumped", [STILL, *[moved] * 3])):
+        (tmp_path / folder).mkdir()
+        for number, pose in enumerate(poses):
+            frame = picture(TEXTURE, pose, rng, gain=rng.uniform(0.7, 1.2), visitors=2)
+            assert cv2.imwrite(str(tmp_path / folder / f"{number:03d}.png"), frame[:, :, ::-1])
+
+    cameras = str(tmp_path / "cameras.json")
+
+    def health(frames: str) -> Result:
+        paths = ["--reference", str(tmp_path / "good"), "--frames", str(tmp_path / frames)]
+        return CliRunner().invoke(tiepoint, ["cameras", "health", cameras, "--camera", "cam1", *paths])
+
+    well, bumped = health("well"), health("bumped")
+    assert (well.exit_code, well.output) == (0, "cam1: 4 frames, all is well\n")
+    assert bumped.exit_code == 1
+    assert "moved since frame 1: moved by 1.0" in bumped.output
