@@ -3,7 +3,7 @@
 Without --case, `garage` and `garage-twins` are rendered and mapped with three seeds that nothing was set by: that takes
 hours. A case names a rendered scene and a twin of the same facility. Seconds are of one core.
 
-    python -m benchmarks.localization [--case SCENE TWIN] ... [--note TEXT] [--out FILE]
+    python -m benchmarks.localization [--case SCENE TWIN] ... [--note TEXT] [--report FOLDER] [--out FILE]
 """
 
 import argparse
@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.localization_cases import RIGHT_M, WRONG_M, Asked, ask, storeys_of
+from benchmarks.localization_places import place_recall
+from benchmarks.localization_worst import write_worst
 from benchmarks.protocol import ROOT, describe_machine, print_table, run, write_results
 from geometry import calibration, pose_difference, pose_error, position_of
-from retrieval import aggregate
 from scenes import CaptureOptions, render_scene
 from scenes.library import facility
 from twin import MapInputs, Twin, map_images
@@ -27,7 +28,6 @@ SEEDS = (1, 2, 3)
 WALKS = {"garage": 400, "garage-twins": 480}
 QUERIES = 500
 SEEN, EVIDENCE_PX = 0.3, 400
-PLACE_M, PLACE_DEG = 3.0, 45.0
 LEAST_BIN = 100
 
 
@@ -36,6 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="taken for the sake of tiepoint bench; nothing is read there")
     parser.add_argument("--case", nargs=2, type=Path, action="append", metavar=("SCENE", "TWIN"))
+    parser.add_argument("--report", type=Path, help="folder for the ten worst answers of each case, as pictures")
     parser.add_argument("--note", default="", help="what a reader of the figures must know")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "localization.json")
     arguments = parser.parse_args()
@@ -45,6 +46,8 @@ def main() -> None:
         for scene, folder in arguments.case or rendered(Path(temporary)):
             twin = Twin.open(folder)
             asked = list(ask(scene, twin, twin.localizer()))
+            if arguments.report is not None:
+                write_worst(arguments.report / f"{scene.name}.html", asked, twin, scene)
             found[scene.name] = judged(asked, twin) | {"twin": folder.name, "alike": twin.localizer_options.alike}
     print_table(["", *next(iter(found.values()))["strata"]["all"]], [
         [f"{case} {stratum}", *figures.values()]
@@ -86,7 +89,7 @@ def judged(asked: Sequence[Asked], twin: Twin) -> dict[str, Any]:
         "strata": {name: _stratum(part, twin) for name, part in strata.items()},
         "ellipsoids": _ellipsoids([a for a in asked if a.answered and pose_error(a.best, a.true)[0] < WRONG_M]),
         "confidence": _reliability([a for a in asked if a.choice is not None]),
-        "place_recall_at_1": _places(clear, twin),
+        "place_recall_at_1": place_recall(clear, twin),
         "cpu_seconds": {"median": float(np.median(seconds)), "p99": float(np.percentile(seconds, 99))},
     }
 
@@ -144,29 +147,6 @@ def _reliability(forced: Sequence[Asked]) -> dict[str, float]:
         "Brier score": float(((claimed - right) ** 2).mean()),
         "Brier score of the best constant": float(right.mean() * (1.0 - right.mean())),
     }
-
-
-def _places(asked: Sequence[Asked], twin: Twin) -> dict[str, float]:
-    """Return how often the first place is right: by one vector an image, by votes, and after poses competed."""
-    localizer, views = twin.localizer(), [twin.view_poses[name] for name in twin.landmarks.views]
-    queries = np.stack([aggregate(twin.vocabulary, a.features.descriptors) for a in asked])
-    by_vector = twin.places.search(queries, 1)[0][:, 0]
-    first = {"one vector an image": [views[k] for k in by_vector], "votes": [], "poses": []}
-    for a in asked:
-        groups = localizer.places_of(a.features).groups
-        first["votes"].append(views[groups[0][0]] if groups else None)
-        first["poses"].append(a.best if a.choice is not None else None)
-    return {
-        name: float(np.mean([_is_place(p, a) for p, a in zip(poses, asked, strict=True)]))
-        for name, poses in first.items()
-    }
-
-
-def _is_place(pose: Any, asked: Asked) -> bool:
-    if pose is None:
-        return False
-    metres, degrees = pose_error(pose, asked.true)
-    return metres <= PLACE_M and degrees <= PLACE_DEG
 
 
 if __name__ == "__main__":
