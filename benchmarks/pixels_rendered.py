@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.tracking_garage import busy_garage
-from geometry import FixedCamera, read_cameras_json, read_plan, write_plan
+from geometry import FixedCamera, InputError, read_cameras_json, read_plan, write_plan
 from geometry.frames import position_of
 from geometry.jsonl import write_jsonl
 from geometry.track_records import FrameRecord, TrackRow, read_detections, read_tracks
@@ -47,6 +47,8 @@ LEAST_VISIBLE, LEAST_PX = 0.3, (10.0, 12.0)
 SCORE = 0.3
 MISSES = 24
 STALL_SEEN = 0.5
+APPEARANCE_FILE = "appearance.onnx"
+"""In the folder of the recordings, if there is one."""
 
 
 def recorded(work: Path, name: str, facility: Facility, seed: int, seconds: float, fps: float) -> Path:
@@ -100,6 +102,8 @@ def garage(work: Path, seeds: Sequence[int], seconds: float, fps: float) -> dict
 
 def appearance(work: Path, seeds: Sequence[int], seconds: float, fps: float) -> dict[str, Any]:
     """Return identities with and without vectors on the same boxes; the fleet has look-alikes of its own."""
+    if not (work / APPEARANCE_FILE).exists():
+        raise InputError("there is no network to describe with", where=str(work / APPEARANCE_FILE))
     figures: dict[str, Any] = {}
     for seed in seeds:
         folder = _busy(work, seed, seconds, fps)
@@ -175,12 +179,11 @@ def _busy(work: Path, seed: int, seconds: float, fps: float) -> Path:
 
 
 def _detections(folder: Path) -> Path:
-    """Return what the shipped networks find in a recording, described; found once and kept."""
-    network, describer = (
-        make_detector("tiepoint", OnnxOptions(threads=1, score=0.15)),
-        AppearanceNetwork(folder.parent / "appearance.onnx", threads=1),
-    )
-    looking = DescribingDetector(network, describer)
+    """Return what the shipped network finds in a recording, described where there is a network for that; kept."""
+    looking: Detector = make_detector("tiepoint", OnnxOptions(threads=1, score=0.15))
+    appearance = folder.parent / APPEARANCE_FILE
+    if appearance.exists():
+        looking = DescribingDetector(looking, AppearanceNetwork(appearance, threads=1))
     path = folder / f"found-{looking.name.replace('#', '-')}.jsonl"
     if not path.exists():
         lines = []
