@@ -31,11 +31,15 @@ ADJUSTMENTS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """What photos are matched with: the usable photos of a folder, their features by name, and how to match them."""
+    """What photos are matched with: the usable photos of a folder, their features by name, and how to match them.
+
+    upright: whether z is up, so that photos of other storeys are not worth matching
+    """
 
     capture: Capture
     features: Mapping[str, Features]
     recipe: Recipe
+    upright: bool
     workspace: Workspace
     on_progress: Progress
 
@@ -98,8 +102,9 @@ def _matches(images: Sequence[pycolmap.Image], is_new: NDArray[np.bool_], materi
     rows = [row_of[image.name] for image in images]
     overlap = view_overlap(cameras, poses)
     overlap = 0.5 * (overlap + overlap.T)
-    heights = np.array([position_of(pose)[2] for pose in poses])
-    overlap[np.abs(heights[:, None] - heights) > MAX_RISE_M] = 0.0
+    if material.upright:
+        heights = np.array([position_of(pose)[2] for pose in poses])
+        overlap[np.abs(heights[:, None] - heights) > MAX_RISE_M] = 0.0
     np.fill_diagonal(overlap, 0.0)
     pairs = set()
     for a in np.flatnonzero(is_new).tolist():

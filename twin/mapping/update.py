@@ -73,7 +73,12 @@ def update_map(
         by_name = dict(zip(capture.names, features, strict=True))
         kept = keep(twin, capture, by_name)
         material = Material(
-            capture=capture, features=by_name, recipe=recipe, workspace=workspace, on_progress=on_progress
+            capture=capture,
+            features=by_name,
+            recipe=recipe,
+            upright=twin.is_in_site,
+            workspace=workspace,
+            on_progress=on_progress,
         )
         placed = place(twin, kept, material)
         landmarks = with_weights_of(landmarks_from(kept.model, by_name, kept.landmarks.kind), kept.landmarks)
@@ -115,6 +120,12 @@ def _require_update(inputs: MapInputs, twin: Twin, options: MapOptions) -> tuple
             f"{', '.join(wrong)} can't be given with --update, which keeps the frame and the lenses of the old twin",
             where=str(twin.folder),
             remedy="Leave them out, or map anew without --update.",
+        )
+    if not twin.manifest.frame.metric:
+        raise InputError(
+            "the old twin has no scale, and what can be seen from where is reckoned in metres",
+            where=str(twin.folder),
+            remedy="Map anew with --poses, --control and --marks, or --tags; then it can be updated.",
         )
     extractor = str(twin.manifest.features["extractor"])
     matcher = str(twin.manifest.mapping.get("matcher", MapOptions.matcher))

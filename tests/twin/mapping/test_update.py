@@ -129,6 +129,15 @@ def test_what_an_update_can_not_take_is_named(small_twin: Path, rendered: Render
         update_map(MapInputs(images=rendered.walk), small_twin, tmp_path / "twin", MapOptions(extractor="xfeat"))
 
 
+def test_map_without_a_scale_is_refused(small_twin: Path, rendered: Rendered, tmp_path: Path) -> None:
+    twin = tmp_path / "room"
+    shutil.copytree(small_twin, twin)
+    manifest = twin / "twin.yaml"
+    manifest.write_text(manifest.read_text("utf-8").replace("metric: true", "metric: false"), "utf-8")
+    with pytest.raises(InputError, match="has no scale"):
+        update_map(MapInputs(images=rendered.walk), twin, tmp_path / "next")
+
+
 def test_damaged_old_twin_is_refused(small_twin: Path, rendered: Rendered, tmp_path: Path) -> None:
     twin = tmp_path / "room"
     shutil.copytree(small_twin, twin)
