@@ -2,7 +2,8 @@
 
 A photo misses most landmarks that are there, so that a landmark counts by how often the photos of its own time missed
 it: its rate of being found has a Beta distribution, and what the misses of the new photos say follows from it
-(beta-binomial). What stands in front of a landmark now hides it and does not count against it.
+(beta-binomial). What they say of its neighbours counts too, as things come and go as a whole. What stands in front of a
+landmark now hides it and does not count against it.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from scipy.special import betaln
+from scipy.special import betaln, expit
 
 from geometry import position_of, project, transform_points
 from twin.landmarks import Landmarks
@@ -25,6 +26,12 @@ USUAL = 0.95
 """Probability before any new photo that a landmark is still there."""
 STRENGTH = 2.0
 """Of the belief that a landmark is found as often as landmarks are on average, in photos."""
+TOGETHER_M, NEIGHBOURS = 0.6, 0.5
+"""Things come and go as a whole: what photos say of the landmarks so near counts for one too, by this share."""
+FOUND = 3.0
+"""Log-odds that a landmark which is found gives to those beside it."""
+MOST = 4.0
+"""Log-odds that one update may take: what hides a thing hides all of it, and from all photos of a day."""
 CHOSEN = 1.0
 """Of the photos that found a landmark, so many had to for it to be one."""
 OCCLUDERS, OCCLUDER_PX, NEARER = 3, 30.0, 0.9
@@ -66,21 +73,41 @@ def sightings(
     return Sightings(expected=expected, found=found)
 
 
-def presence(before: Array, own: Sightings, later: Sightings) -> Array:
+def dimming(own: Sightings, later: Sightings) -> float:
+    """Return how often the later photos find landmarks, as a share of how often those of the landmarks' own time do.
+
+    Another light, another phone: all are found less often, which says nothing of any one.
+    """
+    hits, misses = _rates(own)
+    usual = float((later.expected * hits / (hits + misses)).sum())
+    return float(np.clip(later.found.sum() / max(usual, 1e-9), 0.0, 1.0))
+
+
+def presence(before: Array, points: Array, own: Sightings, later: Sightings, dimmed: float) -> Array:
     """Return the probability (L,) that landmarks are there after photos that were taken ``later``.
 
-    before: (L,) the same without these; own: sightings by the photos that the landmarks come from
+    before: (L,) the same without these; points: (L, 3) in site, metres; own: sightings by the photos that the landmarks
+    come from; dimmed: see ``dimming``
     """
+    if len(before) == 0:
+        return before
+    hits, misses = _rates(own)
+    missed = betaln(hits, misses + dimmed * later.expected) - betaln(hits, misses)
+    evidence = np.where(later.found > 0.0, FOUND, missed)
+    near = cKDTree(points).query_pairs(TOGETHER_M, output_type="ndarray")
+    beside = np.bincount(near[:, 0], evidence[near[:, 1]], len(points))
+    beside += np.bincount(near[:, 1], evidence[near[:, 0]], len(points))
+    prior = np.clip(before, 1e-6, USUAL)
+    odds = np.log(prior / (1.0 - prior)) + np.clip(evidence + NEIGHBOURS * beside, -MOST, MOST)
+    still = np.minimum(expit(odds), before)
+    return np.where(later.found > 0.0, 1.0, np.where(later.expected > 0.0, still, before))
+
+
+def _rates(own: Sightings) -> tuple[Array, Array]:
+    """Return the parameters (L,) of the Beta distributions of how often landmarks are found: hits, misses."""
     rate = (own.found.sum() + 1.0) / (own.expected.sum() + 2.0)
     hits = STRENGTH * rate + np.maximum(own.found - CHOSEN, 0.0)
-    misses = STRENGTH * (1.0 - rate) + np.maximum(own.expected - own.found, 0.0)
-    # Another light, another phone: all are found less often by the later photos, which says nothing of any one.
-    usual = float((later.expected * hits / (hits + misses)).sum())
-    dimmed = float(np.clip(later.found.sum() / max(usual, 1e-9), 0.0, 1.0))
-    missed = np.exp(betaln(hits, misses + dimmed * later.expected) - betaln(hits, misses))
-    prior = np.minimum(before, USUAL)
-    still = prior * missed / (prior * missed + 1.0 - prior)
-    return np.where(later.found > 0.0, 1.0, np.where(later.expected > 0.0, still, before))
+    return hits, STRENGTH * (1.0 - rate) + np.maximum(own.expected - own.found, 0.0)
 
 
 def _hidden(

@@ -26,7 +26,7 @@ from twin.mapping.growing import Material, covariances_of_new
 from twin.mapping.kept import Kept, keep, lens_of
 from twin.mapping.options import MapOptions
 from twin.mapping.placing import MAX_SHIFT_DEG, MAX_SHIFT_M, Placed, place
-from twin.mapping.presence import presence, sightings
+from twin.mapping.presence import dimming, presence, sightings
 from twin.model import UPDATE_FILE, Twin
 from twin.progress import Progress, silent
 from twin.store import require_replaceable
@@ -150,20 +150,20 @@ def _changed(twin: Twin, kept: Kept, placed: Placed, landmarks: Landmarks) -> tu
     surface = twin.surface
     before = sightings(landmarks, kept.model, ~new, surface)
     after = sightings(landmarks, kept.model, new, surface)
-    was, was_not = before.found > 0.0, before.found == 0.0
-    weights = landmarks.presence.astype(np.float64)
-    known = weights.copy()
-    weights[was] = presence(known[was], before.of(was), after.of(was))
-    earlier = np.ones(len(landmarks))
-    earlier[was_not] = presence(earlier[was_not], after.of(was_not), before.of(was_not))
-    vanished, appeared = (known >= CHANGED) & (weights < CHANGED), earlier < CHANGED
+    was, now = before.found > 0.0, after.found > 0.0
+    dimmed = dimming(before.of(was), after.of(was))
+    known, points = landmarks.presence.astype(np.float64), np.asarray(landmarks.points)
+    weights, earlier = known.copy(), np.ones(len(landmarks))
+    weights[was] = presence(known[was], points[was], before.of(was), after.of(was), dimmed)
+    earlier[now] = presence(earlier[now], points[now], after.of(now), before.of(now), dimmed)
+    vanished, appeared = (known >= CHANGED) & (weights < CHANGED), ~was & (earlier < CHANGED)
     found = differences(landmarks, vanished, appeared, _levels(twin))
     forgotten = weights < FORGOTTEN
     changes = {
         "landmarks": {
             "kept": int((was & ~forgotten).sum()),
-            "seen_again": int((was & (after.found > 0.0)).sum()),
-            "new": int(was_not.sum()),
+            "seen_again": int((was & now).sum()),
+            "new": int((~was).sum()),
             "appeared": int(appeared.sum()),
             "vanished": int(vanished.sum()),
             "forgotten": int(forgotten.sum()),
