@@ -68,7 +68,10 @@ def probabilities(plausible: ArrayLike, written: ArrayLike, alike: float | None,
     if levels is not None and len(levels.log_odds) > 1:
         odds = odds + np.where(levels.level >= 0, levels.log_odds[levels.level], 0.0)
         unseen = _unseen(by_look, levels, unseen)
-    nowhere, elsewhere = 0.0, by_look.max() + np.log(max(unseen, LEAST_ALIKE))
+    best = int(by_look.argmax())
+    # A look-alike has the same letters on its pillars.
+    same = WRITTEN * float(np.asarray(written, dtype=np.float64)[best])
+    nowhere, elsewhere = 0.0, by_look[best] + same + np.log(max(unseen, LEAST_ALIKE))
     return np.exp(odds - np.logaddexp.reduce([*odds, nowhere, elsewhere]))
 
 

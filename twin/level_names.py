@@ -38,6 +38,10 @@ class LevelNames:
         """Whether there is a choice between levels, and something that names them."""
         return self._count > 1 and bool(self._level)
 
+    def names_one(self, text: str) -> bool:
+        """Tell whether a text names just one level."""
+        return len(self._named_in(text)) == 1
+
     def likelihood(self, readings: Sequence[TextReading]) -> Array:
         """Return P(readings | the photo was taken on the level), (K,), against the mean over all levels.
 

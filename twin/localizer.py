@@ -168,7 +168,7 @@ class Localizer:
         if undecided and picture is not None and self._written is not None:
             poses = [candidates[k].estimate.cam_from_site for k in contested]
             written[contested] = self._written.log_odds(picture, camera, poses)
-            of_level = self._written.level_log_odds(picture, poses[0])
+            of_level = self._written.level_log_odds(picture, camera, poses)
             levels = levels if of_level is None else replace(levels, log_odds=of_level)
             probable = probabilities(plausible, written, self.options.alike, levels)
         contradicted = False

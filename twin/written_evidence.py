@@ -44,6 +44,8 @@ class WrittenEvidence:
         """
         self._signs = [s for s in signs if s.kind in ("board", "lettering") and s.text]
         self._names = LevelNames(levels, self._signs)
+        self._namers = [s for s in self._signs if self._names and self._names.names_one(s.text)]
+        self._signs = [s for s in self._signs if s not in self._namers]
         self._reader = TextReader() if self._signs or self._names else None
         self._tags = tags
         self._row_of: dict[tuple[str, int], int] = {}
@@ -55,15 +57,22 @@ class WrittenEvidence:
         """Return by how much (P,), natural logarithm, what is written speaks for each pose against any place."""
         return self._of_tags(picture, camera, cams_from_site) + self._of_signs(picture, camera, cams_from_site)
 
-    def level_log_odds(self, picture: Picture, cam_from_site: pycolmap.Rigid3d) -> Array | None:
+    def level_log_odds(
+        self, picture: Picture, camera: pycolmap.Camera, cams_from_site: Sequence[pycolmap.Rigid3d]
+    ) -> Array | None:
         """Return how much less than for the likeliest level texts in a photo speak for each (K,), natural logarithm.
 
-        cam_from_site: tells which way is up in the photo. None where no text could tell a level.
+        The whole photo is read, and closely where some pose expects a sign that names a level. None where no text could
+        tell one.
         """
-        if self._reader is None or not self._names:
+        if self._reader is None or not self._names or not cams_from_site:
             return None
-        up = (cam_from_site.rotation.matrix() @ [0.0, 0.0, 1.0])[:2]
-        likelihood = self._names.likelihood(self._reader.read(picture.pixels, up))
+        up = (cams_from_site[0].rotation.matrix() @ [0.0, 0.0, 1.0])[:2]
+        readings = self._reader.read(picture.pixels, up)
+        expected = [_expected(self._namers, camera, pose, picture.size) for pose in cams_from_site]
+        quads, _ = _distinct([quad for signs in expected for _, quad in signs])
+        readings += [reading for reading in self._reader.read_at(picture.pixels, quads) if reading is not None]
+        likelihood = self._names.likelihood(readings)
         return np.asarray(np.log(likelihood / likelihood.max()))
 
     def _of_tags(self, picture: Picture, camera: pycolmap.Camera, poses: Sequence[pycolmap.Rigid3d]) -> Array:
@@ -88,7 +97,7 @@ class WrittenEvidence:
         """Read each place where some pose expects a sign once, and compare with what each pose expects there."""
         if self._reader is None:
             return np.zeros(len(poses))
-        expected = [self._expected(camera, pose, picture.size) for pose in poses]
+        expected = [_expected(self._signs, camera, pose, picture.size) for pose in poses]
         quads, owner = _distinct([quad for signs in expected for _, quad in signs])
         readings = self._reader.read_at(picture.pixels, quads)
         of_pose = np.repeat(np.arange(len(poses)), [len(signs) for signs in expected])
@@ -104,23 +113,24 @@ class WrittenEvidence:
             odds += here
         return odds
 
-    def _expected(
-        self, camera: pycolmap.Camera, pose: pycolmap.Rigid3d, size: tuple[int, int]
-    ) -> list[tuple[int, Array]]:
-        """Return the signs that a pose should show legibly, with the quads (4, 2) px of their lines of text."""
-        found = []
-        for index, sign in enumerate(self._signs):
-            position, normal = np.array(sign.position), np.array(sign.normal)
-            to_camera = position_of(pose) - position
-            if to_camera @ normal < MIN_FACING * np.linalg.norm(to_camera):
-                continue
-            quad, valid = project(camera, transform_points(pose, _line_of(sign)))
-            if not valid.all() or (quad < 0).any() or (quad > size).any():
-                continue
-            letters_px = np.linalg.norm(quad[[0, 1]] - quad[[3, 2]], axis=1).min() / LINE_HEIGHT
-            if letters_px >= MIN_LETTER_PX:
-                found.append((index, quad))
-        return found
+
+def _expected(
+    all_signs: Sequence[SignLandmark], camera: pycolmap.Camera, pose: pycolmap.Rigid3d, size: tuple[int, int]
+) -> list[tuple[int, Array]]:
+    """Return which signs a pose should show legibly, with the quads (4, 2) px of their lines of text."""
+    found = []
+    for index, sign in enumerate(all_signs):
+        position, normal = np.array(sign.position), np.array(sign.normal)
+        to_camera = position_of(pose) - position
+        if to_camera @ normal < MIN_FACING * np.linalg.norm(to_camera):
+            continue
+        quad, valid = project(camera, transform_points(pose, _line_of(sign)))
+        if not valid.all() or (quad < 0).any() or (quad > size).any():
+            continue
+        letters_px = np.linalg.norm(quad[[0, 1]] - quad[[3, 2]], axis=1).min() / LINE_HEIGHT
+        if letters_px >= MIN_LETTER_PX:
+            found.append((index, quad))
+    return found
 
 
 def _line_of(sign: SignLandmark) -> Array:
