@@ -5,7 +5,7 @@ python -m benchmarks.confidence --case SCENE TWIN ... [--out FILE]
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from benchmarks.protocol import ROOT, describe_machine, run, write_results
 from geometry import InputError, read_cameras
 from perception import read_image
 from twin import Twin
-from twin.choice import ENOUGH, LEAST_ALIKE, traits
+from twin.choice import ENOUGH, Levels, probabilities, traits
+from twin.localizer import Localizer
 from twin.queries import query_camera
 
 Array = NDArray[np.float64]
@@ -29,10 +30,13 @@ START = np.array([4.0, 1.0, 0.3, 1.0, -1.0, 0.3, 0.5])
 
 @dataclass(frozen=True, kw_only=True)
 class Contest:
-    """Poses that competed for a photo: traits (C, 5), what is written (C,), right (C,) and the map's look-alikes."""
+    """Poses that competed for a photo: traits (C, 5), what is written (C,), their levels and what was read of these,
+    right (C,), and the map's look-alikes.
+    """
 
     traits: Array
     written: Array
+    levels: Levels
     right: NDArray[np.bool_]
     alike: float
 
@@ -60,22 +64,26 @@ def contests_of(scene: Path, twin: Twin) -> list[Contest]:
     found = []
     for asked in ask(scene, twin, localizer):
         if asked.choice is not None:
-            found.append(_contest(asked, scene, twin))
+            found.append(_contest(asked, scene, twin, localizer))
     return found
 
 
-def _contest(asked: Asked, scene: Path, twin: Twin) -> Contest:
+def _contest(asked: Asked, scene: Path, twin: Twin, localizer: Localizer) -> Contest:
     assert asked.choice is not None
     candidates = asked.choice.candidates
     poses = [candidate.estimate.cam_from_site for candidate in candidates]
-    written = np.zeros(len(poses))
+    written, levels = np.zeros(len(poses)), localizer.levels_of(candidates)
     if twin.written is not None:
         path, rules = scene / "queries" / asked.image, read_cameras(scene / "cameras.csv")
         camera = query_camera(twin, asked.image, path, rules)
-        written = twin.written.log_odds(read_image(path, name=asked.image), camera, poses)
+        picture = read_image(path, name=asked.image)
+        written = twin.written.log_odds(picture, camera, poses)
+        of_level = twin.written.level_log_odds(picture, camera, poses)
+        levels = levels if of_level is None else replace(levels, log_odds=of_level)
     return Contest(
         traits=np.array([traits(candidate, twin.localizer_options.usual_noise) for candidate in candidates]),
         written=written,
+        levels=levels,
         right=np.array([is_within(pose, asked.true, PLACE_M, PLACE_DEG) for pose in poses]),
         alike=twin.localizer_options.alike or 0.0,
     )
@@ -95,10 +103,9 @@ def log_likelihood(contest: Contest, parameters: Array) -> float:
     """Return the log-probability of what is true: that one of the right poses is it, or that none is."""
     odds = contest.traits @ parameters[:5]
     plausible = np.where(odds < ENOUGH, odds, ENOUGH + parameters[5] * (odds - ENOUGH))
-    total = plausible + parameters[6] * contest.written
-    others = np.array([0.0, plausible.max() + np.log(max(contest.alike, LEAST_ALIKE))])
-    true = total[contest.right] if contest.right.any() else others
-    return float(np.logaddexp.reduce(true) - np.logaddexp.reduce([*total, *others]))
+    probable = probabilities(plausible, contest.written, contest.alike, contest.levels, weight=parameters[6])
+    true = probable[contest.right].sum() if contest.right.any() else 1.0 - probable.sum()
+    return float(np.log(max(true, 1e-300)))
 
 
 if __name__ == "__main__":

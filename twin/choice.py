@@ -56,22 +56,29 @@ class Levels:
     log_odds: Array
 
 
-def probabilities(plausible: ArrayLike, written: ArrayLike, alike: float | None, levels: Levels | None = None) -> Array:
+def probabilities(
+    plausible: ArrayLike,
+    written: ArrayLike,
+    alike: float | None,
+    levels: Levels | None = None,
+    weight: float = WRITTEN,
+) -> Array:
     """Return the probability (C,) of each pose; what is missing to 1 is that of none of them.
 
     plausible, written: (C,) natural log-odds, of ``plausibility`` and of what is written in the photo, 0 where not read
     alike: how many look-alikes of a place in the map there are on average; None counts as few
+    weight: of what is written
     """
     by_look = np.asarray(plausible, dtype=np.float64)
-    odds = by_look + WRITTEN * np.asarray(written, dtype=np.float64)
+    read = weight * np.asarray(written, dtype=np.float64)
+    odds = by_look + read
     unseen = alike or 0.0
     if levels is not None and len(levels.log_odds) > 1:
         odds = odds + np.where(levels.level >= 0, levels.log_odds[levels.level], 0.0)
         unseen = _unseen(by_look, levels, unseen)
     best = int(by_look.argmax())
     # A look-alike has the same letters on its pillars.
-    same = WRITTEN * float(np.asarray(written, dtype=np.float64)[best])
-    nowhere, elsewhere = 0.0, by_look[best] + same + np.log(max(unseen, LEAST_ALIKE))
+    nowhere, elsewhere = 0.0, by_look[best] + read[best] + np.log(max(unseen, LEAST_ALIKE))
     return np.exp(odds - np.logaddexp.reduce([*odds, nowhere, elsewhere]))
 
 

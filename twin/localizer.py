@@ -161,7 +161,7 @@ class Localizer:
         self, candidates: list[Candidate], camera: pycolmap.Camera, picture: Picture | None, weigh: Weigh | None
     ) -> Choice:
         plausible = plausibility(candidates, self.options.usual_noise)
-        written, levels = np.zeros(len(candidates)), self._levels(candidates)
+        written, levels = np.zeros(len(candidates)), self.levels_of(candidates)
         probable = probabilities(plausible, written, self.options.alike, levels)
         contested = np.flatnonzero(probable >= FITTING * probable.max())
         undecided = probable.max() < self.options.min_probability and plausible.max() > 0.0
@@ -181,7 +181,8 @@ class Localizer:
             candidates=[candidates[k] for k in order], probabilities=probable[order], contradicted=contradicted
         )
 
-    def _levels(self, candidates: Sequence[Candidate]) -> Levels:
+    def levels_of(self, candidates: Sequence[Candidate]) -> Levels:
+        """Return the levels that poses are on, before anything was read."""
         heights = [position_of(candidate.estimate.cam_from_site)[2] for candidate in candidates]
         return Levels(level=np.searchsorted(self._storeys, heights) - 1, log_odds=np.zeros(len(self._storeys)))
 
