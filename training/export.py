@@ -30,7 +30,7 @@ from training.appearance_network import Appearance
 from training.colours import COLOURS
 from training.detector_network import KINDS, Detector
 
-LONGEST_PX = 512
+LONGEST_PX = 640
 OPSET = 17
 CALIBRATION = 120
 
@@ -51,7 +51,7 @@ def main() -> None:
         path = arguments.out / "detector.onnx"
         network: nn.Module = Detector()
         network.load_state_dict(state)
-        example = torch.zeros(1, 3, 384, LONGEST_PX)
+        example = torch.zeros(1, 3, 480, LONGEST_PX)
         export(network, example, path, {DETECTOR_KEY: json.dumps(about)}, ["rows"], sizes_vary=True)
         feeds = (_detector_feed(file) for file in _chosen(arguments.pictures))
     else:
