@@ -20,6 +20,7 @@ from twin import Twin
 from twin.choice import ENOUGH, Levels, probabilities, traits
 from twin.localizer import Localizer
 from twin.queries import query_camera
+from twin.written_evidence import Written
 
 Array = NDArray[np.float64]
 
@@ -30,12 +31,12 @@ START = np.array([4.0, 1.0, 0.3, 1.0, -1.0, 0.3, 0.5])
 
 @dataclass(frozen=True, kw_only=True)
 class Contest:
-    """Poses that competed for a photo: traits (C, 5), what is written (C,), their levels and what was read of these,
-    right (C,), and the map's look-alikes.
+    """Poses that competed for a photo: traits (C, 5), what is written, their levels and what was read of these, right
+    (C,), and the map's look-alikes.
     """
 
     traits: Array
-    written: Array
+    written: Written
     levels: Levels
     right: NDArray[np.bool_]
     alike: float
@@ -72,7 +73,8 @@ def _contest(asked: Asked, scene: Path, twin: Twin, localizer: Localizer) -> Con
     assert asked.choice is not None
     candidates = asked.choice.candidates
     poses = [candidate.estimate.cam_from_site for candidate in candidates]
-    written, levels = np.zeros(len(poses)), localizer.levels_of(candidates)
+    nothing = np.zeros(len(poses))
+    written, levels = Written(log_odds=nothing, shared=nothing), localizer.levels_of(candidates)
     if twin.written is not None:
         path, rules = scene / "queries" / asked.image, read_cameras(scene / "cameras.csv")
         camera = query_camera(twin, asked.image, path, rules)
@@ -103,7 +105,10 @@ def log_likelihood(contest: Contest, parameters: Array) -> float:
     """Return the log-probability of what is true: that one of the right poses is it, or that none is."""
     odds = contest.traits @ parameters[:5]
     plausible = np.where(odds < ENOUGH, odds, ENOUGH + parameters[5] * (odds - ENOUGH))
-    probable = probabilities(plausible, contest.written, contest.alike, contest.levels, weight=parameters[6])
+    written = contest.written
+    probable = probabilities(
+        plausible, written.log_odds, contest.alike, contest.levels, written.shared, weight=parameters[6]
+    )
     true = probable[contest.right].sum() if contest.right.any() else 1.0 - probable.sum()
     return float(np.log(max(true, 1e-300)))
 

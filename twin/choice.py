@@ -61,24 +61,25 @@ def probabilities(
     written: ArrayLike,
     alike: float | None,
     levels: Levels | None = None,
+    shared: ArrayLike | None = None,
     weight: float = WRITTEN,
 ) -> Array:
     """Return the probability (C,) of each pose; what is missing to 1 is that of none of them.
 
     plausible, written: (C,) natural log-odds, of ``plausibility`` and of what is written in the photo, 0 where not read
     alike: how many look-alikes of a place in the map there are on average; None counts as few
+    shared: (C,) the part of ``written`` that a look-alike on another level would have too, None for all of it
     weight: of what is written
     """
-    by_look = np.asarray(plausible, dtype=np.float64)
-    read = weight * np.asarray(written, dtype=np.float64)
-    odds = by_look + read
+    by_look, told = np.asarray(plausible, dtype=np.float64), np.asarray(written, dtype=np.float64)
+    odds = by_look + weight * told
     unseen = alike or 0.0
     if levels is not None and len(levels.log_odds) > 1:
         odds = odds + np.where(levels.level >= 0, levels.log_odds[levels.level], 0.0)
         unseen = _unseen(by_look, levels, unseen)
     best = int(by_look.argmax())
-    # A look-alike has the same letters on its pillars.
-    nowhere, elsewhere = 0.0, by_look[best] + read[best] + np.log(max(unseen, LEAST_ALIKE))
+    same = weight * float((told if shared is None else np.asarray(shared, dtype=np.float64))[best])
+    nowhere, elsewhere = 0.0, by_look[best] + same + np.log(max(unseen, LEAST_ALIKE))
     return np.exp(odds - np.logaddexp.reduce([*odds, nowhere, elsewhere]))
 
 

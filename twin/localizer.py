@@ -161,16 +161,17 @@ class Localizer:
         self, candidates: list[Candidate], camera: pycolmap.Camera, picture: Picture | None, weigh: Weigh | None
     ) -> Choice:
         plausible = plausibility(candidates, self.options.usual_noise)
-        written, levels = np.zeros(len(candidates)), self.levels_of(candidates)
-        probable = probabilities(plausible, written, self.options.alike, levels)
+        written, levels = np.zeros((2, len(candidates))), self.levels_of(candidates)
+        probable = probabilities(plausible, written[0], self.options.alike, levels)
         contested = np.flatnonzero(probable >= FITTING * probable.max())
         undecided = probable.max() < self.options.min_probability and plausible.max() > 0.0
         if undecided and picture is not None and self._written is not None:
             poses = [candidates[k].estimate.cam_from_site for k in contested]
-            written[contested] = self._written.log_odds(picture, camera, poses)
+            read = self._written.log_odds(picture, camera, poses)
+            written[:, contested] = read.log_odds, read.shared
             of_level = self._written.level_log_odds(picture, camera, poses)
             levels = levels if of_level is None else replace(levels, log_odds=of_level)
-            probable = probabilities(plausible, written, self.options.alike, levels)
+            probable = probabilities(plausible, written[0], self.options.alike, levels, written[1])
         contradicted = False
         if weigh is not None:
             would_do = probable.max() >= self.options.min_probability

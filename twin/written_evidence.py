@@ -4,6 +4,7 @@ Levels that look alike are told apart by little else. Reading is slow, so that i
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pycolmap
@@ -33,6 +34,17 @@ LINE_HEIGHT, LETTER_WIDTH = 1.5, 1.0
 """A line of text against the height of its letters; with room around it, as the recogniser expects."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Written:
+    """What is written in a photo says of poses (P,), natural logarithm, against any place.
+
+    shared: the part of ``log_odds`` that a look-alike on another level would have too: letters on pillars, not its name
+    """
+
+    log_odds: Array
+    shared: Array
+
+
 class WrittenEvidence:
     """Reads a photo where poses expect signs, and everywhere for tags."""
 
@@ -44,8 +56,7 @@ class WrittenEvidence:
         """
         self._signs = [s for s in signs if s.kind in ("board", "lettering") and s.text]
         self._names = LevelNames(levels, self._signs)
-        self._namers = [s for s in self._signs if self._names and self._names.names_one(s.text)]
-        self._signs = [s for s in self._signs if s not in self._namers]
+        self._naming = np.array([bool(self._names) and self._names.names_one(s.text) for s in self._signs], dtype=bool)
         self._reader = TextReader() if self._signs or self._names else None
         self._tags = tags
         self._row_of: dict[tuple[str, int], int] = {}
@@ -53,9 +64,14 @@ class WrittenEvidence:
             posed = np.flatnonzero(np.isfinite(tags.positions).all(axis=1)).tolist()
             self._row_of = {(tags.families[row], int(tags.ids[row])): row for row in posed}
 
-    def log_odds(self, picture: Picture, camera: pycolmap.Camera, cams_from_site: Sequence[pycolmap.Rigid3d]) -> Array:
-        """Return by how much (P,), natural logarithm, what is written speaks for each pose against any place."""
-        return self._of_tags(picture, camera, cams_from_site) + self._of_signs(picture, camera, cams_from_site)
+    def log_odds(
+        self, picture: Picture, camera: pycolmap.Camera, cams_from_site: Sequence[pycolmap.Rigid3d]
+    ) -> Written:
+        """Return by how much what is written speaks for each of P poses against any place."""
+        of_tags = self._of_tags(picture, camera, cams_from_site)
+        shared = self._of_signs(picture, self._expected(camera, cams_from_site, picture.size, naming=False))
+        naming = self._of_signs(picture, self._expected(camera, cams_from_site, picture.size, naming=True))
+        return Written(log_odds=of_tags + shared + naming, shared=shared)
 
     def level_log_odds(
         self, picture: Picture, camera: pycolmap.Camera, cams_from_site: Sequence[pycolmap.Rigid3d]
@@ -69,7 +85,7 @@ class WrittenEvidence:
             return None
         up = (cams_from_site[0].rotation.matrix() @ [0.0, 0.0, 1.0])[:2]
         readings = self._reader.read(picture.pixels, up)
-        expected = [_expected(self._namers, camera, pose, picture.size) for pose in cams_from_site]
+        expected = self._expected(camera, cams_from_site, picture.size, naming=True)
         quads, _ = _distinct([quad for signs in expected for _, quad in signs])
         readings += [reading for reading in self._reader.read_at(picture.pixels, quads) if reading is not None]
         likelihood = self._names.likelihood(readings)
@@ -93,44 +109,45 @@ class WrittenEvidence:
         off = np.linalg.norm(expected - corners, axis=1)
         return bool(valid.all() and off.max() < max(TAG_TOLERANCE_PX, TAG_TOLERANCE * side))
 
-    def _of_signs(self, picture: Picture, camera: pycolmap.Camera, poses: Sequence[pycolmap.Rigid3d]) -> Array:
+    def _expected(
+        self, camera: pycolmap.Camera, poses: Sequence[pycolmap.Rigid3d], size: tuple[int, int], *, naming: bool
+    ) -> list[list[tuple[int, Array]]]:
+        """Return which signs, those that name a level or the others, each pose should show legibly, and where."""
+        rows = np.flatnonzero(self._naming == naming).tolist()
+        return [
+            [(row, quad) for row in rows for quad in _shown(self._signs[row], camera, pose, size)] for pose in poses
+        ]
+
+    def _of_signs(self, picture: Picture, expected: Sequence[Sequence[tuple[int, Array]]]) -> Array:
         """Read each place where some pose expects a sign once, and compare with what each pose expects there."""
-        if self._reader is None:
-            return np.zeros(len(poses))
-        expected = [_expected(self._signs, camera, pose, picture.size) for pose in poses]
+        if self._reader is None or not any(expected):
+            return np.zeros(len(expected))
         quads, owner = _distinct([quad for signs in expected for _, quad in signs])
         readings = self._reader.read_at(picture.pixels, quads)
-        of_pose = np.repeat(np.arange(len(poses)), [len(signs) for signs in expected])
+        of_pose = np.repeat(np.arange(len(expected)), [len(signs) for signs in expected])
         sign = np.array([sign for signs in expected for sign, _ in signs], dtype=np.int64)
-        odds = np.zeros(len(poses))
+        odds = np.zeros(len(expected))
         for place, reading in enumerate(readings):
             if reading is None or reading.confidence < SURE_READING:
                 continue
             at = np.flatnonzero(np.array(owner) == place)
             ratios = place_likelihood([reading], self._signs)[0, sign[at]]
-            here = np.full(len(poses), max(0.0, float(ratios.max()) - UNMAPPED))
+            here = np.full(len(expected), max(0.0, float(ratios.max()) - UNMAPPED))
             here[of_pose[at]] = ratios
             odds += here
         return odds
 
 
-def _expected(
-    all_signs: Sequence[SignLandmark], camera: pycolmap.Camera, pose: pycolmap.Rigid3d, size: tuple[int, int]
-) -> list[tuple[int, Array]]:
-    """Return which signs a pose should show legibly, with the quads (4, 2) px of their lines of text."""
-    found = []
-    for index, sign in enumerate(all_signs):
-        position, normal = np.array(sign.position), np.array(sign.normal)
-        to_camera = position_of(pose) - position
-        if to_camera @ normal < MIN_FACING * np.linalg.norm(to_camera):
-            continue
-        quad, valid = project(camera, transform_points(pose, _line_of(sign)))
-        if not valid.all() or (quad < 0).any() or (quad > size).any():
-            continue
-        letters_px = np.linalg.norm(quad[[0, 1]] - quad[[3, 2]], axis=1).min() / LINE_HEIGHT
-        if letters_px >= MIN_LETTER_PX:
-            found.append((index, quad))
-    return found
+def _shown(sign: SignLandmark, camera: pycolmap.Camera, pose: pycolmap.Rigid3d, size: tuple[int, int]) -> list[Array]:
+    """Return the quad (4, 2) px of a sign's line of text, none where a photo would not show it legibly."""
+    to_camera = position_of(pose) - np.array(sign.position)
+    if to_camera @ np.array(sign.normal) < MIN_FACING * np.linalg.norm(to_camera):
+        return []
+    quad, valid = project(camera, transform_points(pose, _line_of(sign)))
+    if not valid.all() or (quad < 0).any() or (quad > size).any():
+        return []
+    letters_px = np.linalg.norm(quad[[0, 1]] - quad[[3, 2]], axis=1).min() / LINE_HEIGHT
+    return [quad] if letters_px >= MIN_LETTER_PX else []
 
 
 def _line_of(sign: SignLandmark) -> Array:

@@ -3,8 +3,10 @@
 import cv2
 import numpy as np
 import pytest
+import shapely
 
 from geometry import TagSpecs, camera_from_params, pose_from_position, position_of, quat_xyzw_of
+from geometry.floorplan import Level
 from perception import Picture
 from scenes import look
 from twin.signs import SignLandmark
@@ -42,15 +44,15 @@ def raised(metres: float) -> object:
 
 def test_a_tag_speaks_for_the_pose_that_expects_it_there() -> None:
     evidence = WrittenEvidence((), tags())
-    odds = evidence.log_odds(photo_of_tag(), CAMERA, [POSE, raised(3.5)])
+    odds = evidence.log_odds(photo_of_tag(), CAMERA, [POSE, raised(3.5)]).log_odds
     np.testing.assert_allclose(odds, [TAG_LOG_ODDS, -TAG_LOG_ODDS])
 
 
 def test_nothing_to_read_says_nothing() -> None:
     blank = Picture(name="blank", pixels=np.full((480, 640, 3), 128, np.uint8))
     for evidence in (WrittenEvidence((), tags()), WrittenEvidence((), None)):
-        np.testing.assert_array_equal(evidence.log_odds(blank, CAMERA, [POSE, raised(3.5)]), [0.0, 0.0])
-    assert WrittenEvidence((), None).log_odds(photo_of_tag(), CAMERA, []).shape == (0,)
+        np.testing.assert_array_equal(evidence.log_odds(blank, CAMERA, [POSE, raised(3.5)]).log_odds, [0.0, 0.0])
+    assert WrittenEvidence((), None).log_odds(photo_of_tag(), CAMERA, []).log_odds.shape == (0,)
 
 
 def sign(text: str, height: float) -> SignLandmark:
@@ -84,6 +86,24 @@ def test_a_sign_tells_the_storey() -> None:
     # Letters of 0.4 m at 4 m are 50 px high; the sign hangs 0.4 m above the eye.
     cv2.putText(pixels, "P2", (280, 215), cv2.FONT_HERSHEY_SIMPLEX, 2.2, (20, 20, 20), 8, cv2.LINE_AA)
     evidence = WrittenEvidence([sign("P1", 2.0), sign("P2", 5.5), sign("P3", 9.0)], None)
-    odds = evidence.log_odds(Picture(name="sign", pixels=pixels), CAMERA, [POSE, raised(3.5), raised(7.0)])
+    odds = evidence.log_odds(Picture(name="sign", pixels=pixels), CAMERA, [POSE, raised(3.5), raised(7.0)]).log_odds
     assert odds.argmax() == 1
     assert odds[1] - np.delete(odds, 1).max() > 2.0  # measured 5.3
+
+
+def test_what_names_a_level_is_not_shared_by_look_alikes() -> None:
+    pytest.importorskip("onnxruntime", reason="needs the extra 'signs'")
+    pytest.importorskip("rapidocr_onnxruntime", reason="needs the extra 'signs'")
+    pixels = np.full((480, 640, 3), 225, np.uint8)
+    cv2.putText(pixels, "P2", (280, 215), cv2.FONT_HERSHEY_SIMPLEX, 2.2, (20, 20, 20), 8, cv2.LINE_AA)
+    picture, poses = Picture(name="sign", pixels=pixels), [POSE, raised(3.5), raised(7.0)]
+    outline = shapely.box(-10.0, -10.0, 10.0, 10.0)
+    levels = [Level(id=f"P{k + 1}", elevation=3.5 * k, outline=outline) for k in range(3)]
+    evidence = WrittenEvidence([sign("P1", 2.0), sign("P2", 5.5), sign("P3", 9.0)], None, levels)
+    read = evidence.log_odds(picture, CAMERA, poses)
+    np.testing.assert_array_equal(read.shared, np.zeros(3))
+    assert read.log_odds.argmax() == 1
+    told = evidence.level_log_odds(picture, CAMERA, poses)
+    assert told is not None
+    assert told.argmax() == 1
+    assert np.delete(told, 1).max() < -2.0  # measured -3.6
