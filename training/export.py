@@ -31,6 +31,8 @@ from training.colours import COLOURS
 from training.detector_network import KINDS, Detector
 
 LONGEST_PX = 640
+IOU = 0.5
+"""Above which boxes are one object: of 0.45 to 0.75 about the best on a world that was held out, see docs/models.md."""
 OPSET = 17
 CALIBRATION = 120
 
@@ -47,7 +49,7 @@ def main() -> None:
     arguments = parser.parse_args()
     state = torch.load(arguments.weights, weights_only=True)
     if arguments.network == "detector":
-        about: dict[str, Any] = {"kinds": list(KINDS), "longest_px": LONGEST_PX}
+        about: dict[str, Any] = {"kinds": list(KINDS), "longest_px": LONGEST_PX, "iou": IOU}
         path = arguments.out / "detector.onnx"
         network: nn.Module = Detector()
         network.load_state_dict(state)

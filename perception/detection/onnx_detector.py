@@ -24,14 +24,17 @@ from perception.shares import Shares
 MAX_SIDE = 4096
 OWN_KEY = "tiepoint_detector"
 AT_LEAST_PX = 1.0
+USUAL_IOU = 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxOptions:
     """How an ONNX detector is run.
 
-    score: boxes below are dropped; iou: of boxes that overlap by more, one stays; among: those of one class, or of one
-    family (vehicles, people), so that no object is a car and a truck; most: boxes a picture
+    score: boxes below are dropped
+    iou: of boxes that overlap by more, one stays; None for what the network says of itself, else ``USUAL_IOU``
+    among: those of one class, or of one family (vehicles, people), so that no object is a car and a truck
+    most: boxes a picture
     providers: what ONNX Runtime may execute on, best first, see ``available_providers``
     threads: of ONNX Runtime, 0 for as many as there are cores
     size: (height, width) of the input, where the network leaves it open
@@ -41,7 +44,7 @@ class OnnxOptions:
     """
 
     score: float = 0.3
-    iou: float = 0.6
+    iou: float | None = None
     among: Literal["class", "family"] = "family"
     most: int = 300
     providers: tuple[str, ...] = (CPU,)
@@ -53,7 +56,8 @@ class OnnxOptions:
     classes: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
-        if not (0 < self.score < 1 and 0 < self.iou <= 1 and self.most >= 1 and 0 <= self.threads <= 1024):
+        iou = USUAL_IOU if self.iou is None else self.iou
+        if not (0 < self.score < 1 and 0 < iou <= 1 and self.most >= 1 and 0 <= self.threads <= 1024):
             raise InputError(f"detector options out of range: {self}")
         if self.layout is not None and self.layout not in HEADS:
             raise InputError(f"there is no layout '{self.layout}'", remedy=nearest_known(self.layout, HEADS))
@@ -99,6 +103,8 @@ class OnnxDetector:
         self.layout, self.names = layout, names
         self.kinds = kinds_of(names, options.classes)
         self.preparation = options.preparation or self._head.preparation
+        own_iou = float((self._own or {}).get("iou", USUAL_IOU))
+        self._iou = own_iou if options.iou is None else options.iou
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -119,7 +125,7 @@ class OnnxDetector:
         boxes, scores, kinds = boxes[good], chosen.scores[good], [chosen.kinds[i] for i in np.flatnonzero(good)]
         by_family = self.options.among == "family"
         groups = [size_prior(kind).family for kind in kinds] if by_family else kinds
-        kept = suppress(boxes, scores, groups, self.options.iou, self.options.most)
+        kept = suppress(boxes, scores, groups, self._iou, self.options.most)
         shares = None if chosen.shares is None else Shares(names=self._vehicles, values=chosen.shares[good][kept])
         found_kinds = [kinds[i] for i in kept.tolist()]
         result = Detections.of(camera, time, boxes[kept], found_kinds, np.clip(scores[kept], 0, 1))
@@ -167,9 +173,9 @@ class OnnxDetector:
             return None
         try:
             content = json.loads(text)
-            kinds, longest = content["kinds"], content["longest_px"]
-            if not (all(isinstance(kind, str) for kind in kinds) and 64 <= longest <= MAX_SIDE):
-                raise ValueError("kinds are words, longest_px is a size")
+            kinds, longest, iou = content["kinds"], content["longest_px"], content.get("iou", USUAL_IOU)
+            if not (all(isinstance(kind, str) for kind in kinds) and 64 <= longest <= MAX_SIDE and 0 < iou <= 1):
+                raise ValueError("kinds are words, longest_px is a size, iou is above 0 and at most 1")
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"its own description can't be read ({error})", where=str(self.path)) from error
         return dict(content)
