@@ -154,7 +154,7 @@ def _measure(scene: Path, work: Path) -> dict[str, Any]:
             "size": _size(twins[name]),
         }
         if name != "old":
-            result[name] |= _told(twins[name], opened["old"], twin)
+            result[name] |= _told(twins[name], opened["updated" if name == "budget" else "old"], twin)
             result[name]["entered_error_m"] = _errors(twin, true, entering | another_day.keys())
             result[name]["vanished"] = _vanished(scene, twin)
             result[name]["strangers_entered"] = sum(f"day2-{each}" in twin.view_poses for each in strangers)
