@@ -34,7 +34,7 @@ from twin.surface import build_surface
 
 Figures = dict[str, Any]
 
-WALK_FRAMES = {"garage": 320, "lot": 240, "garage-twins": 240}
+WALK_FRAMES = {"garage": 320, "lot": 240, "garage-twins": 480}
 """About a picture every two metres in the garages, every metre in the lot."""
 QUERIES = 34
 """Poses a seed at which the surface is looked at: 102 of each scene."""
