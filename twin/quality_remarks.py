@@ -38,8 +38,8 @@ def _torn(left_out: Mapping[str, Any]) -> str | None:
     if error is None or left_out["localized"] < TORN_OF or error["p90"] <= TORN_M:
         return None
     return (
-        f"TORN: of {left_out['localized']} photos left out and localized again one in ten comes out {error['p90']:.1f} m "
-        "or more from where the map has it: parts of it are bent. Photos closer together, or more tags, hold it"
+        f"TORN: of {left_out['localized']} photos left out and localized again one in ten comes out "
+        f"{error['p90']:.1f} m or more from where the map has it: parts are bent. Denser photos, or tags, hold it"
     )
 
 
