@@ -23,6 +23,8 @@ NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 """Blind to planes and straight edges (Immerkaer 1996): what is left is noise, six times its sigma."""
 PLAIN = 3.0
 """Cells whose coarse contrast in the reference is less, in gray values, tell nothing."""
+FINE = 0.02
+"""Cells with less fine contrast than this share of the coarse have none to lose."""
 COVERED_CONTRAST, COVERED_SHARE = 0.25, 0.9
 BLURRED_RATIO, BLURRED_SHARE = 0.45, 0.75
 DIRTY_RATIO, DIRTY_SHARE = 0.3, 0.1
@@ -82,29 +84,35 @@ def condition(gray: Gray, reference: Detail) -> Condition:
     """Compare a picture with a reference of the same camera."""
     now = detail(gray)
     telling = reference.coarse > PLAIN
-    if not telling.any():
-        telling = np.ones_like(telling)
+    fine = telling & (reference.fineness > FINE)
     # Contrast relative to brightness, so that dim light is no cover.
     light = max(now.level, 1.0) / max(reference.level, 1.0)
     contrast = now.coarse[telling] / (reference.coarse[telling] * min(light, 1.0))
-    fineness = now.fineness[telling] / np.maximum(reference.fineness[telling], 1e-6)
-    lost = (fineness < DIRTY_RATIO) | (contrast < COVERED_CONTRAST)
+    fineness = np.ones(reference.coarse.shape)
+    fineness[fine] = now.fineness[fine] / reference.fineness[fine]
+    lost = (fineness[telling] < DIRTY_RATIO) | (contrast < COVERED_CONTRAST)
+    fineness = fineness[fine]
     fault = None
     if now.level < min(DARK_LEVEL, DARK_SHARE * reference.level):
         fault = "dark"
-    elif float((contrast < COVERED_CONTRAST).mean()) > COVERED_SHARE:
+    elif _share(contrast < COVERED_CONTRAST) > COVERED_SHARE:
         fault = "covered"
-    elif float((fineness < BLURRED_RATIO).mean()) > BLURRED_SHARE:
+    elif _share(fineness < BLURRED_RATIO) > BLURRED_SHARE:
         fault = "defocused"
-    elif float(lost.mean()) > DIRTY_SHARE:
+    elif _share(lost) > DIRTY_SHARE:
         fault = "dirty"
     return Condition(
         fault=fault,
-        contrast=float(np.median(contrast)),
-        fineness=float(np.median(fineness)),
-        spoilt=float(lost.mean()),
+        contrast=float(np.median(contrast)) if len(contrast) else 1.0,
+        fineness=float(np.median(fineness)) if len(fineness) else 1.0,
+        spoilt=_share(lost),
         level=now.level,
     )
+
+
+def _share(which: NDArray[np.bool_]) -> float:
+    """Return the share of cells that are so, 0 where none could tell."""
+    return float(which.mean()) if len(which) else 0.0
 
 
 def is_frozen(before: Gray, now: Gray) -> bool:

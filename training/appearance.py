@@ -29,10 +29,9 @@ from training.colours import COLOURS
 from training.detector_network import KINDS
 
 LEAST_VISIBLE = 0.45
-GROUPS, EACH = 12, 4
-SCALE, ANGLE = 20.0, 0.15
+GROUPS, EACH = 16, 4
+TEMPERATURE = 0.1
 RATE, BACKBONE_RATE, DECAY = 2e-3, 4e-4, 0.02
-TRIPLET = 0.25
 HELD_OUT = 6
 """One world of so many is not trained on."""
 REPORT = 50
@@ -72,7 +71,7 @@ def main() -> None:
     print(
         f"{len(own.identity)} crops of {own.identity.max() + 1} identities; held out {len(judged.identity)}", flush=True
     )
-    network = Appearance(int(own.identity.max()) + 1, pretrained=True)
+    network = Appearance(pretrained=True)
     train(network, own, arguments)
     torch.save(network.state_dict(), arguments.out)
     print(json.dumps(judge(network, judged)))
@@ -123,7 +122,7 @@ def train(network: Appearance, crops: Crops, arguments: argparse.Namespace) -> N
         data_keys=["input"],
     )
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    start, step, sums = time.monotonic(), 0, np.zeros(4)
+    start, step, sums = time.monotonic(), 0, np.zeros(3)
     while (share := (time.monotonic() - start) / (60 * arguments.minutes)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = (
@@ -136,12 +135,11 @@ def train(network: Appearance, crops: Crops, arguments: argparse.Namespace) -> N
         vectors, kinds, colours = network(batch)
         target = torch.from_numpy(crops.identity[chosen])
         parts = [
-            _margin_loss(network.likeness(vectors), target),
-            _triplet(vectors, target),
+            _contrast(vectors, target),
             nn.functional.cross_entropy(kinds, torch.from_numpy(crops.kind[chosen])),
             nn.functional.cross_entropy(colours, torch.from_numpy(crops.colour[chosen]), ignore_index=-1),
         ]
-        loss = parts[0] + 2 * parts[1] + 0.5 * parts[2] + 0.5 * torch.nan_to_num(parts[3])
+        loss = parts[0] + 0.5 * parts[1] + 0.5 * torch.nan_to_num(parts[2])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -149,7 +147,7 @@ def train(network: Appearance, crops: Crops, arguments: argparse.Namespace) -> N
         sums += [float(part.detach()) for part in parts]
         if step % REPORT == 0:
             told = " ".join(f"{value:.3f}" for value in sums / REPORT)
-            print(f"step {step} {time.monotonic() - start:.0f} s: identity, triplet, kind, colour {told}", flush=True)
+            print(f"step {step} {time.monotonic() - start:.0f} s: identity, kind, colour {told}", flush=True)
             sums[:] = 0
     network.eval()
 
@@ -164,18 +162,13 @@ def _draw(
     return np.concatenate([rng.choice(members[i], EACH, replace=len(members[i]) < EACH) for i in groups])
 
 
-def _margin_loss(likeness: Tensor, target: Tensor) -> Tensor:
-    """Return the cross entropy of cosines, the right one made harder by a margin."""
-    harder = likeness - ANGLE * nn.functional.one_hot(target, likeness.shape[1])
-    return nn.functional.cross_entropy(SCALE * harder, target)
-
-
-def _triplet(vectors: Tensor, target: Tensor) -> Tensor:
-    """Return by how much the least alike of the same are less alike than the most alike of others, and a margin."""
-    cosine, same = vectors @ vectors.T, target[:, None] == target
-    least = cosine.masked_fill(~same, 2.0).amin(1)
-    most = cosine.masked_fill(same, -2.0).amax(1)
-    return (most - least + TRIPLET).clamp(min=0).mean()
+def _contrast(vectors: Tensor, target: Tensor) -> Tensor:
+    """Return how hard it is to tell the others of the same from a batch (supervised contrast, Khosla et al. 2020)."""
+    itself = torch.eye(len(vectors), dtype=torch.bool)
+    logits = (vectors @ vectors.T / TEMPERATURE).masked_fill(itself, -torch.inf)
+    same = (target[:, None] == target) & ~itself
+    likely = (logits - logits.logsumexp(1, keepdim=True)).masked_fill(~same, 0.0)
+    return -(likely.sum(1) / same.sum(1).clamp(min=1)).mean()
 
 
 def judge(network: Appearance, crops: Crops) -> dict[str, float]:

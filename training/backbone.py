@@ -14,7 +14,7 @@ FROZEN = 3
 
 
 class Backbone(nn.Module):
-    """Pictures (N, 3, H, W) in [0, 1] to features after some blocks; its normalisation stays as it was pretrained."""
+    """Pictures (N, 3, H, W) in [0, 1] to features after some blocks; the statistics of its normalisation stay."""
 
     def __init__(self, after: Sequence[int], *, pretrained: bool) -> None:
         """Read the pretrained weights, or start at random to have trained ones loaded."""

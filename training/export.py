@@ -59,9 +59,8 @@ def main() -> None:
     else:
         about = {"kinds": [*KINDS, "person"], "colours": list(COLOURS)}
         path = arguments.out / "appearance.onnx"
-        network = Appearance(identities=1)
-        state = {key: value for key, value in state.items() if not key.startswith("classifier")}
-        network.load_state_dict(state, strict=False)
+        network = Appearance()
+        network.load_state_dict(state)
         outputs = ["embedding", "kinds", "colours"]
         export(network, torch.zeros(1, 3, *CROP_SIZE), path, {APPEARANCE_KEY: json.dumps(about)}, outputs)
         feeds = (_crop_feed(file) for file in _chosen(arguments.pictures))

@@ -68,6 +68,7 @@ def probabilities(
 
     plausible, written: (C,) natural log-odds, of ``plausibility`` and of what is written in the photo, 0 where not read
     alike: how many look-alikes of a place in the map there are on average; None counts as few
+    levels: what names a level counts there beside ``written``: once for the place, once for the level
     shared: (C,) the part of ``written`` that a look-alike on another level would have too, None for all of it
     weight: of what is written
     """

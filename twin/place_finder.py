@@ -62,7 +62,8 @@ class PlaceFinder:
         seen_by_at = (np.asarray(landmarks.landmark), view)
         seen_by = csr_array((np.ones(len(view), np.int32), seen_by_at), shape=shape)
         descriptors, orientations = described(landmarks, self.orientations)
-        votes = csr_array((landmarks.presence[np.asarray(landmarks.landmark)], seen_by_at), shape=shape)
+        votes = seen_by.astype(np.float64)  # a landmark that a view sees twice counts once
+        votes.data[:] = np.repeat(landmarks.presence, np.diff(votes.indptr))
         self._votes = LandmarkVotes(descriptors, orientations, votes, vocabulary)
         self._neighbours = _neighbours(seen_by)
 

@@ -14,6 +14,8 @@ def update_remarks(update: Mapping[str, Any]) -> list[str]:
         f"version {update['version']}, from {source['name']} version {source['version']}: "
         f"{photos['kept']} photos stay, {len(photos['entered'])} entered, {len(photos['left'])} left"
     ]
+    if photos["not_placed"]:
+        lines.append(f"not placed: {len(photos['not_placed'])} new photos, for the reasons in update.json")
     if photos["placed_again"]:
         lines.append(f"placed again, as their place was unsure: {', '.join(photos['placed_again'])}")
     counts = update["landmarks"]

@@ -133,7 +133,8 @@ class WrittenEvidence:
             at = np.flatnonzero(np.array(owner) == place)
             ratios = place_likelihood([reading], self._signs)[0, sign[at]]
             here = np.full(len(expected), max(0.0, float(ratios.max()) - UNMAPPED))
-            here[of_pose[at]] = ratios
+            here[of_pose[at]] = -np.inf
+            np.maximum.at(here, of_pose[at], ratios)  # of two signs that close together, the one that fits
             odds += here
         return odds
 

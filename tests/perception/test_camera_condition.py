@@ -55,6 +55,19 @@ def test_a_smear_is_dirt_and_no_light_is_dark() -> None:
     assert condition(np.full((480, 640), 2, np.uint8), REFERENCE).fault == "dark"
 
 
+@pytest.mark.parametrize("noise", [0.0, 6.0])
+def test_a_bare_wall_has_nothing_to_lose(noise: float) -> None:
+    walls = [np.random.default_rng(k).normal(120, noise, (480, 640)).clip(0, 255).astype(np.uint8) for k in (0, 1)]
+    found = condition(walls[1], detail(walls[0]))
+    assert (found.fault, found.contrast, found.fineness, found.spoilt) == (None, 1.0, 1.0, 0.0)
+    assert condition(np.full((480, 640), 1, np.uint8), detail(walls[0])).fault == "dark"
+
+
+@pytest.mark.parametrize("noise", [6.0, 12.0])
+def test_a_noisy_night_is_no_fault(noise: float) -> None:
+    assert condition(scene(1, 0.5, noise), detail(scene(2, 0.5, noise))).fault is None
+
+
 def test_the_same_picture_again_is_frozen() -> None:
     assert is_frozen(scene(4), scene(4))
     assert not is_frozen(scene(4), scene(5))

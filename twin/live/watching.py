@@ -134,8 +134,8 @@ def watch(task: WatchTask, signals: Signals) -> None:
     database, dropped = Database(task.database), dict[str, int]()
     options = DetectionOptions(detector=task.detector, sources=SourceOptions(start=time.time()))
     looking = Looking(lambda: detect_videos(dict(task.videos), options, dropped))
+    store, waiting = VideoStore(database, task), list[FrameRecord]()
     try:
-        store, waiting = VideoStore(database, task), list[FrameRecord]()
         stored_at = noted_at = time.monotonic()
         while not (signals.is_stopped or os.getppid() != parent or looking.is_over):
             frame = looking.take(TURN_S)
@@ -152,6 +152,10 @@ def watch(task: WatchTask, signals: Signals) -> None:
         if waiting:
             store.store(waiting)
         store.note(sum(dropped.values()))
+    except Exception:
+        if waiting:  # a video broke off: what was looked at before is kept
+            store.store(waiting)
+        raise
     finally:
         database.close()
         if not looking.end(END_S):

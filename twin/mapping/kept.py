@@ -5,7 +5,7 @@ has not leave. A photo that was replaced by another of the same name does both.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +63,9 @@ def keep(twin: Twin, capture: Capture, features: Mapping[str, Features]) -> Kept
             gone[name] = capture.refused.get(name, REMOVED)
         if name in again or name in gone:
             continue
+        if own.stop == own.start:  # nothing tells whether it is the same photo
+            again.add(name)
+            continue
         rows[own] = _found_again(features[name], old, own)
         if np.mean(rows[own] != NOT_FOUND) < SAME_SHARE:
             gone[name] = REPLACED
@@ -105,14 +108,17 @@ def _signature(pixels: NDArray[np.floating], scales: NDArray[np.floating], orien
     return np.column_stack([pixels, scales, turned]).astype(np.float64)
 
 
-def lens_of(model: pycolmap.Reconstruction, capture: Capture) -> dict[int, int]:
-    """Return the model's camera of each camera of the capture: that of its mapped photos, else a new id."""
+def lens_of(model: pycolmap.Reconstruction, capture: Capture, taken: Collection[int] = ()) -> dict[int, int]:
+    """Return the model's camera of each camera of the capture: that of its mapped photos, else a new id.
+
+    taken: ids of lenses that the twin knows, also where none of their photos stay
+    """
     mapped = {image.name: image.camera_id for image in model.images.values() if image.has_pose}
     used: dict[int, Counter[int]] = {camera: Counter() for camera in sorted(set(capture.camera_of))}
     for name, camera in zip(capture.names, capture.camera_of, strict=True):
         if name in mapped:
             used[camera][mapped[name]] += 1
-    free = max(model.cameras, default=0)
+    free = max([*model.cameras, *taken], default=0)
     found: dict[int, int] = {}
     for camera, counts in used.items():
         if counts:

@@ -3,7 +3,7 @@
 A photo that the map refuses is refused here, with the reason: look-alikes are told apart as strictly as for queries.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,7 +48,7 @@ def place(twin: Twin, kept: Kept, material: Material) -> Placed:
     exact serve as hints, and their steps to weigh photos of one sequence by each other, as queries' do.
     """
     model, placed = kept.model, Placed()
-    lenses = _add_lenses(model, material, placed)
+    lenses = _add_lenses(model, material, placed, twin.manifest.lenses)
     landmarks, waiting = kept.landmarks, list(kept.new)
     found = _exact(material.capture.priors, waiting)
     placed.exact = set(found)
@@ -72,10 +72,12 @@ def place(twin: Twin, kept: Kept, material: Material) -> Placed:
     return placed
 
 
-def _add_lenses(model: pycolmap.Reconstruction, material: Material, placed: Placed) -> dict[int, int]:
+def _add_lenses(
+    model: pycolmap.Reconstruction, material: Material, placed: Placed, taken: Collection[int]
+) -> dict[int, int]:
     """Add the lenses that the model lacks; return its camera of each camera of the capture."""
     capture = material.capture
-    lenses = lens_of(model, capture)
+    lenses = lens_of(model, capture, taken)
     for camera_id, lens in lenses.items():
         if not model.exists_camera(lens):
             model.add_camera_with_trivial_rig(

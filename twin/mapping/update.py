@@ -23,7 +23,7 @@ from twin.mapping.correspondence import Recipe, extract_features
 from twin.mapping.differences import differences
 from twin.mapping.finishing import PlacedMap, finish, workspace_for
 from twin.mapping.growing import Material, covariances_of_new
-from twin.mapping.kept import Kept, keep, lens_of
+from twin.mapping.kept import REMOVED, Kept, keep, lens_of
 from twin.mapping.options import MapOptions
 from twin.mapping.placing import MAX_SHIFT_DEG, MAX_SHIFT_M, Placed, place
 from twin.mapping.presence import dimming, presence, sightings
@@ -83,7 +83,9 @@ def update_map(
         placed = place(twin, kept, material)
         landmarks = with_weights_of(landmarks_from(kept.model, by_name, kept.landmarks.kind), kept.landmarks)
         landmarks, changes = _changed(twin, kept, placed, landmarks)
-        lenses = {lens: capture.lenses[camera] for camera, lens in lens_of(kept.model, capture).items()}
+        lenses = {
+            lens: capture.lenses[camera] for camera, lens in lens_of(kept.model, capture, twin.manifest.lenses).items()
+        }
         used = {image.camera_id for image in kept.model.images.values() if image.has_pose}
         update = _told(twin, kept, placed, landmarks, changes)
         report = {"alignment": before.get("alignment"), "folded": before.get("folded", []), "update": update["photos"]}
@@ -96,7 +98,7 @@ def update_map(
             frame=twin.manifest.frame,
             covariances=_covariances(twin, kept, placed, landmarks),
             not_placed=capture.refused | placed.refused,
-            lenses={lens: key for lens, key in sorted((lenses | twin.manifest.lenses).items()) if lens in used},
+            lenses={lens: key for lens, key in sorted((twin.manifest.lenses | lenses).items()) if lens in used},
             poses=str(twin.manifest.mapping.get("poses", "none")),
             extractor=extractor,
             matcher=matcher,
@@ -135,6 +137,12 @@ def _require_update(inputs: MapInputs, twin: Twin, options: MapOptions) -> tuple
             where=str(twin.folder),
             remedy="Leave out --features, or map anew without --update.",
         )
+    if options.matcher not in (matcher, MapOptions.matcher):
+        raise InputError(
+            f"the old twin's features are matched by {matcher}, not by {options.matcher}",
+            where=str(twin.folder),
+            remedy="Leave out --matcher, or map anew without --update.",
+        )
     return extractor, matcher
 
 
@@ -151,11 +159,11 @@ def _changed(twin: Twin, kept: Kept, placed: Placed, landmarks: Landmarks) -> tu
     before = sightings(landmarks, kept.model, ~new, surface)
     after = sightings(landmarks, kept.model, new, surface)
     was, now = before.found > 0.0, after.found > 0.0
-    dimmed = dimming(before.of(was), after.of(was))
+    dimmed, brightened = dimming(before.of(was), after.of(was)), dimming(after.of(now), before.of(now))
     known, points = landmarks.presence.astype(np.float64), np.asarray(landmarks.points)
     weights, earlier = known.copy(), np.ones(len(landmarks))
     weights[was] = presence(known[was], points[was], before.of(was), after.of(was), dimmed)
-    earlier[now] = presence(earlier[now], points[now], after.of(now), before.of(now), dimmed)
+    earlier[now] = presence(earlier[now], points[now], after.of(now), before.of(now), brightened)
     vanished, appeared = (known >= CHANGED) & (weights < CHANGED), ~was & (earlier < CHANGED)
     found = differences(landmarks, vanished, appeared, _levels(twin))
     forgotten = weights < FORGOTTEN
@@ -214,6 +222,7 @@ def _told(twin: Twin, kept: Kept, placed: Placed, landmarks: Landmarks, changes:
     path = twin.folder / UPDATE_FILE
     last = json.loads(path.read_text("utf-8")) if path.exists() else None
     history = [] if last is None else [*last["history"], {key: last[key] for key in ("version", "created", "photos")}]
+    lost = sorted(kept.again - set(placed.names))
     shifts = [
         np.linalg.norm(kept.model.find_image_with_name(name).projection_center() - centre)
         for name, centre in zip(twin.landmarks.views, twin.view_positions, strict=True)
@@ -227,8 +236,8 @@ def _told(twin: Twin, kept: Kept, placed: Placed, landmarks: Landmarks, changes:
             "kept": len(shifts),
             "entered": sorted(set(placed.names) - kept.again),
             "placed_again": sorted(kept.again.intersection(placed.names)),
-            "left": kept.gone,
-            "not_placed": placed.refused,
+            "left": kept.gone | {name: placed.refused.get(name, REMOVED) for name in lost},
+            "not_placed": {name: reason for name, reason in placed.refused.items() if name not in kept.again},
             "kept_shift_m": float(max(shifts, default=0.0)),
         },
         **changes,
