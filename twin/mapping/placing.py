@@ -36,9 +36,9 @@ class Placed:
     refused: dict[str, str] = field(default_factory=dict)
     lenses: set[int] = field(default_factory=set)
 
-    def freedom(self, names: Sequence[str]) -> Freedom:
-        """Return what of some new photos may be adjusted."""
-        return Freedom(photos=[name for name in names if name not in self.exact], lenses=self.lenses)
+    def freedom(self, names: Sequence[str], held: Collection[int] = ()) -> Freedom:
+        """Return what of new photos may be adjusted: new lenses too, but for those ``held`` by photos placed before."""
+        return Freedom(photos=[name for name in names if name not in self.exact], lenses=self.lenses - set(held))
 
 
 def place(twin: Twin, kept: Kept, material: Material) -> Placed:
@@ -50,24 +50,29 @@ def place(twin: Twin, kept: Kept, material: Material) -> Placed:
     model, placed = kept.model, Placed()
     lenses = _add_lenses(model, material, placed, twin.manifest.lenses)
     landmarks, waiting = kept.landmarks, list(kept.new)
-    found = _exact(material.capture.priors, waiting)
-    placed.exact = set(found)
+    exact = _exact(material.capture.priors, waiting)
+    found, placed.exact = exact, set(exact)
     for _ in range(MAX_ROUNDS):
-        if not found and waiting:
-            found, refused = locate_photos(twin, model, landmarks, waiting, lenses, material)
+        unknown = [name for name in waiting if name not in exact]
+        if not found and unknown:
+            found, refused = locate_photos(twin, model, landmarks, unknown, lenses, material)
             placed.refused |= refused
         if not found:
             break
         _add_photos(model, found, lenses, material)
-        grow(model, sorted(found), placed.freedom(sorted(found)), material)
+        held = {model.find_image_with_name(name).camera_id for name in placed.names}
+        grow(model, sorted(found), placed.freedom(sorted(found), held), material)
         astray = _astray(model, found)
         for name in astray:
             model.deregister_frame(model.find_image_with_name(name).frame_id)
-        placed.names += sorted(found.keys() - astray.keys())
+        joined = found.keys() - astray.keys()
+        placed.names += sorted(joined)
         placed.refused |= astray
-        waiting = [name for name in waiting if name not in found]
+        # What is given exactly may see enough once others have joined.
+        again = {name for name, reason in astray.items() if name in exact and reason == NOT_ENOUGH_MATCHES}
+        waiting = [name for name in waiting if name not in found or name in again]
         landmarks = with_weights_of(landmarks_from(model, dict(material.features), landmarks.kind), kept.landmarks)
-        found = {}
+        found = {name: exact[name] for name in waiting if name in exact} if joined else {}
     placed.refused = {name: reason for name, reason in placed.refused.items() if name not in placed.names}
     return placed
 
