@@ -2,8 +2,8 @@
 
 Parts, each by itself or several with commas: ``known`` and ``unknown`` (every camera of rendered facilities, lens given
 or not), ``health`` (a day of frames with moves), ``real`` (MEVA, MultiviewX, WILDTRACK, focal lengths of Strecha and
-7-Scenes). Scenes and twins are looked for in --folder and made where they are missing, which takes an hour; the parts
-that were not asked for stay in the result as they were.
+7-Scenes), ``together`` (WILDTRACK's cameras, spoilt and adjusted by shared feet). Scenes and twins are looked for in
+--folder and made where they are missing, which takes an hour; the parts that were not asked for stay in the result.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.calibration_cameras import measure_cameras
 from benchmarks.calibration_health import measure_health
 from benchmarks.calibration_real import measure_real
+from benchmarks.calibration_together import measure_together
 from benchmarks.protocol import ROOT, describe_machine, print_table, run
 from geometry import write_atomic
 
@@ -25,6 +26,7 @@ PARTS: dict[str, Part] = {
     "unknown": lambda given: measure_cameras(given.folder, known=False, scenes=given.scenes, seeds=given.seeds),
     "health": lambda given: measure_health(given.folder, render=not given.no_render),
     "real": lambda given: measure_real(given.data, given.folder),
+    "together": lambda given: measure_together(given.data),
 }
 
 

@@ -83,8 +83,9 @@ def adjust_network(
     if max(seen_by, default=0) < 2:
         raise DegenerateError("no point is seen by two cameras", remedy="Cameras that do not overlap can't be tied.")
     poses = [camera.cam_from_site for camera in cameras]
-    before = _disagreement(cameras, poses, shared)
-    points = _first_points(cameras, poses, shared)
+    lenses = [camera.camera for camera in cameras]
+    before = disagreement(lenses, poses, shared)
+    points = _first_points(lenses, poses, shared)
     free = map_covariance is not None
     motion = np.zeros(6)
     own = [np.asarray(np.linalg.inv(camera.covariance), dtype=np.float64) for camera in cameras]
@@ -109,7 +110,7 @@ def adjust_network(
         covariances=np.stack([covariance[6 * c : 6 * c + 6, 6 * c : 6 * c + 6] for c in range(len(cameras))]),
         points=points,
         map_motion=motion if free else None,
-        disagreement_m=(before, _disagreement(cameras, poses, shared)),
+        disagreement_m=(before, disagreement(lenses, poses, shared)),
     )
 
 
@@ -193,12 +194,12 @@ def _sightings(
     return blocks, sides, crosses
 
 
-def _lifted(cameras: Sequence[NetworkCamera], poses: Sequence[pycolmap.Rigid3d], shared: SharedPoints) -> Array:
+def _lifted(cameras: Sequence[pycolmap.Camera], poses: Sequence[pycolmap.Rigid3d], shared: SharedPoints) -> Array:
     """Return where (M, 3) each sighting meets its point's floor, NaN above the horizon."""
     lifted = np.full((len(shared.camera), 3), np.nan)
     for c, (camera, pose) in enumerate(zip(cameras, poses, strict=True)):
         rows = np.flatnonzero(shared.camera == c)
-        rays = unproject(camera.camera, shared.pixels[rows]) @ pose.rotation.matrix()
+        rays = unproject(camera, shared.pixels[rows]) @ pose.rotation.matrix()
         start = position_of(pose)
         with np.errstate(divide="ignore", invalid="ignore"):
             reach = (shared.floor_z[shared.point[rows]] - start[2]) / rays[:, 2]
@@ -206,7 +207,7 @@ def _lifted(cameras: Sequence[NetworkCamera], poses: Sequence[pycolmap.Rigid3d],
     return lifted
 
 
-def _first_points(cameras: Sequence[NetworkCamera], poses: Sequence[pycolmap.Rigid3d], shared: SharedPoints) -> Array:
+def _first_points(cameras: Sequence[pycolmap.Camera], poses: Sequence[pycolmap.Rigid3d], shared: SharedPoints) -> Array:
     lifted = _lifted(cameras, poses, shared)
     points = np.zeros((len(shared.floor_z), 3))
     points[:, 2] = shared.floor_z
@@ -218,8 +219,11 @@ def _first_points(cameras: Sequence[NetworkCamera], poses: Sequence[pycolmap.Rig
     return points
 
 
-def _disagreement(cameras: Sequence[NetworkCamera], poses: Sequence[pycolmap.Rigid3d], shared: SharedPoints) -> float:
-    lifted = _lifted(cameras, poses, shared)
+def disagreement(
+    cameras: Sequence[pycolmap.Camera], cams_from_site: Sequence[pycolmap.Rigid3d], shared: SharedPoints
+) -> float:
+    """Return by how many metres on the floor, root mean square, cameras differ on points that two or more see."""
+    lifted = _lifted(cameras, cams_from_site, shared)
     off: list[float] = []
     for p in range(len(shared.floor_z)):
         mine = lifted[shared.point == p]

@@ -184,6 +184,10 @@ class FixedCamera(_Strict):
             **fields,
         )
 
+    def utc(self, time: float) -> float:
+        """Return the true time of a moment by the camera's own clock, epoch seconds."""
+        return time - self.clock_offset_s - self.clock_drift_ppm * 1e-6 * (time - self.clock_epoch)
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not 1e-6 < np.abs(self.cam_from_site.quat_xyzw).max() < 1e6:

@@ -111,7 +111,7 @@ def track(
 def detections_of(frame: FrameRecord, camera: FixedCamera) -> Detections:
     """Return a frame as arrays, at the time its camera's clock, as far as it is known, makes of it."""
     found = frame.detections
-    time = frame.time - camera.clock_offset_s - camera.clock_drift_ppm * 1e-6 * (frame.time - camera.clock_epoch)
+    time = camera.utc(frame.time)
     widths = {len(each.embedding) for each in found if each.embedding is not None}
     if len(widths) > 1:
         raise InputError(f"embeddings of {len(widths)} lengths in one frame", where=f"camera '{camera.id}'")

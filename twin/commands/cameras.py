@@ -14,7 +14,7 @@ FORMAT_NAMES = ("nvidia", "opencv", "krtd", "colmap")
 
 @click.group("cameras")
 def command() -> None:
-    """Coverage, health, import and export of fixed cameras.
+    """Coverage, health, common adjustment, import and export of fixed cameras.
 
     Example: tiepoint cameras coverage my-garage --cameras cameras.json --picture coverage.svg
     """
@@ -112,6 +112,35 @@ def health_command(cameras: Path, id: str, reference: Path, frames: Path, twin: 
             click.echo(f"{id}: {result['frames']} frames, all is well")
     if result["events"]:
         raise SystemExit(1)
+
+
+@command.command("adjust")
+@click.argument("cameras", type=FILE)
+@click.option("--tracks", required=True, type=FILE, help="tracks.jsonl of `tiepoint track`, with people in it.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="cameras.json to write.")
+@click.option("--free-map", type=click.FloatRange(0, 10, min_open=True), help="Sigma of the map as a whole, metres.")
+@click.option("--since", type=float, help="From when on it holds, epoch seconds; now by default.")
+def adjust_command(cameras: Path, tracks: Path, out: Path, free_map: float | None, since: float | None) -> None:
+    """Adjust all CAMERAS together by people that several of them saw, each held by its own calibration.
+
+    Example: tiepoint cameras adjust cameras.json --tracks tracks.jsonl --out cameras.json
+    """
+    import time
+
+    from geometry import pose_error, read_cameras_json, write_cameras_json
+    from geometry.track_records import read_tracks
+    from twin.calibration.together import adjust_together
+
+    before, now = read_cameras_json(cameras), time.time()
+    found = adjust_together(
+        before, read_tracks(tracks), since=now if since is None else since, calibrated=now, free_map_m=free_map
+    )
+    write_cameras_json(out, found.cameras)
+    was, now_off = found.network.disagreement_m
+    click.echo(f"{found.feet} feet seen by two cameras or more; apart by {was:.3f} m before, {now_off:.3f} m now")
+    for old, new in zip(before, found.cameras, strict=True):
+        metres, degrees = pose_error(new.pose(), old.pose())
+        click.echo(f"{new.id}: moved by {metres * 100:.1f} cm and {degrees:.2f} deg")
 
 
 @command.command("import")
