@@ -79,7 +79,7 @@ def probabilities(
         odds = odds + np.where(levels.level >= 0, levels.log_odds[levels.level], 0.0)
         unseen = _unseen(by_look, levels, unseen)
     best = int(by_look.argmax())
-    # What speaks for the best one speaks for its look-alikes too; what speaks against it leaves other places as they are.
+    # What speaks for the best one speaks for its look-alikes too; what speaks against it leaves other places alone.
     same = weight * max(0.0, float((told if shared is None else np.asarray(shared, dtype=np.float64))[best]))
     nowhere, elsewhere = 0.0, by_look[best] + same + np.log(max(unseen, LEAST_ALIKE))
     return np.exp(odds - np.logaddexp.reduce([*odds, nowhere, elsewhere]))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from perception.onnx_network import OnnxNetwork
 from perception.shares import Shares
 
 OWN_KEY = "tiepoint_appearance"
+SHIPPED = "tiepoint"
 SIZE = (96, 96)
 """Height and width of the input; crops are stretched to it, what shape they had says little more than their view."""
 MARGIN = 0.04
@@ -36,11 +38,16 @@ class Described:
     colours: Shares
 
 
+def appearance_file(name: str) -> Path:
+    """Return the file of the network that comes along, for its name ``SHIPPED``, or of the one that a path names."""
+    return Path(str(files("perception.weights") / "appearance.onnx")) if name == SHIPPED else Path(name)
+
+
 class AppearanceNetwork:
     """The network, loaded. ``name`` is its file's name with a hash of its content: vectors of others don't compare."""
 
     def __init__(self, path: Path, threads: int = 0) -> None:
-        """Load a network that ``training.export`` wrote; ``InputError`` for any other file. None comes along yet."""
+        """Load a network that ``training.export`` wrote; ``InputError`` for any other file."""
         network = OnnxNetwork(path, threads=threads)
         self.name, self._session = network.name, network.session
         self._about = _about(network.metadata, str(path))

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,8 +22,7 @@ OPTIONS = (
     click.option("--tiles", help="COLUMNSxROWS: look at wide pictures in tiles, for instance 2x1."),
     click.option(
         "--appearance",
-        type=click.Path(path_type=Path),
-        help="A network (.onnx) that describes what is found: vectors, kinds, colours.",
+        help="What describes what is found by vectors, kinds and colours: tiepoint, or an .onnx file.",
     ),
     click.option("--start", default=0.0, help="When videos without times begin, epoch seconds."),
     click.option("--fps", type=float, help="Frames a second of folders without frames.csv."),
@@ -41,7 +39,7 @@ class Looking:
     score: float
     providers: tuple[str, ...]
     tiles: str | None
-    appearance: Path | None
+    appearance: str | None
     start: float
     fps: float | None
     every: float
@@ -49,6 +47,7 @@ class Looking:
 
     def detection_options(self) -> "DetectionOptions":
         """Return the options of ``detect_videos``."""
+        from perception.appearance.network import appearance_file
         from perception.detection.onnx_detector import OnnxOptions
         from perception.detection.tiles import TileOptions
         from twin.video import DetectionOptions, SourceOptions
@@ -64,7 +63,7 @@ class Looking:
         return DetectionOptions(
             detector=self.detector,
             network=network,
-            appearance=self.appearance,
+            appearance=None if self.appearance is None else appearance_file(self.appearance),
             tiles=cut,
             sources=sources,
             workers=self.workers,

@@ -1,12 +1,15 @@
 """The networks that come along: they load without a download, are small, and say what they know."""
 
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from geometry.errors import InputError
 from geometry.solids import PRIORS
+from perception.appearance.network import SHIPPED as SHIPPED_APPEARANCE
+from perception.appearance.network import AppearanceNetwork, appearance_file
 from perception.detection.making import SHIPPED, make_detector
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 
@@ -28,6 +31,16 @@ def test_it_loads_and_takes_pictures_of_any_shape(name: str) -> None:
 @pytest.mark.parametrize("file", SHIPPED.values())
 def test_it_is_small(file: str) -> None:
     assert len((files("perception.weights") / file).read_bytes()) < 6_000_000  # 4.3 MB and 1.4 MB
+
+
+def test_the_describing_network_comes_along() -> None:
+    network = AppearanceNetwork(appearance_file(SHIPPED_APPEARANCE), threads=1)
+    crops = [np.full((60, 90, 3), level, dtype=np.uint8) for level in (30, 220)]
+    found = network.describe(crops)
+    assert found.vectors.shape == (2, 128)
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1.0, atol=1e-5)
+    assert set(found.kinds.names) == {*KINDS, "person"}
+    assert appearance_file("own.onnx") == Path("own.onnx")
 
 
 def test_a_name_that_is_not_there_is_told() -> None:
