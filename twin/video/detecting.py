@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from geometry.errors import InputError, TiepointError
 from geometry.track_records import DetectionRecord, FrameRecord
 from perception.appearance.network import AppearanceNetwork, DescribingDetector
@@ -90,7 +92,8 @@ def frame_record(found: Detections) -> FrameRecord:
         for name, shares in (("kinds", found.kind_shares), ("colours", found.colour_shares)):
             if shares is not None and (told := shares.named(i)):
                 meta[name] = told
-        embedding = None if found.embeddings is None else tuple(found.embeddings[i].round(5).tolist())
+        vector = None if found.embeddings is None else found.embeddings[i]  # NaN where the object is too small
+        embedding = None if vector is None or np.isnan(vector).any() else tuple(vector.round(5).tolist())
         rows.append(
             DetectionRecord(
                 bbox=tuple(found.boxes[i].round(2).tolist()),

@@ -67,6 +67,15 @@ def test_probabilities_go_under_meta() -> None:
     assert FrameRecord.model_validate_json(record.model_dump_json(by_alias=True)) == record
 
 
+def test_what_is_too_small_to_describe_has_no_vector() -> None:
+    vectors = np.full((2, 4), np.nan, dtype=np.float32)
+    vectors[1] = [0.6, 0.8, 0.0, 0.0]
+    found = Detections.of("a", 1.0, [[0, 0, 9, 9], [0, 0, 40, 30]], ["car", "car"], [0.5, 0.6], embeddings=vectors)
+    small, large = frame_record(found).detections
+    assert small.embedding is None
+    assert large.embedding == pytest.approx((0.6, 0.8, 0.0, 0.0))
+
+
 def test_the_command_goes_from_video_to_tracks(tmp_path: Path) -> None:
     """A square of 1.5 m x 1 m that moves over a ground seen from 12 m above its side."""
     lens = camera_from_opencv(np.array([[150.0, 0, 79.5], [0, 150, 59.5], [0, 0, 1]]), [], SIZE)
