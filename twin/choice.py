@@ -50,10 +50,21 @@ class Levels:
 
     level: (C,) index of each pose's, -1 for none
     log_odds: (K,) natural, how much less what is written speaks for each level than for the likeliest; 0 where not read
+    shown: (C, K) the same of what the photo shows at telltales, where each pose has them; 0 where there are none
     """
 
     level: NDArray[np.int64]
     log_odds: Array
+    shown: Array
+
+    def of_poses(self) -> Array:
+        """Return what both say of each pose's level (C,), 0 for a pose that is on none."""
+        rows = np.arange(len(self.level))
+        return np.where(self.level >= 0, self.log_odds[self.level] + self.shown[rows, self.level], 0.0)
+
+    def of_look_alikes(self, pose: int) -> Array:
+        """Return what both say of each level (K,) that a look-alike of a pose may be on."""
+        return np.asarray(self.log_odds + self.shown[pose])
 
 
 def probabilities(
@@ -76,7 +87,7 @@ def probabilities(
     odds = by_look + weight * told
     unseen = alike or 0.0
     if levels is not None and len(levels.log_odds) > 1:
-        odds = odds + np.where(levels.level >= 0, levels.log_odds[levels.level], 0.0)
+        odds = odds + levels.of_poses()
         unseen = _unseen(by_look, levels, unseen)
     best = int(by_look.argmax())
     # What speaks for the best one speaks for its look-alikes too; what speaks against it leaves other places alone.
@@ -88,7 +99,8 @@ def probabilities(
 def _unseen(by_look: Array, levels: Levels, alike: float) -> float:
     """Return how probable look-alikes that were not found are, as a multiple of the best pose by look.
 
-    Each level but that pose's has its share of them; what was found there counts against it, what is written too.
+    Each level but that pose's has its share of them; what was found there counts against it, what is written or shown
+    too.
     """
     count, best = len(levels.log_odds), int(by_look.argmax())
     left = np.full(count, alike / (count - 1))
@@ -96,4 +108,4 @@ def _unseen(by_look: Array, levels: Levels, alike: float) -> float:
     np.subtract.at(left, levels.level[on_one], np.exp(by_look[on_one] - by_look[best]))
     if levels.level[best] >= 0:
         left[levels.level[best]] = 0.0
-    return float(np.maximum(left, 0.0) @ np.exp(levels.log_odds))
+    return float(np.maximum(left, 0.0) @ np.exp(levels.of_look_alikes(best)))

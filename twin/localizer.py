@@ -20,6 +20,7 @@ from twin.localization import Localization, Place, localized, refusal
 from twin.localizer_options import LocalizerOptions
 from twin.map_uncertainty import MapUncertainty
 from twin.place_finder import PlaceFinder, Places
+from twin.telltales import Telltale, level_log_odds
 from twin.visibility import Viewpoints
 from twin.written_evidence import WrittenEvidence
 
@@ -73,6 +74,7 @@ class Localizer:
         down: ArrayLike | None = None,
         storeys: Sequence[float] = (),
         written: WrittenEvidence | None = None,
+        telltales: Sequence[Telltale] = (),
         covariance_scale: float = 1.0,
         map_uncertainty: MapUncertainty | None = None,
         options: LocalizerOptions | None = None,
@@ -82,12 +84,14 @@ class Localizer:
         down: (3,) a direction in site, None where it is unknown: then that of the photos
         storeys: heights of floors in site; what fits one of them is tried on the others
         written: is asked where poses compete, if there is a picture
+        telltales: of the levels that have ``storeys``; are looked at in every picture
         map_uncertainty: is added to every answer's own covariance, which counts the map's poses as exact
         """
         self.landmarks = landmarks
         self.options = options or LocalizerOptions()
         self._places = PlaceFinder(landmarks, vocabulary, cams_from_site, down)
         self._written = written
+        self._telltales = tuple(telltales)
         self._storeys = np.sort(np.asarray(storeys, dtype=np.float64))
         self._covariance_scale = covariance_scale
         self._map_uncertainty = map_uncertainty
@@ -161,7 +165,7 @@ class Localizer:
         self, candidates: list[Candidate], camera: pycolmap.Camera, picture: Picture | None, weigh: Weigh | None
     ) -> Choice:
         plausible = plausibility(candidates, self.options.usual_noise)
-        written, levels = np.zeros((2, len(candidates))), self.levels_of(candidates)
+        written, levels = np.zeros((2, len(candidates))), self.levels_of(candidates, camera, picture)
         probable = probabilities(plausible, written[0], self.options.alike, levels)
         contested = np.flatnonzero(probable >= FITTING * probable.max())
         undecided = probable.max() < self.options.min_probability and plausible.max() > 0.0
@@ -182,10 +186,18 @@ class Localizer:
             candidates=[candidates[k] for k in order], probabilities=probable[order], contradicted=contradicted
         )
 
-    def levels_of(self, candidates: Sequence[Candidate]) -> Levels:
-        """Return the levels that poses are on, before anything was read."""
-        heights = [position_of(candidate.estimate.cam_from_site)[2] for candidate in candidates]
-        return Levels(level=np.searchsorted(self._storeys, heights) - 1, log_odds=np.zeros(len(self._storeys)))
+    def levels_of(
+        self, candidates: Sequence[Candidate], camera: pycolmap.Camera, picture: Picture | None = None
+    ) -> Levels:
+        """Return the levels that poses are on, by what the picture shows there, before anything was read."""
+        poses = [candidate.estimate.cam_from_site for candidate in candidates]
+        level = np.searchsorted(self._storeys, [position_of(pose)[2] for pose in poses]) - 1
+        shown = np.zeros((len(poses), len(self._storeys)))
+        if picture is not None and self._telltales:
+            for row, (pose, own) in enumerate(zip(poses, level.tolist(), strict=True)):
+                told = level_log_odds(self._telltales, picture.gray, camera, pose, own) if own >= 0 else None
+                shown[row] = 0.0 if told is None else told
+        return Levels(level=level, log_odds=np.zeros(len(self._storeys)), shown=shown)
 
     def _reason_to_refuse(self, choice: Choice, covariance: Array) -> str | None:
         options, best = self.options, choice.best

@@ -35,6 +35,7 @@ from twin.map_uncertainty import MapUncertainty
 from twin.signs import SignLandmark, read_signs
 from twin.store import Manifest, missing_files, problems, read_manifest
 from twin.surface import Surface
+from twin.telltales import Telltale, read_telltales
 from twin.written_evidence import WrittenEvidence
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ logger = logging.getLogger(__name__)
 VOCABULARY_FILE = "vocabulary.npy"
 PLAN_FILE, TAGS_FILE, UPDATE_FILE = "plan.json", "tags.csv", "update.json"
 FLOORS_FILE, SIGNS_FILE, SURFACE_FILE, LAYOUT_FOLDER = "floors.json", "signs.json", "mesh.ply", "layout"
+TELLTALES_FOLDER = "telltales"
 MAP_BOUNDS = ("explained_px", "max_noise_scale", "usual_noise", "alike")
 """Fields of ``LocalizerOptions`` that a twin sets, from its own photos."""
 VIEW_COVARIANCES = "map/view_covariances.npy"
@@ -119,6 +121,12 @@ class Twin:
         return read_signs(path) if path.exists() else ()
 
     @cached_property
+    def telltales(self) -> tuple[Telltale, ...]:
+        """Where levels that look alike differ. Raises ``TwinDamagedError`` where that can't be read."""
+        folder = self.folder / TELLTALES_FOLDER
+        return read_telltales(folder) if folder.exists() else ()
+
+    @cached_property
     def surface(self) -> Surface | None:
         """The surface, if it was made. Raises ``TwinDamagedError`` where it can't be read."""
         return Surface.load(self.folder) if (self.folder / SURFACE_FILE).exists() else None
@@ -157,6 +165,11 @@ class Twin:
         if self.plan is not None:
             return sorted(level.elevation for level in self.plan.levels)
         return [] if self.floors is None else sorted(level.elevation for level in self.floors.levels)
+
+    @property
+    def _telltales_of_storeys(self) -> tuple[Telltale, ...]:
+        count = len(self.storeys)
+        return tuple(each for each in self.telltales if len(each.origin) == count)
 
     @cached_property
     def tags(self) -> TagSpecs | None:
@@ -213,6 +226,7 @@ class Twin:
             down=self.down,
             storeys=self.storeys,
             written=self.written,
+            telltales=self._telltales_of_storeys,
             covariance_scale=float(self.manifest.mapping.get("covariance_scale", 1.0)),
             map_uncertainty=self.uncertainty,
             options=options or self.localizer_options,

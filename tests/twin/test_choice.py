@@ -4,6 +4,7 @@ import numpy as np
 import pycolmap
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
 
 from geometry import PoseEstimate
 from twin.candidates import Candidate
@@ -25,6 +26,11 @@ def candidate(
         estimate=estimate, matches=2 * support, support=support, log10_false_alarms=-100.0, expected=expected,
         explained=explained, spread=spread, feature=np.arange(support), landmark=np.arange(support),
     )  # fmt: skip
+
+
+def levels(level: NDArray[np.int64], log_odds: NDArray[np.float64], shown: ArrayLike = 0.0) -> Levels:
+    told = np.broadcast_to(np.asarray(shown, dtype=np.float64), (len(level), len(log_odds)))
+    return Levels(level=level, log_odds=log_odds, shown=told)
 
 
 @given(plausible=odds, alike=st.floats(0.0, 3.0))
@@ -72,8 +78,8 @@ def test_nothing_is_plausible_with_nothing() -> None:
 
 def test_a_level_where_a_look_alike_was_found_hides_no_other() -> None:
     unread = np.zeros(2)
-    both = probabilities([4.0, 4.0], unread, 1.0, Levels(level=np.array([0, 1]), log_odds=np.zeros(2)))
-    one = probabilities([4.0, -2.0], unread, 1.0, Levels(level=np.array([0, 1]), log_odds=np.zeros(2)))
+    both = probabilities([4.0, 4.0], unread, 1.0, levels(np.array([0, 1]), np.zeros(2)))
+    one = probabilities([4.0, -2.0], unread, 1.0, levels(np.array([0, 1]), np.zeros(2)))
     assert both.sum() > 0.95  # measured 0.98: nothing is left that was not found
     assert one[0] < 0.55  # measured 0.50: as much for the other level
 
@@ -81,8 +87,8 @@ def test_a_level_where_a_look_alike_was_found_hides_no_other() -> None:
 @given(plausible=odds, alike=st.floats(0.0, 3.0), told=st.lists(st.floats(-5.0, 0.0), min_size=3, max_size=3))
 def test_what_names_a_level_moves_probability_to_it(plausible: list[float], alike: float, told: list[float]) -> None:
     level = np.arange(len(plausible)) % 4 - 1  # the first is on none
-    before = probabilities(plausible, np.zeros(len(plausible)), alike, Levels(level=level, log_odds=np.zeros(3)))
-    after = probabilities(plausible, np.zeros(len(plausible)), alike, Levels(level=level, log_odds=np.array(told)))
+    before = probabilities(plausible, np.zeros(len(plausible)), alike, levels(level, np.zeros(3)))
+    after = probabilities(plausible, np.zeros(len(plausible)), alike, levels(level, np.array(told)))
     assert after.sum() < 1.0
     kept = np.flatnonzero(level == int(np.argmax(told)))
     for k in kept.tolist():
@@ -94,3 +100,21 @@ def test_what_contradicts_a_pose_does_not_speak_against_other_places() -> None:
     plain = probabilities([4.0], [0.0], 0.5)
     contradicted = probabilities([4.0], [-4.0], 0.5)
     assert contradicted[0] < plain[0] - 0.2  # measured 0.21 against 0.66
+
+
+def test_what_a_photo_shows_of_a_level_tells_it_from_look_alikes_that_were_not_found() -> None:
+    level = np.array([1])
+    blind = probabilities([4.0], [0.0], 1.35, levels(level, np.zeros(3)))
+    own = probabilities([4.0], [0.0], 1.35, levels(level, np.zeros(3), [[-4.0, 0.0, -4.0]]))
+    another = probabilities([4.0], [0.0], 1.35, levels(level, np.zeros(3), [[0.0, -4.0, -4.0]]))
+    assert blind[0] < 0.5  # measured 0.42
+    assert own[0] > 0.9  # measured 0.96
+    assert another[0] < 0.1  # measured 0.03
+
+
+def test_each_pose_is_judged_by_what_is_shown_where_it_has_it() -> None:
+    level, none = np.array([0, 1]), np.zeros(2)
+    first = probabilities([4.0, 4.0], none, 1.0, levels(level, none, [[0.0, -4.0], [0.0, 0.0]]))
+    both = probabilities([4.0, 4.0], none, 1.0, levels(level, none, [[0.0, -4.0], [0.0, -4.0]]))
+    assert first[0] == first[1], "a pose on a level that shows what it should is not better than one without telltales"
+    assert both[0] > 0.9  # measured 0.97

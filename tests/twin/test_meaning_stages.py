@@ -12,7 +12,7 @@ from geometry import camera_from_params, find_floors
 from perception import TextReading
 from scenes import look
 from tests.geometry.garage_points import garage
-from twin.layout import Ortho, OrthoOptions
+from twin.layout import FloorHeight, Ortho, OrthoOptions
 from twin.mapping import meaning_stages
 from twin.mapping.meaning_stages import MeaningStages
 from twin.mapping.workspace import Workspace
@@ -86,16 +86,20 @@ def test_a_floor_is_rectified_once_unless_poses_or_options_change(
     place = garage(np.random.default_rng(0))
     floors = find_floors(place.cameras, place.landmarks, place.covariances, seen_from=place.seen_from)
     given, extent = photos(tmp_path), shapely.box(2, 4, 8, 8)
+
+    def height(level: int) -> FloorHeight:
+        return lambda xy: floors.height(xy, level)[0]
+
     with Workspace.opened_for(tmp_path / "twin") as workspace:
         stages = MeaningStages(workspace)
-        one, two = (stages.ortho(given, floors, 0, extent, OrthoOptions(), silent) for _ in range(2))
+        one, two = (stages.ortho(given, height(0), extent, OrthoOptions(), silent) for _ in range(2))
         assert len(made) == 1
         assert np.array_equal(one.pixels, two.pixels)
         assert np.array_equal(np.isnan(two.spread), np.isnan(one.spread))
         assert two.top_left == pytest.approx((2.0, 8.0))
-        stages.ortho(photos(tmp_path, yaw=0.1), floors, 0, extent, OrthoOptions(), silent)
-        stages.ortho(given, floors, 0, extent, OrthoOptions(max_height=2.0), silent)
-        stages.ortho(given, floors, 1, extent, OrthoOptions(), silent)
+        stages.ortho(photos(tmp_path, yaw=0.1), height(0), extent, OrthoOptions(), silent)
+        stages.ortho(given, height(0), extent, OrthoOptions(max_height=2.0), silent)
+        stages.ortho(given, height(1), extent, OrthoOptions(), silent)
         assert len(made) == 4
-    MeaningStages(None).ortho(given, floors, 0, extent, OrthoOptions(), silent)
+    MeaningStages(None).ortho(given, height(0), extent, OrthoOptions(), silent)
     assert len(made) == 5

@@ -28,7 +28,10 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--fit-plan", is_flag=True, help="The plan has a frame of its own: fit it to the map's walls and marks.")
 @click.option("--georeference", help="Where on Earth the site is: LAT,LON,HEIGHT,HEADING, or a YAML or JSON file.")
 @click.option(
-    "--without", multiple=True, type=click.Choice(["marks", "signs", "surface"]), help="Leave out; can be repeated."
+    "--without",
+    multiple=True,
+    type=click.Choice(["marks", "signs", "telltales", "surface"]),
+    help="Leave out; can be repeated.",
 )
 @click.option("--refine-lens", is_flag=True, help="Adjust the lenses of --cameras too.")
 @click.option("--features", default="sift", show_default=True, help="Local features: sift, sift-colmap or xfeat.")

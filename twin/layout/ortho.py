@@ -41,6 +41,7 @@ class OrthoOptions:
     min_height, max_height: a photo counts for a floor that lies so far (metres) below it; the upper bound is the
         ceiling's height, so that photos of the level above don't count
     tile_px: side of a tile
+    from_below: the surface is a ceiling, and photos count that lie so far below it
     """
 
     m_per_px: float = 0.02
@@ -49,6 +50,7 @@ class OrthoOptions:
     min_height: float = 0.4
     max_height: float = 3.0
     tile_px: int = 128
+    from_below: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -164,7 +166,7 @@ def _views_of_tiles(photos: Sequence[MapPhoto], height: FloorHeight, tiles: _Til
     footprints = np.full((len(photos), len(tiles.corners)), np.inf)
     for index, photo in enumerate(photos):
         centre = position_of(photo.cam_from_site)
-        above = centre[2] - float(height(centre[None, :2])[0])
+        above = (centre[2] - float(height(centre[None, :2])[0])) * (-1 if options.from_below else 1)
         if options.min_height <= above <= options.max_height:
             shown = _shown(photo, points.reshape(-1, 3)).reshape(len(points), -1)
             share = shown.mean(axis=1)
@@ -186,10 +188,11 @@ def _shown(photo: MapPhoto, points: Array) -> NDArray[np.bool_]:
 
 
 def footprint_of(photo: MapPhoto, points_in_site: Array) -> Array:
-    """Return the length (N,) in metres that one pixel covers, along the line of sight, of a level floor's points."""
+    """Return the length (N,) in metres that one pixel covers, along the line of sight, of a level floor's points, or a
+    ceiling's."""
     offset = points_in_site - position_of(photo.cam_from_site)
     squared = np.sum(offset**2, axis=1)
-    return squared / (photo.camera.mean_focal_length() * np.maximum(-offset[:, 2], 1e-6))
+    return squared / (photo.camera.mean_focal_length() * np.maximum(np.abs(offset[:, 2]), 1e-6))
 
 
 def _fill(

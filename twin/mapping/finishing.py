@@ -113,7 +113,12 @@ def finish(
         [photos[name] for name in landmarks.views],
         placed.frame,
         placed.plan,
-        MeaningOptions(parts=options.parts, fit_plan=options.fit_plan, by_control=placed.plan_fit),
+        MeaningOptions(
+            parts=options.parts,
+            fit_plan=options.fit_plan,
+            by_control=placed.plan_fit,
+            alike=check.bounds().get("alike", 0.0),
+        ),
         on_progress,
         workspace,
     )

@@ -32,21 +32,24 @@ from geometry import (
 from geometry.floorplan import Level
 from twin.landmarks import Landmarks
 from twin.layout import MarkedFloor, OrthoOptions, propose_plan, read_marks
+from twin.localizer import OFTEN_ALIKE
 from twin.mapping.floors import disagreements_with, floors_of_map, register_plan, view_centres
 from twin.mapping.meaning_report import floor_report, mark_report, plan_report, sign_report, surface_report
 from twin.mapping.meaning_stages import MeaningStages
+from twin.mapping.telltales import find_telltales
 from twin.mapping.workspace import Workspace
 from twin.photos import MapPhoto
 from twin.progress import Progress, silent
 from twin.signs import SignLandmark, place_signs
 from twin.store import SiteFrame
 from twin.surface import Surface
+from twin.telltales import Telltale
 
 logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
-Part = Literal["marks", "signs", "surface"]
+Part = Literal["marks", "signs", "telltales", "surface"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 OPEN_SKY_M = 10.0
@@ -66,6 +69,7 @@ class Meaning:
     plan: FloorPlan | None = None
     marked: tuple[MarkedFloor, ...] = ()
     signs: tuple[SignLandmark, ...] | None = None
+    telltales: tuple[Telltale, ...] = ()
     surface: Surface | None = None
     report: dict[str, Any] = field(default_factory=dict)
 
@@ -75,11 +79,13 @@ class MeaningOptions:
     """What to look for: the parts, and how a plan that is given comes into site.
 
     fit_plan: it has a frame of its own, and is fitted to the map; by_control: how control points brought it into site
+    alike: how many look-alikes a place of the map has; where there are few, levels are not compared
     """
 
     parts: tuple[Part, ...] = PARTS
     fit_plan: bool = False
     by_control: PlanFit | None = None
+    alike: float = 0.0
 
 
 def find_meaning(
@@ -118,16 +124,22 @@ def find_meaning(
     found = Meaning(plan=plan, report=report)
     if floors is not None:
         found = _find_plan(landmarks, photos, centres, floors, found, options, stages, on_progress)
-    signs = surface = None
+    signs = surface = telltales = None
     if "signs" in options.parts:
         signs = _attempt(report, "signs", lambda: _read_signs(stages, landmarks, photos, found.plan, on_progress))
+    if "telltales" in options.parts and options.alike >= OFTEN_ALIKE:
+        telltales = _attempt(
+            report, "telltales", lambda: _find_telltales(stages, photos, floors, found.plan, signs or (), on_progress)
+        )
     if "surface" in options.parts:
         surface = _attempt(report, "surface", lambda: _make_surface(stages, landmarks, photos, found.plan, on_progress))
     if signs is not None:
         report["signs"] = sign_report(signs)
+    if telltales is not None:
+        report["telltales"] = {"found": [each.name for each in telltales]}
     if surface is not None:
         report["surface"] = surface_report(surface)
-    return replace(found, signs=signs, surface=surface)
+    return replace(found, signs=signs, telltales=telltales or (), surface=surface)
 
 
 def _find_plan(
@@ -228,7 +240,7 @@ def _mark_level(
     if plan is None:
         # Beyond what the map saw of a floor, under what stands there, stalls go on.
         extent = shapely.convex_hull(shapely.buffer(extent, OUTLINE_MARGIN_M))
-    ortho = stages.ortho(photos, floors, index, extent, options, on_progress)
+    ortho = stages.ortho(photos, lambda xy: floors.height(xy, index)[0], extent, options, on_progress)
     return MarkedFloor(level=level, ortho=ortho, marks=read_marks(ortho))
 
 
@@ -262,6 +274,19 @@ def _make_surface(
     if plan is None:
         raise DegenerateError("neither a plan nor floors are known", remedy="Give a plan with --plan.")
     return stages.surface(plan, landmarks, photos, on_progress)
+
+
+def _find_telltales(
+    stages: MeaningStages,
+    photos: Sequence[MapPhoto],
+    floors: Floors | None,
+    plan: FloorPlan | None,
+    signs: Sequence[SignLandmark],
+    on_progress: Progress,
+) -> tuple[Telltale, ...]:
+    if floors is None or plan is None:
+        raise DegenerateError("floors or levels are not known")
+    return find_telltales(stages, photos, floors, plan, signs, on_progress)
 
 
 def _read_signs(

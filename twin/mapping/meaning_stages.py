@@ -11,10 +11,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geometry import FloorPlan, Floors
+from geometry import FloorPlan
 from perception import TextReader, TextReading
 from twin.landmarks import Landmarks
-from twin.layout import Ortho, OrthoOptions, read_ortho, rectify_floor, write_ortho
+from twin.layout import FloorHeight, Ortho, OrthoOptions, read_ortho, rectify_floor, write_ortho
 from twin.mapping.workspace import Arrays, Workspace, digest, file_digest
 from twin.photos import MapPhoto
 from twin.progress import Progress
@@ -50,21 +50,20 @@ class MeaningStages:
     def ortho(
         self,
         photos: Sequence[MapPhoto],
-        floors: Floors,
-        level: int,
+        height: FloorHeight,
         extent: shapely.Polygon,
         options: OrthoOptions,
         on_progress: Progress,
     ) -> Ortho:
-        """Return the orthophoto of a level, see ``rectify_floor``."""
+        """Return the orthophoto of a floor or a ceiling, see ``rectify_floor``."""
 
         def make() -> Ortho:
-            return rectify_floor(photos, lambda xy: floors.height(xy, level)[0], extent, options, on_progress)
+            return rectify_floor(photos, height, extent, options, on_progress)
 
         if self.workspace is None:
             return make()
         outline = shapely.get_coordinates(extent).round(POSE_DIGITS)
-        heights = floors.height(outline, level)[0].round(POSE_DIGITS)
+        heights = height(outline).round(POSE_DIGITS)
         key = digest("ortho", *_keys(photos), outline, heights, options)
         folder = self.workspace.directory("orthos", key, lambda folder: write_ortho(folder, ORTHO, make()))
         return read_ortho(folder, ORTHO)

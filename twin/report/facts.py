@@ -46,7 +46,11 @@ def facility_facts(quality: Mapping[str, Any]) -> list[Fact]:
     surface = quality.get("surface", {})
     if "seen_share" in surface:
         facts.append(("Surface", f"{units.share(surface['seen_share'])} of its texture seen by photos"))
-    skipped = ((part, quality.get(part, {}).get("skipped")) for part in ("floors", "marks", "signs", "surface"))
+    if quality.get("telltales", {}).get("found"):
+        facts.append(("Levels differ at", "; ".join(quality["telltales"]["found"])))
+    skipped = (
+        (part, quality.get(part, {}).get("skipped")) for part in ("floors", "marks", "signs", "telltales", "surface")
+    )
     return facts + [(f"No {part}", str(why)) for part, why in skipped if why]
 
 

@@ -1,0 +1,114 @@
+"""Telling levels apart by what a photo shows: photos of a floor that are drawn here, with a truth."""
+
+import numpy as np
+import pycolmap
+import pytest
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from geometry import pose_from_position, unproject
+from geometry.cameras import camera_from_params
+from twin.telltales import Telltale, level_log_odds
+from twin.telltales.evidence import MOST_LOG_ODDS
+
+LEVELS, STEP = 3, 0.04
+SHAPE = (30, 40)
+CAMERA = camera_from_params("SIMPLE_RADIAL", 320, 240, (260.0, 160.0, 120.0, -0.05))
+# Half a turn about the x axis and 35 degrees up: looks along +y, and down.
+DOWN = float(np.radians(35.0))
+
+
+def pose(x: float = 0.0, y: float = -2.5, level: int = 0) -> pycolmap.Rigid3d:
+    turn = pycolmap.Rotation3d(np.array([np.pi / 2 + DOWN, 0.0, 0.0]))
+    return pose_from_position(np.array([x, y, 3.5 * level + 1.6]), turn.inverse().quat)
+
+
+def telltale(seed: int = 0, contrast: float = 0.3) -> Telltale:
+    """Return a floor of grain that all levels share, with a stain of its own on the level in the middle."""
+    rng = np.random.default_rng(seed)
+    grain = 0.03 * gaussian_filter(rng.normal(size=SHAPE), 2.0) / 0.14
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    stain = -contrast * (((y - 15) / 7) ** 2 + ((x - 20) / 10) ** 2 < 1)
+    looks = np.stack([grain, grain + stain, grain]).astype(np.float32)
+    corner = np.array([-STEP * (SHAPE[1] - 1) / 2, STEP * (SHAPE[0] - 1) / 2, 0.0])
+    return Telltale(
+        name="stain",
+        origin=np.array([corner + np.array([0, 0, 3.5 * k]) for k in range(LEVELS)]),
+        right=np.tile([STEP, 0, 0], (LEVELS, 1)),
+        down=np.tile([0, -STEP, 0], (LEVELS, 1)),
+        looks=looks,
+    )
+
+
+def photo(made: Telltale, level: int, seen_from: pycolmap.Rigid3d, noise: float = 0.0) -> NDArray[np.uint8]:
+    """Return what the camera shows of a level's floor, brighter to the right, outside of the patch plain."""
+    v, u = np.mgrid[0:240, 0:320] + 0.5
+    rays = unproject(CAMERA, np.column_stack([u.ravel(), v.ravel()]))
+    rotation = np.asarray(seen_from.rotation.matrix())
+    centre = -rotation.T @ np.asarray(seen_from.translation)
+    rays = rays @ rotation
+    with np.errstate(divide="ignore", invalid="ignore"):
+        hit = centre + rays * ((made.origin[level, 2] - centre[2]) / rays[:, 2])[:, None]
+    column, row = (hit[:, 0] - made.origin[level, 0]) / STEP, (made.origin[level, 1] - hit[:, 1]) / STEP
+    look = map_coordinates(made.looks[level], [row, column], order=1, mode="constant", cval=0.0)
+    picture = 110 * np.exp(look + 0.2 * (u.ravel() / 320 - 0.5))
+    picture = np.where(rays[:, 2] < -0.01, picture, 60.0).reshape(240, 320)
+    picture += noise * np.random.default_rng(level).normal(size=picture.shape)
+    return np.clip(np.round(picture), 0, 255).astype(np.uint8)
+
+
+def odds(made: Telltale, gray: NDArray[np.uint8], seen_from: pycolmap.Rigid3d, level: int) -> NDArray[np.float64]:
+    found = level_log_odds([made], gray, CAMERA, seen_from, level)
+    assert found is not None
+    assert found.shape == (LEVELS,)
+    assert found.max() == 0.0
+    assert found.min() >= -MOST_LOG_ODDS
+    return found
+
+
+@pytest.mark.parametrize("noise", [0.0, 6.0])
+@pytest.mark.parametrize("level", range(LEVELS))
+def test_a_stain_tells_its_level_and_its_absence_speaks_against_it(level: int, noise: float) -> None:
+    made, at = telltale(), pose(level=level)
+    found = odds(made, photo(made, level, at, noise), at, level)
+    if level == 1:
+        assert found[1] == 0.0
+        assert found[[0, 2]].max() < -2.0  # measured -4.0 clean and noisy
+    else:
+        assert found[1] < -2.0  # measured -4.0, -3.9
+        assert found[[0, 2]].min() > -0.2  # measured 0: both look the same
+
+
+def test_a_pose_that_is_a_little_off_does_no_harm() -> None:
+    made, at = telltale(), pose(level=1)
+    gray = photo(made, 1, at, noise=3.0)
+    off = pose(0.03, -2.46, level=1)
+    assert odds(made, gray, off, 1)[[0, 2]].max() < -2.0  # measured -4.0
+
+
+def test_light_and_contrast_of_another_day_do_not_matter() -> None:
+    made, at = telltale(), pose(level=1)
+    gray = photo(made, 1, at)
+    darker = np.clip(0.35 * gray.astype(float) + 5, 0, 255).astype(np.uint8)
+    assert odds(made, darker, at, 1)[[0, 2]].max() < -2.0  # measured -4.0
+
+
+def test_what_stands_before_it_says_nothing() -> None:
+    made, at = telltale(), pose(level=1)
+    gray = photo(made, 1, at)
+    rng = np.random.default_rng(5)
+    gray[60:200, 60:260] = np.where(gaussian_filter(rng.normal(size=(140, 200)), 6) > 0, 220, 25)
+    assert level_log_odds([made], gray, CAMERA, at, 1) is None
+
+
+def test_what_is_not_in_the_photo_says_nothing() -> None:
+    made = telltale()
+    gray = np.full((240, 320), 100, np.uint8)
+    for away in (pose(y=3.0), pose(x=9.0), pose(y=-60.0)):
+        assert level_log_odds([made], gray, CAMERA, away, 0) is None
+    assert level_log_odds([], gray, CAMERA, pose(), 0) is None
+
+
+def test_levels_that_look_the_same_are_not_told_apart() -> None:
+    made, at = telltale(contrast=0.0), pose(level=0)
+    assert np.abs(odds(made, photo(made, 0, at, 4.0), at, 0)).max() < 0.2  # measured 0.0

@@ -1,0 +1,63 @@
+"""Patches of the site as a photo shows them."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+
+from geometry import pixels_to_opencv, position_of, project, transform_points
+
+Array = NDArray[np.float64]
+
+LEAST_COSINE = 0.15
+"""Between a patch's normal and the direction to the camera."""
+LEAST_GREY = 4.0
+"""Darker is counted as this, lest noise in the dark seem contrast."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shown:
+    """Where a photo shows the cells (h, w) of a patch.
+
+    pixels: (h, w, 2); area_px: of the whole patch; px_per_cell: (down, right)
+    """
+
+    pixels: Array
+    area_px: float
+    px_per_cell: tuple[float, float]
+
+
+def shown(camera: pycolmap.Camera, cam_from_site: pycolmap.Rigid3d, cells: Array, normal: Array) -> Shown | None:
+    """Return where a photo shows cells (h, w, 3), None where it shows them not from their front, or not all."""
+    height, width = cells.shape[:2]
+    offset = position_of(cam_from_site) - cells[height // 2, width // 2]
+    if offset @ normal < LEAST_COSINE * np.linalg.norm(offset):
+        return None
+    flat, valid = project(camera, transform_points(cam_from_site, cells.reshape(-1, 3)))
+    if not valid.all() or (flat < 1).any() or (flat > np.array([camera.width, camera.height]) - 1).any():
+        return None
+    pixels = flat.reshape(height, width, 2)
+    corners = pixels[[0, 0, -1, -1], [0, -1, -1, 0]].astype(np.float32)
+    tall = np.linalg.norm(pixels[-1, width // 2] - pixels[0, width // 2]) / max(height - 1, 1)
+    wide = np.linalg.norm(pixels[height // 2, -1] - pixels[height // 2, 0]) / max(width - 1, 1)
+    return Shown(pixels=pixels, area_px=float(cv2.contourArea(corners)), px_per_cell=(float(tall), float(wide)))
+
+
+def log_grey(gray: NDArray[np.uint8] | NDArray[np.float32], pixels: Array) -> NDArray[np.float32]:
+    """Return the natural logarithm (h, w) of what a grey picture shows at pixels (h, w, 2), interpolated."""
+    at = pixels_to_opencv(pixels).astype(np.float32)
+    found = cv2.remap(
+        gray.astype(np.float32), at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(np.log(np.maximum(found, LEAST_GREY)), dtype=np.float32)
+
+
+def without_slope(looks: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return (K, h * w) of patches (K, h, w) without their mean and slope, which are the light's."""
+    count, height, width = looks.shape
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    basis, _ = np.linalg.qr(np.column_stack([np.ones(height * width), x.ravel(), y.ravel()]))
+    flat = looks.reshape(count, -1).astype(np.float64)
+    return np.asarray(flat - (flat @ basis) @ basis.T)
