@@ -197,7 +197,18 @@ class Localizer:
             for row, (pose, own) in enumerate(zip(poses, level.tolist(), strict=True)):
                 told = level_log_odds(self._telltales, picture.gray, camera, pose, own) if own >= 0 else None
                 shown[row] = 0.0 if told is None else told
-        return Levels(level=level, log_odds=np.zeros(len(self._storeys)), shown=shown)
+        copied = self._copied(poses, level)
+        return Levels(level=level, log_odds=np.zeros(len(self._storeys)), shown=shown, copied=copied)
+
+    def _copied(self, poses: Sequence[pycolmap.Rigid3d], level: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell whether one of the poses is at the same place of each level as each pose, (C, K)."""
+        copied = np.zeros((len(poses), len(self._storeys)), dtype=np.bool_)
+        copied[np.arange(len(poses)), level] = level >= 0
+        for row, pose in enumerate(poses):
+            for copy in self._candidates.on_other_storeys(pose):
+                storey = int(np.searchsorted(self._storeys, position_of(copy)[2])) - 1
+                copied[row, storey] |= any(not self._candidates.are_distinct(copy, other) for other in poses)
+        return copied
 
     def _reason_to_refuse(self, choice: Choice, covariance: Array) -> str | None:
         options, best = self.options, choice.best

@@ -8,6 +8,7 @@ import pycolmap
 from numpy.typing import ArrayLike, NDArray
 
 from geometry import pose_covariance_of_frame, pose_jacobian_of_frame, position_of
+from geometry.similarity import similarity_jacobian
 
 Array = NDArray[np.float64]
 
@@ -63,6 +64,17 @@ class MapUncertainty:
             "v,vij,vjk,vlk->il", share / share.sum(), jacobian, self.around_views[used], jacobian, optimize=True
         )
         return np.asarray(total + around)
+
+    def point_covariance(self, point: ArrayLike, views: Sequence[int]) -> Array:
+        """Return what to add to the covariance (3, 3) of a point (3,) in site that was placed from some views.
+
+        As in ``pose_covariance``, the views' errors go together.
+        """
+        at = np.asarray(point, dtype=np.float64)
+        frame = similarity_jacobian((at - self.centroid)[None])[0]
+        around = similarity_jacobian(at - self.view_positions[list(views)])
+        moved = np.einsum("vij,vjk,vlk->il", around, self.around_views[list(views)], around) / max(len(views), 1)
+        return np.asarray(frame @ self.frame @ frame.T + moved)
 
     def view_covariance(self, view: int, cam_from_site: pycolmap.Rigid3d) -> Array:
         """Return the covariance (6, 6) of the pose of one view in site."""

@@ -37,3 +37,19 @@ def test_a_query_is_as_uncertain_as_the_views_it_was_found_from() -> None:
 def test_no_view_counts_as_the_frame_alone() -> None:
     uncertainty = MapUncertainty.of(POSES, [LOOSE, LOOSE], None, None)
     np.testing.assert_array_equal(uncertainty.pose_covariance(POSES[0], [0, 0]), np.zeros((6, 6)))
+
+
+def test_a_point_is_as_uncertain_as_the_views_it_was_placed_from_make_it() -> None:
+    rng = np.random.default_rng(0)
+    frame = np.diag([1e-6, 1e-4, 1e-4, 1e-4, 0.01, 0.02, 0.03])
+    uncertainty = MapUncertainty.of(POSES, [LOOSE, TIGHT], frame, [4.0, 1.0, 1.5])
+    point = np.array([3.0, 6.0, 2.0])
+    # What moves with the first view, drawn: its pose errs, and the point keeps its place before the camera.
+    errors = rng.multivariate_normal(np.zeros(6), LOOSE, 20_000)
+    rotation, at = POSES[0].rotation.matrix(), POSES[0] * point
+    off = -np.cross(errors[:, :3], at) - errors[:, 3:]
+    moved = np.cov((off @ rotation).T)
+    only = MapUncertainty.of(POSES, [LOOSE, TIGHT], None, None).point_covariance(point, [0])
+    np.testing.assert_allclose(only, moved, atol=0.03 * np.trace(moved))
+    assert np.linalg.eigvalsh(uncertainty.point_covariance(point, [0]) - only).min() > 0
+    assert np.trace(uncertainty.point_covariance(point, [1])) < np.trace(uncertainty.point_covariance(point, [0, 1]))

@@ -20,6 +20,7 @@ from perception import Features
 from retrieval import PlaceIndex, Vocabulary, aggregate
 from twin.gravity import down_in_map, is_tied
 from twin.landmarks import Landmarks
+from twin.map_uncertainty import MapUncertainty
 from twin.mapping import quality
 from twin.mapping.landmark_model import centres_of, landmark_model
 from twin.mapping.left_out import LeftOut, leave_out
@@ -107,10 +108,13 @@ def finish(
             before = check
             model, check = _checked(placed, landmarks, on_progress)
             thinning = {"thinned": quality.loss(placed.landmarks, landmarks, before, check, options.budget_mb)}
-    photos = {photo.name: photo for photo in photos_of(model, placed.folder)}
+    found = {photo.name: photo for photo in photos_of(model, placed.folder)}
+    photos = [found[name] for name in landmarks.views]
+    covariances = np.array([placed.covariances[name] for name in landmarks.views]) if placed.covariances else None
+    poses = [photo.cam_from_site for photo in photos]
     meaning = find_meaning(
         placed.landmarks,
-        [photos[name] for name in landmarks.views],
+        photos,
         placed.frame,
         placed.plan,
         MeaningOptions(
@@ -121,8 +125,8 @@ def finish(
         ),
         on_progress,
         workspace,
+        MapUncertainty.of(poses, covariances, placed.frame.covariance, placed.frame.centroid),
     )
-    covariances = np.array([placed.covariances[name] for name in landmarks.views]) if placed.covariances else None
     result = quality.report(landmarks, model, check, dict(placed.not_placed), covariances)
     result |= thinning | placed.report | meaning.report
     manifest = _manifest(placed, target, check)

@@ -33,6 +33,7 @@ from geometry.floorplan import Level
 from twin.landmarks import Landmarks
 from twin.layout import MarkedFloor, OrthoOptions, propose_plan, read_marks
 from twin.localizer import OFTEN_ALIKE
+from twin.map_uncertainty import MapUncertainty
 from twin.mapping.floors import disagreements_with, floors_of_map, register_plan, view_centres
 from twin.mapping.meaning_report import floor_report, mark_report, plan_report, sign_report, surface_report
 from twin.mapping.meaning_stages import MeaningStages
@@ -96,8 +97,11 @@ def find_meaning(
     options: MeaningOptions | None = None,
     on_progress: Progress = silent,
     workspace: Workspace | None = None,
+    uncertainty: MapUncertainty | None = None,
 ) -> Meaning:
     """Return what a map shows; ``photos`` are those of ``landmarks.views``, in their order.
+
+    uncertainty: of the views, None for exact poses
 
     With a ``workspace`` what was read, rectified or coloured before is not made again.
 
@@ -126,7 +130,9 @@ def find_meaning(
         found = _find_plan(landmarks, photos, centres, floors, found, options, stages, on_progress)
     signs = surface = telltales = None
     if "signs" in options.parts:
-        signs = _attempt(report, "signs", lambda: _read_signs(stages, landmarks, photos, found.plan, on_progress))
+        signs = _attempt(
+            report, "signs", lambda: _read_signs(stages, landmarks, photos, found.plan, uncertainty, on_progress)
+        )
     if "telltales" in options.parts and options.alike >= OFTEN_ALIKE:
         telltales = _attempt(
             report, "telltales", lambda: _find_telltales(stages, photos, floors, found.plan, signs or (), on_progress)
@@ -294,7 +300,9 @@ def _read_signs(
     landmarks: Landmarks,
     photos: Sequence[MapPhoto],
     plan: FloorPlan | None,
+    uncertainty: MapUncertainty | None,
     on_progress: Progress,
 ) -> tuple[SignLandmark, ...]:
     without = None if plan is None else plan.model_copy(update={"signs": ()})
-    return tuple(place_signs(photos, stages.readings(photos, on_progress), without, landmarks=landmarks))
+    readings = stages.readings(photos, on_progress)
+    return tuple(place_signs(photos, readings, without, landmarks=landmarks, uncertainty=uncertainty))

@@ -24,6 +24,7 @@ from twin.signs.rectangle import Rectangle, fit_rectangle
 from twin.signs.text_fusion import FusedText, fuse_texts, usual_spelling
 
 if TYPE_CHECKING:  # mapping may look for signs itself
+    from twin.map_uncertainty import MapUncertainty
     from twin.photos import MapPhoto
 
 Array = NDArray[np.float64]
@@ -105,8 +106,11 @@ def place_signs(
     options: SignOptions | None = None,
     *,
     landmarks: Landmarks | None = None,
+    uncertainty: "MapUncertainty | None" = None,
 ) -> list[SignLandmark]:
     """Return the texts of readings of ``photos`` as landmarks in site; see ``find_signs``.
+
+    uncertainty: of the map whose views ``photos`` are, in their order; without it poses count as exact
 
     With a plan, what is on none of its levels is left out: rays that met by chance, or something outside of the site.
     """
@@ -122,7 +126,7 @@ def place_signs(
     placed = [_place(photos, [kept[i] for i in group.tolist()], options) for group in groups]
     distinct = _without_fragments(one for one in placed if one is not None)
     certain = [one for one in distinct if one.fused.probability >= options.min_probability]
-    signs = [_landmark(photos, one, plan, options, number) for number, one in enumerate(certain, start=1)]
+    signs = [_landmark(photos, one, plan, options, number, uncertainty) for number, one in enumerate(certain, start=1)]
     return [sign for sign in signs if plan is None or sign.level]
 
 
@@ -229,7 +233,12 @@ def _lies_on(text: Rectangle, other: Rectangle) -> bool:
 
 
 def _landmark(
-    photos: Sequence["MapPhoto"], one: _Placed, plan: FloorPlan | None, options: SignOptions, number: int
+    photos: Sequence["MapPhoto"],
+    one: _Placed,
+    plan: FloorPlan | None,
+    options: SignOptions,
+    number: int,
+    uncertainty: "MapUncertainty | None",
 ) -> SignLandmark:
     shape = one.board or one.text
     folded, probability, alternatives = one.fused.text, one.fused.probability, one.fused.alternatives
@@ -251,6 +260,8 @@ def _landmark(
         outlined=one.board is not None,
     )
     covariance = shape.covariance[:3, :3] + options.position_floor**2 * np.eye(3)
+    if uncertainty is not None:
+        covariance += uncertainty.point_covariance(shape.centre, [view.photo for view in one.views])
     return SignLandmark(
         id=f"sign {number}",
         level=level_of(plan, shape.centre + 0.3 * shape.normal),

@@ -17,7 +17,7 @@ class SignLandmark(BaseModel):
 
     level: id in the plan, empty without a plan or outside of it
     position, normal: the middle of the board (else of the text) in site metres, and the unit direction out of its face
-    covariance: (3, 3) of the position, square metres, with the photos' poses taken as exact
+    covariance: (3, 3) of the position, square metres; of a twin with what the map's own uncertainty adds
     width, height: of the board where ``kind`` is board, else of the text, metres
     letter_height: of the line of text, metres
     text: as most views spell it; probability: that its letters and digits are right, case and spaces apart

@@ -13,11 +13,13 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from twin.telltales.patches import Shown, log_grey, shown, without_slope
+from twin.telltales.patches import Shown, inside, log_grey, shown, without_slope
 from twin.telltales.telltale import Telltale
 
 Array = NDArray[np.float64]
 
+LEAST_PART = 0.5
+"""Of a patch that the photo must hold."""
 LEAST_PX = 60.0
 """A patch that covers less of the photo is not looked at."""
 PX_EACH, MOST_SAMPLES = 12.0, 16.0
@@ -56,12 +58,18 @@ def level_log_odds(
 def _of_one(
     telltale: Telltale, gray: NDArray[np.uint8], camera: pycolmap.Camera, cam_from_site: pycolmap.Rigid3d, level: int
 ) -> Array | None:
-    place = shown(camera, cam_from_site, telltale.cells(level), telltale.normal(level))
+    normal = telltale.normal(level)
+    there, _ = inside(camera, cam_from_site, telltale.cells(level), normal)
+    part = _whole_part(there)
+    if part is None:
+        return None
+    telltale = telltale.part(*part)
+    place = shown(camera, cam_from_site, telltale.cells(level), normal)
     if place is None or place.area_px < LEAST_PX:
         return None
     margin = _margin(telltale, level, place)
     around = telltale.cells(level, margin)
-    seen = shown(camera, cam_from_site, around, telltale.normal(level))
+    seen = shown(camera, cam_from_site, around, normal)
     if seen is None:  # at the border of the photo
         margin, seen = (0, 0), place
     patch = log_grey(gray, seen.pixels)
@@ -73,6 +81,25 @@ def _of_one(
     noise = LOOK_SHARE**2 * variance.max() + LEAST_NOISE**2
     odds = -0.5 * samples * np.log(left + noise)
     return np.asarray(np.maximum(odds - odds.max(), -MOST_LOG_ODDS))
+
+
+def _whole_part(there: NDArray[np.bool_]) -> tuple[slice, slice] | None:
+    """Return the rows and columns of a part that is all there, (h, w); None where that is less than ``LEAST_PART``."""
+    every = slice(0, there.shape[0]), slice(0, there.shape[1])
+    parts = [(_span(there.all(axis=1)), every[1]), (every[0], _span(there.all(axis=0)))]
+    rows, columns = max(parts, key=lambda part: (part[0].stop - part[0].start) * (part[1].stop - part[1].start))
+    size = (rows.stop - rows.start) * (columns.stop - columns.start)
+    return (rows, columns) if size >= LEAST_PART * there.size else None
+
+
+def _span(good: NDArray[np.bool_]) -> slice:
+    """Return the longest run of what is good."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]])))
+    runs = edges.reshape(-1, 2)
+    if len(runs) == 0:
+        return slice(0, 0)
+    start, stop = runs[np.argmax(runs[:, 1] - runs[:, 0])].tolist()
+    return slice(start, stop)
 
 
 def _margin(telltale: Telltale, level: int, place: Shown) -> tuple[int, int]:

@@ -29,16 +29,26 @@ class Shown:
     px_per_cell: tuple[float, float]
 
 
-def shown(camera: pycolmap.Camera, cam_from_site: pycolmap.Rigid3d, cells: Array, normal: Array) -> Shown | None:
-    """Return where a photo shows cells (h, w, 3), None where it shows them not from their front, or not all."""
+def inside(
+    camera: pycolmap.Camera, cam_from_site: pycolmap.Rigid3d, cells: Array, normal: Array
+) -> tuple[NDArray[np.bool_], Array]:
+    """Tell which cells (h, w, 3) a photo shows from their front, and where: (h, w) and (h, w, 2) px."""
     height, width = cells.shape[:2]
     offset = position_of(cam_from_site) - cells[height // 2, width // 2]
     if offset @ normal < LEAST_COSINE * np.linalg.norm(offset):
-        return None
+        return np.zeros((height, width), dtype=np.bool_), np.zeros((height, width, 2))
     flat, valid = project(camera, transform_points(cam_from_site, cells.reshape(-1, 3)))
-    if not valid.all() or (flat < 1).any() or (flat > np.array([camera.width, camera.height]) - 1).any():
+    with np.errstate(invalid="ignore"):
+        there = valid & (flat >= 1).all(axis=1) & (flat <= np.array([camera.width, camera.height]) - 1).all(axis=1)
+    return there.reshape(height, width), flat.reshape(height, width, 2)
+
+
+def shown(camera: pycolmap.Camera, cam_from_site: pycolmap.Rigid3d, cells: Array, normal: Array) -> Shown | None:
+    """Return where a photo shows cells (h, w, 3), None where it shows them not from their front, or not all."""
+    height, width = cells.shape[:2]
+    there, pixels = inside(camera, cam_from_site, cells, normal)
+    if not there.all():
         return None
-    pixels = flat.reshape(height, width, 2)
     corners = pixels[[0, 0, -1, -1], [0, -1, -1, 0]].astype(np.float32)
     tall = np.linalg.norm(pixels[-1, width // 2] - pixels[0, width // 2]) / max(height - 1, 1)
     wide = np.linalg.norm(pixels[height // 2, -1] - pixels[height // 2, 0]) / max(width - 1, 1)

@@ -1,6 +1,7 @@
 """Signs that name a level, at a place where other levels have theirs: how the map's photos show each of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import cv2
@@ -27,6 +28,10 @@ SHIFT = 3
 """Cells by which photos may show a sign off its place."""
 DISTINCT = 0.93
 """Correlation of two looks above which they are too alike to tell levels apart."""
+FAINT = 0.5
+"""Contrast of a sign against the clearest level's, below which its look is none."""
+DIFFERS, ROOM = 0.5, 2
+"""Share of the largest difference that is looked at, and cells around it."""
 ROUNDS = 3
 LEAST_STD = 0.02
 
@@ -93,9 +98,24 @@ def _looked_at(
         if look is None:
             return None
         looks.append(look)
-    if max(_likeness(a, b) for a, b in combinations(looks, 2)) > DISTINCT:
-        return None
-    return Telltale(name=telltale.name, origin=origin, right=right, down=down, looks=np.stack(looks))
+    contrast = np.array([look.std() for look in looks])
+    if (contrast[sorted(place)] < FAINT * contrast.max()).any():
+        return None  # that level's sign was hardly seen
+    found = replace(telltale, looks=np.stack(looks))
+    found = found.part(*_where_they_differ(found.looks))
+    alike = max(_likeness(a, b) for a, b in combinations(found.looks, 2))
+    return None if alike > DISTINCT else found
+
+
+def _where_they_differ(looks: NDArray[np.float32]) -> tuple[slice, slice]:
+    """Return the rows and columns around what differs most: the letter or digit that names the level."""
+    apart = np.ptp(np.stack([cv2.GaussianBlur(look, (0, 0), 1.0) for look in looks]), axis=0)
+    rows, columns = np.nonzero(apart >= DIFFERS * apart.max())
+    height, width = apart.shape
+    return (
+        slice(max(0, int(rows.min()) - ROOM), min(height, int(rows.max()) + 1 + ROOM)),
+        slice(max(0, int(columns.min()) - ROOM), min(width, int(columns.max()) + 1 + ROOM)),
+    )
 
 
 def _likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

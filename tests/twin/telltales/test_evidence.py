@@ -112,3 +112,10 @@ def test_what_is_not_in_the_photo_says_nothing() -> None:
 def test_levels_that_look_the_same_are_not_told_apart() -> None:
     made, at = telltale(contrast=0.0), pose(level=0)
     assert np.abs(odds(made, photo(made, 0, at, 4.0), at, 0)).max() < 0.2  # measured 0.0
+
+
+def test_a_stain_that_the_border_cuts_still_tells() -> None:
+    made, at = telltale(), pose(x=1.4, level=1)
+    gray = photo(made, 1, at)
+    assert odds(made, gray, at, 1)[[0, 2]].max() < -2.0  # measured -4.0, of 78 % of it
+    assert level_log_odds([made], photo(made, 1, pose(x=2.6, level=1)), CAMERA, pose(x=2.6, level=1), 1) is None
