@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import wraps
+from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from perception.detection.habits import DetectorHabits
     from twin.video import DetectionOptions
+
+USUAL_SCORE = 0.15
 
 OPTIONS = (
     click.option(
@@ -17,7 +20,9 @@ OPTIONS = (
         show_default=True,
         help="What looks at videos: tiepoint, tiepoint-int8, background, or an .onnx file.",
     ),
-    click.option("--score", default=0.15, show_default=True, help="Detections of a network below this are dropped."),
+    click.option(
+        "--score", type=float, help="Detections below this are dropped. [default: what the network says, else 0.15]"
+    ),
     click.option("--provider", "providers", multiple=True, help="What ONNX Runtime executes on, best first."),
     click.option("--tiles", help="COLUMNSxROWS: look at wide pictures in tiles, for instance 2x1."),
     click.option(
@@ -36,7 +41,7 @@ class Looking:
     """What the options say; a field for each."""
 
     detector: str
-    score: float
+    score: float | None
     providers: tuple[str, ...]
     tiles: str | None
     appearance: str | None
@@ -44,6 +49,13 @@ class Looking:
     fps: float | None
     every: float
     workers: int | None
+
+    @cached_property
+    def habits(self) -> "DetectorHabits | None":
+        """How the detector errs, where that is known."""
+        from perception.detection.making import habits_of
+
+        return habits_of(self.detector)
 
     def detection_options(self) -> "DetectionOptions":
         """Return the options of ``detect_videos``."""
@@ -58,7 +70,8 @@ class Looking:
             if not (times and columns.isdigit() and rows.isdigit()):
                 raise click.UsageError(f"--tiles is COLUMNSxROWS, such as 2x1, not '{self.tiles}'.")
             cut = TileOptions(columns=int(columns), rows=int(rows))
-        network = OnnxOptions(score=self.score, threads=1, providers=self.providers or OnnxOptions().providers)
+        score = self.score if self.score is not None else self.habits.low_score if self.habits else USUAL_SCORE
+        network = OnnxOptions(score=score, threads=1, providers=self.providers or OnnxOptions().providers)
         sources = SourceOptions(start=self.start, fps=self.fps, every_s=self.every)
         return DetectionOptions(
             detector=self.detector,

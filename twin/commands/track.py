@@ -27,6 +27,7 @@ PATH = click.Path(path_type=Path)
 )
 @click.option("--rate", default=5.0, show_default=True, help="Rows a second and track.")
 @click.option("--box-px", default=1.5, show_default=True, help="Standard deviation of a box's sides, pixels.")
+@click.option("--boxes-by", help="What found --detections, as --detector: how it errs counts, where that is known.")
 @click.option("--whole-boxes", is_flag=True, help="Boxes go around the whole object, hidden parts too.")
 @click.option("--live", is_flag=True, help="Write rows as frames come, with a bounded delay and no second thoughts.")
 @click.option(
@@ -49,6 +50,7 @@ def command(
     clock_sigma: float,
     rate: float,
     box_px: float,
+    boxes_by: str | None,
     whole_boxes: bool,
     live: bool,
     delay: float,
@@ -66,6 +68,7 @@ def command(
     """
     from geometry.floorplan import read_plan
     from geometry.interchange import read_cameras_json
+    from perception.detection.making import habits_of
     from perception.tracking.options import TrackerOptions
     from twin.events.writing import EventWriter
     from twin.tracking import TrackingOptions
@@ -76,15 +79,17 @@ def command(
         raise click.UsageError("Give --detections or --video, one of them.")
     if save_detections and not videos:
         raise click.UsageError("--save-detections needs --video.")
+    if boxes_by and not detections:
+        raise click.UsageError("--boxes-by is for --detections; of --video it is the --detector.")
     if live and (links or report):
         raise click.UsageError("--links and --report need the whole recording; leave out --live.")
     cameras_path = cameras if cameras is not None else Path(twin or "") / "cameras.json"
     found = Path(twin) / "plan.json" if twin is not None else None
     plan_path = plan_path or (found if found is not None and found.is_file() else None)
     plan = read_plan(plan_path) if plan_path else None
-    options = TrackingOptions(
-        tracker=TrackerOptions(box_px=box_px, visible_boxes=not whole_boxes), clock_sigma_s=clock_sigma, rows_per_s=rate
-    )
+    habits = looking.habits if videos else habits_of(boxes_by) if boxes_by else None
+    tracker = TrackerOptions.of(habits, box_px=box_px, visible_boxes=not whole_boxes)
+    options = TrackingOptions(tracker=tracker, clock_sigma_s=clock_sigma, rows_per_s=rate)
     if (events_path or occupancy_path) and plan is None:
         raise click.UsageError("--events and --occupancy need a plan: which stalls and gates there are.")
     known = read_cameras_json(cameras_path)

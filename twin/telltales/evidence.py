@@ -86,7 +86,7 @@ def _of_one(
 def _whole_part(there: NDArray[np.bool_]) -> tuple[slice, slice] | None:
     """Return the rows and columns of a part that is all there, (h, w); None where that is less than ``LEAST_PART``."""
     every = slice(0, there.shape[0]), slice(0, there.shape[1])
-    parts = [(_span(there.all(axis=1)), every[1]), (every[0], _span(there.all(axis=0)))]
+    parts = [(_span(np.asarray(there.all(axis=1))), every[1]), (every[0], _span(np.asarray(there.all(axis=0))))]
     rows, columns = max(parts, key=lambda part: (part[0].stop - part[0].start) * (part[1].stop - part[1].start))
     size = (rows.stop - rows.start) * (columns.stop - columns.start)
     return (rows, columns) if size >= LEAST_PART * there.size else None
