@@ -174,7 +174,9 @@ class Localizer:
             read = self._written.log_odds(picture, camera, poses)
             written[:, contested] = read.log_odds, read.shared
             of_level = self._written.level_log_odds(picture, camera, poses)
-            levels = levels if of_level is None else replace(levels, log_odds=of_level)
+            if of_level is not None:
+                # What names a level speaks for all poses on it, and not once more for those that expect it there.
+                levels, written[0, contested] = replace(levels, log_odds=of_level), read.log_odds - read.naming
             probable = probabilities(plausible, written[0], self.options.alike, levels, written[1])
         contradicted = False
         if weigh is not None:
@@ -197,18 +199,21 @@ class Localizer:
             for row, (pose, own) in enumerate(zip(poses, level.tolist(), strict=True)):
                 told = level_log_odds(self._telltales, picture.gray, camera, pose, own) if own >= 0 else None
                 shown[row] = 0.0 if told is None else told
-        copied = self._copied(poses, level)
-        return Levels(level=level, log_odds=np.zeros(len(self._storeys)), shown=shown, copied=copied)
+        copies = self._copies(poses) & (level >= 0) & (level >= 0)[:, None]
+        # Of one place seen from poses on several levels, those differing a little, the clearest look counts for all.
+        clearest = np.where(copies, -shown.min(axis=1, initial=0.0), -1.0).argmax(axis=1)
+        copied = np.zeros(shown.shape, dtype=np.bool_)
+        row, other = np.nonzero(copies)
+        copied[row, level[other]] = True
+        return Levels(level=level, log_odds=np.zeros(len(self._storeys)), shown=shown[clearest], copied=copied)
 
-    def _copied(self, poses: Sequence[pycolmap.Rigid3d], level: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Tell whether one of the poses is at the same place of each level as each pose, (C, K)."""
-        copied = np.zeros((len(poses), len(self._storeys)), dtype=np.bool_)
-        copied[np.arange(len(poses)), level] = level >= 0
+    def _copies(self, poses: Sequence[pycolmap.Rigid3d]) -> NDArray[np.bool_]:
+        """Tell which poses are at the same place of some level, (C, C), each of its own too."""
+        same = np.eye(len(poses), dtype=np.bool_)
         for row, pose in enumerate(poses):
             for copy in self._candidates.on_other_storeys(pose):
-                storey = int(np.searchsorted(self._storeys, position_of(copy)[2])) - 1
-                copied[row, storey] |= any(not self._candidates.are_distinct(copy, other) for other in poses)
-        return copied
+                same[row] |= [not self._candidates.are_distinct(copy, other) for other in poses]
+        return same
 
     def _reason_to_refuse(self, choice: Choice, covariance: Array) -> str | None:
         options, best = self.options, choice.best

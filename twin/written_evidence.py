@@ -39,10 +39,12 @@ class Written:
     """What is written in a photo says of poses (P,), natural logarithm, against any place.
 
     shared: the part of ``log_odds`` that a look-alike on another level would have too: letters on pillars, not its name
+    naming: the part that comes from signs that name a level
     """
 
     log_odds: Array
     shared: Array
+    naming: Array
 
 
 class WrittenEvidence:
@@ -71,7 +73,7 @@ class WrittenEvidence:
         of_tags = self._of_tags(picture, camera, cams_from_site)
         shared = self._of_signs(picture, self._expected(camera, cams_from_site, picture.size, naming=False))
         naming = self._of_signs(picture, self._expected(camera, cams_from_site, picture.size, naming=True))
-        return Written(log_odds=of_tags + shared + naming, shared=shared)
+        return Written(log_odds=of_tags + shared + naming, shared=shared, naming=naming)
 
     def level_log_odds(
         self, picture: Picture, camera: pycolmap.Camera, cams_from_site: Sequence[pycolmap.Rigid3d]

@@ -7,9 +7,11 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from geometry import InputError, calibration, pose_difference, pose_error, pose_from_matrix
-from perception import Features
+from perception import Features, Picture
 from tests.twin.worlds import CAMERA, DIMENSION, joined, looking, mapped, moved, room, walk
+from twin import localizer
 from twin.localizer_options import LocalizerOptions
+from twin.telltales import Telltale
 
 QUERY = looking((0.7, -0.4, 1.5), 0.6)
 
@@ -123,3 +125,31 @@ def test_answers_are_reproducible() -> None:
     features = world.see(QUERY, rng)[0]
     first, second = (localizer.localize("q", features, CAMERA) for _ in range(2))
     assert first.model_copy(update={"seconds": 0}) == second.model_copy(update={"seconds": 0})
+
+
+def test_what_a_photo_shows_decides_between_storeys(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    lower = room(rng)
+    view = lower.see(QUERY, rng)[0]
+    both = joined(
+        [mapped(lower, walk(), rng), mapped(moved(lower, (0.0, 0.0, 3.5)), walk(centre=(0.0, 0.0, 5.1)), rng)]
+    )
+    asked: list[int] = []
+
+    def told(_: object, gray: np.ndarray, camera: object, pose: object, level: int) -> np.ndarray | None:
+        asked.append(level)
+        return np.array([-4.0, 0.0]) if level == 0 else None  # something hides it from the pose above
+
+    monkeypatch.setattr(localizer, "level_log_odds", told)
+    telltale = Telltale(
+        name="stain", origin=np.zeros((2, 3)), right=np.zeros((2, 3)), down=np.zeros((2, 3)),
+        looks=np.zeros((2, 1, 1), np.float32),
+    )  # fmt: skip
+    one = both.localizer(LocalizerOptions(alike=1.0), (0.0, 3.5), [telltale])
+    picture = Picture(name="q", pixels=np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8))
+    answer = one.localize("q", view, CAMERA, picture)
+    assert answer.status == "ok"
+    assert answer.position is not None
+    assert answer.position[2] == pytest.approx(5.0, abs=0.02)
+    assert set(asked) == {0, 1}
+    assert one.localize("q", view, CAMERA).status == "refused", "without the picture nothing was looked at"

@@ -102,6 +102,7 @@ def test_what_names_a_level_is_not_shared_by_look_alikes() -> None:
     evidence = WrittenEvidence([sign("P1", 2.0), sign("P2", 5.5), sign("P3", 9.0)], None, levels)
     read = evidence.log_odds(picture, CAMERA, poses)
     np.testing.assert_array_equal(read.shared, np.zeros(3))
+    np.testing.assert_array_equal(read.naming, read.log_odds)
     assert read.log_odds.argmax() == 1
     told = evidence.level_log_odds(picture, CAMERA, poses)
     assert told is not None

@@ -1,5 +1,6 @@
 """A synthetic world for the localizer: landmarks on the walls of a room, with random descriptors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from retrieval import train_vocabulary
 from twin.landmarks import Landmarks, keypoint_sigma_px, refined
 from twin.localizer import Localizer
 from twin.localizer_options import LocalizerOptions
+from twin.telltales import Telltale
 
 Array = NDArray[np.float64]
 
@@ -89,11 +91,24 @@ class Mapped:
     poses: list[pycolmap.Rigid3d]
     features: list[Features]
 
-    def localizer(self, options: LocalizerOptions | None = None, storeys: tuple[float, ...] = ()) -> Localizer:
+    def localizer(
+        self,
+        options: LocalizerOptions | None = None,
+        storeys: tuple[float, ...] = (),
+        telltales: Sequence[Telltale] = (),
+    ) -> Localizer:
         """Return a localizer in this map, whose floors are at ``storeys``."""
         rng = np.random.default_rng(0)
         vocabulary = train_vocabulary(np.concatenate([f.descriptors for f in self.features]), 16, rng)
-        return Localizer(self.landmarks, vocabulary, self.poses, down=DOWN, storeys=storeys, options=options)
+        return Localizer(
+            self.landmarks,
+            vocabulary,
+            self.poses,
+            down=DOWN,
+            storeys=storeys,
+            telltales=telltales,
+            options=options,
+        )
 
 
 def mapped(world: World, poses: list[pycolmap.Rigid3d], rng: np.random.Generator) -> Mapped:
