@@ -16,11 +16,12 @@ from geometry.frames import position_of
 from geometry.jsonl import write_jsonl
 from geometry.track_records import FrameRecord, TrackRow, read_detections, read_tracks
 from perception.appearance.network import AppearanceNetwork, DescribingDetector
-from perception.detection.making import make_detector
+from perception.detection.making import habits_of, make_detector
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 from perception.detection.protocol import Detector
 from perception.detections import Detections
 from perception.images import read_image
+from perception.tracking.options import TrackerOptions
 from scenes.building import build_facility
 from scenes.captures.boxes import FrameBoxes, read_boxes
 from scenes.captures.fixed import render_fixed
@@ -44,7 +45,7 @@ GLIMPSE_S, GLIMPSE_FPS = 12.0, 0.5
 """Of each scene and seed, to judge detectors on: six frames a camera."""
 LEAST_VISIBLE, LEAST_PX = 0.3, (10.0, 12.0)
 """What shows less of itself, or is less wide and high, is not asked for, and to find it is no fault."""
-SCORE = 0.3
+SCORE, USUAL_SCORE = 0.3, 0.15
 MISSES = 24
 STALL_SEEN = 0.5
 APPEARANCE_FILE = "appearance.onnx"
@@ -146,7 +147,8 @@ def _from_pixels(folder: Path, seconds: float, *, with_appearance: bool) -> dict
     if not with_appearance:
         frames = [_without_vectors(frame) for frame in frames]
     begin = time.process_time()
-    rows = track(frames, installed, plan=plan, options=TrackingOptions()).rows
+    tracker = TrackerOptions.of(habits_of("tiepoint"))
+    rows = track(frames, installed, plan=plan, options=TrackingOptions(tracker=tracker)).rows
     cpu_s = time.process_time() - begin
     truth = read_tracks(folder / "truth" / "tracks.jsonl")
     counted = _clear(folder, truth)
@@ -180,7 +182,9 @@ def _busy(work: Path, seed: int, seconds: float, fps: float) -> Path:
 
 def _detections(folder: Path) -> Path:
     """Return what the shipped network finds in a recording, described where there is a network for that; kept."""
-    looking: Detector = make_detector("tiepoint", OnnxOptions(threads=1, score=0.15))
+    habits = habits_of("tiepoint")
+    score = USUAL_SCORE if habits is None else habits.low_score
+    looking: Detector = make_detector("tiepoint", OnnxOptions(threads=1, score=score))
     appearance = folder.parent / APPEARANCE_FILE
     if appearance.exists():
         looking = DescribingDetector(looking, AppearanceNetwork(appearance, threads=1))

@@ -5,9 +5,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from training.detector_network import FAMILIES, boxes_of
+from training.detector_network import FAMILIES, FOOT, boxes_of, feet_of
 
 TOP, ALPHA, BETA = 8, 0.5, 4.0
+FOOT_SHARE = 0.05
+"""Of an object's size: feet nearer than this are learned by their square, others by their distance."""
 NEAR = 2.5
 """Cells whose middle is this many strides from an object's may learn it, if they lie inside of it."""
 
@@ -16,13 +18,14 @@ class Truth(NamedTuple):
     """Objects of one picture.
 
     boxes: (G, 4) px; family: (G,) 0 vehicle, 1 person; kind: (G,), -1 for none; ignored: (I, 4) boxes that count
-    neither as objects nor as their absence
+    neither as objects nor as their absence; feet: (G, 2) px where their middles meet the ground, NaN for unknown
     """
 
     boxes: Tensor
     family: Tensor
     kind: Tensor
     ignored: Tensor
+    feet: Tensor
 
 
 def overlap(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -41,11 +44,12 @@ def _area(boxes: Tensor) -> Tensor:
 
 
 def losses(rows: Tensor, truths: list[Truth], middles: Tensor, strides: Tensor, kind_weights: Tensor) -> Tensor:
-    """Return the losses (3,) of boxes, scores and kinds of a batch of rows (N, A, D)."""
-    boxes = boxes_of(rows, middles, strides)
+    """Return the losses (4,) of boxes, scores, kinds and feet of a batch of rows (N, A, D)."""
+    boxes, feet = boxes_of(rows, middles, strides), feet_of(rows, middles, strides)
     scores = rows[..., 4 : 4 + FAMILIES]
     box_loss = rows.sum() * 0
     kind_loss, kind_count, weight_sum = rows.sum() * 0, 0.0, 0.0
+    foot_loss, foot_sum = rows.sum() * 0, 0.0
     targets, weights = torch.zeros_like(scores), torch.ones_like(scores)
     for n, truth in enumerate(truths):
         if len(truth.ignored):
@@ -65,16 +69,24 @@ def losses(rows: Tensor, truths: list[Truth], middles: Tensor, strides: Tensor, 
         kinds = truth.kind[owner]
         known = kinds >= 0
         if known.any():
-            logits = rows[n, chosen[known], 4 + FAMILIES :]
+            logits = rows[n, chosen[known], 4 + FAMILIES : -FOOT]
             each = nn.functional.cross_entropy(logits, kinds[known], weight=kind_weights, reduction="none")
             kind_loss = kind_loss + (each * quality[known]).sum()
             kind_count += float(quality[known].sum())
+        told = truth.feet[owner].isfinite().all(-1)
+        if told.any():
+            size = _area(truth.boxes[owner[told]]).sqrt()[:, None]
+            apart = (feet[n, chosen[told]] - truth.feet[owner[told]]) / size
+            each = nn.functional.smooth_l1_loss(apart, torch.zeros_like(apart), beta=FOOT_SHARE, reduction="none")
+            foot_loss = foot_loss + (each.sum(-1) * quality[told]).sum()
+            foot_sum += float(quality[told].sum())
     # Varifocal: what shows nothing counts less the surer the network is of it already.
     probability = scores.sigmoid().detach()
     focus = torch.where(targets > 0, targets, 0.75 * probability**2) * weights
     score_loss = (nn.functional.binary_cross_entropy_with_logits(scores, targets, reduction="none") * focus).sum()
     total = max(weight_sum, 1.0)
-    return torch.stack([box_loss / total, score_loss / total, kind_loss / max(kind_count, 1.0)])
+    parts = box_loss / total, score_loss / total, kind_loss / max(kind_count, 1.0), foot_loss / max(foot_sum, 1.0)
+    return torch.stack(parts)
 
 
 def _inside(middles: Tensor, boxes: Tensor) -> Tensor:

@@ -27,7 +27,8 @@ SCALE = (0.55, 1.05)
 """Of the pictures: 0.8 of 640 px is what the network gets to see later."""
 BATCH = 16
 RATE, BACKBONE_RATE, DECAY, WARM_UP = 2e-3, 4e-4, 0.02, 60
-WEIGHTS = (2.0, 1.0, 1.0)
+WEIGHTS = (2.0, 1.0, 1.0, 1.0)
+"""Of the losses of boxes, scores, kinds and feet."""
 SMOOTHING = 0.998
 """Of the averaged weights, which are the ones that are kept."""
 REPORT, KEEP_S = 25, 120.0
@@ -50,7 +51,8 @@ def main() -> None:
     print(f"{len(pictures)} pictures, {sum(len(each.boxes) for each in pictures)} boxes", flush=True)
     network = Detector(pretrained=True)
     if arguments.resume:
-        network.load_state_dict(torch.load(arguments.resume, weights_only=True))
+        missing = network.load_state_dict(torch.load(arguments.resume, weights_only=True), strict=False)
+        print(f"goes on with {arguments.resume}; new: {missing.missing_keys or 'nothing'}", flush=True)
     print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters", flush=True)
     train(network, pictures, arguments)
 
@@ -72,7 +74,7 @@ def train(network: Detector, pictures: list[Labelled], arguments: argparse.Names
     middles, strides = cells(*SIZE)
     weights = kind_weights(pictures)
     start, kept, step = time.monotonic(), time.monotonic(), 0
-    sums = torch.zeros(3)
+    sums = torch.zeros(len(WEIGHTS))
     while True:
         passed = (time.monotonic() - start) / (60 * arguments.minutes)
         share = step / arguments.steps if arguments.steps else passed
@@ -96,9 +98,12 @@ def train(network: Detector, pictures: list[Labelled], arguments: argparse.Names
         step += 1
         sums += parts.detach()
         if step % REPORT == 0:
-            box, score, kind = (sums / REPORT).tolist()
+            box, score, kind, foot = (sums / REPORT).tolist()
             seconds = time.monotonic() - start
-            print(f"step {step} {seconds:.0f} s: box {box:.3f} score {score:.3f} kind {kind:.3f}", flush=True)
+            print(
+                f"step {step} {seconds:.0f} s: box {box:.3f} score {score:.3f} kind {kind:.3f} foot {foot:.3f}",
+                flush=True,
+            )
             sums.zero_()
         if time.monotonic() - kept > KEEP_S:
             kept = time.monotonic()

@@ -7,6 +7,7 @@ from training.backbone import Backbone
 
 KINDS = ("car", "hatchback", "suv", "estate", "van", "pickup", "motorcycle")
 FAMILIES = 2
+FOOT = 2
 STRIDES = (8, 16, 32)
 BLOCKS, WIDTHS = (5, 11, 12), (40, 112, 192)
 """How many of the backbone's blocks come before each grid, and its channels there."""
@@ -29,7 +30,7 @@ class Separable(nn.Sequential):
 
 
 class Detector(nn.Module):
-    """Pictures (N, 3, H, W) in [0, 1], sides multiples of 32, to rows (N, A, 4 + 2 + K)."""
+    """Pictures (N, 3, H, W) in [0, 1], sides multiples of 32, to rows (N, A, 4 + 2 + K + 2)."""
 
     def __init__(self, kinds: int = len(KINDS), pretrained: bool = False) -> None:
         """Start at random, but for the backbone where it is pretrained."""
@@ -43,7 +44,8 @@ class Detector(nn.Module):
         self.tell = nn.ModuleList(nn.Sequential(Separable(NECK, NECK), Separable(NECK, NECK)) for _ in STRIDES)
         self.out_place = nn.ModuleList(nn.Conv2d(NECK, 4 + FAMILIES, 1) for _ in STRIDES)
         self.out_kind = nn.ModuleList(nn.Conv2d(NECK, kinds, 1) for _ in STRIDES)
-        for layer in (*self.out_place, *self.out_kind):
+        self.out_foot = nn.ModuleList(nn.Conv2d(NECK, FOOT, 1) for _ in STRIDES)
+        for layer in (*self.out_place, *self.out_kind, *self.out_foot):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)
         with torch.no_grad():
@@ -60,7 +62,8 @@ class Detector(nn.Module):
         p5 = self.blend[1](p5 + self.up[1](p4))
         rows = []
         for n, x in enumerate((p3, p4, p5)):
-            parts = self.out_place[n](self.place[n](x)), self.out_kind[n](self.tell[n](x))
+            placed = self.place[n](x)
+            parts = self.out_place[n](placed), self.out_kind[n](self.tell[n](x)), self.out_foot[n](placed)
             rows.append(torch.cat(parts, dim=1).flatten(2).transpose(1, 2))
         return torch.cat(rows, dim=1)
 
@@ -79,3 +82,8 @@ def boxes_of(rows: Tensor, middles: Tensor, strides: Tensor) -> Tensor:
     """Return boxes (..., A, 4) x1 y1 x2 y2 px."""
     reach = rows[..., :4].clamp(max=5.0).exp() * strides[:, None]
     return torch.cat([middles - reach[..., :2], middles + reach[..., 2:]], dim=-1)
+
+
+def feet_of(rows: Tensor, middles: Tensor, strides: Tensor) -> Tensor:
+    """Return where objects' middles meet the ground (..., A, 2) px, hidden or not."""
+    return middles + rows[..., -FOOT:] * strides[:, None]

@@ -10,6 +10,7 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from perception.detection.preparing import Preparation, place
 from training.appearance_network import Appearance
 from training.colours import COLOURS
 from training.detector_network import KINDS, Detector
+from training.habits import measure
 
 LONGEST_PX = 640
 IOU = 0.5
@@ -45,6 +47,9 @@ def main() -> None:
     parser.add_argument("network", choices=("detector", "appearance"))
     parser.add_argument("weights", type=Path)
     parser.add_argument("--pictures", type=Path, nargs="*", default=[], help="without them there are no integers")
+    parser.add_argument(
+        "--held-out", type=Path, nargs="*", default=[], help="pictures by which its habits are measured"
+    )
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     state = torch.load(arguments.weights, weights_only=True)
@@ -65,6 +70,8 @@ def main() -> None:
         export(network, torch.zeros(1, 3, *CROP_SIZE), path, {APPEARANCE_KEY: json.dumps(about)}, outputs)
         feeds = (_crop_feed(file) for file in _chosen(arguments.pictures))
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    if arguments.held_out and arguments.network == "detector":
+        describe(path, {DETECTOR_KEY: json.dumps(about | {"habits": asdict(measure(path, arguments.held_out))})})
     if arguments.pictures and arguments.network == "detector":
         smaller = path.with_name(path.stem + "-int8.onnx")
         quantize(path, smaller, feeds)
@@ -91,7 +98,13 @@ def export(
             network.eval(), (example,), str(path), input_names=["pictures"], output_names=list(outputs),
             dynamic_axes=varying, opset_version=OPSET, dynamo=False,
         )  # fmt: skip
+    describe(path, about)
+
+
+def describe(path: Path, about: dict[str, str]) -> None:
+    """Write what a network says of itself into its file, instead of what it said before."""
     model = onnx.load(str(path))
+    del model.metadata_props[:]
     for key, value in about.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
@@ -117,10 +130,7 @@ def quantize(path: Path, out: Path, feeds: Iterator[Feed]) -> None:
         nodes_to_exclude=sorted(set(kept)), op_types_to_quantize=["Conv", "Add", "Relu", "Clip"],
     )  # fmt: skip
     prepared.unlink()
-    model, told = onnx.load(str(out)), onnx.load(str(path))
-    del model.metadata_props[:]
-    model.metadata_props.extend(told.metadata_props)
-    onnx.save(model, str(out))
+    describe(out, {entry.key: entry.value for entry in onnx.load(str(path)).metadata_props})
 
 
 def _chosen(folders: Sequence[Path]) -> list[Path]:

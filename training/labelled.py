@@ -18,6 +18,8 @@ from training.detector_network import KINDS
 LEAST_VISIBLE = 0.2
 LEAST_PX = (5.0, 8.0)
 """Width and height below which an object counts neither way, in the pixels that the network sees."""
+FOOT_WITHIN = 1.5
+"""A foot further from the box's middle than so many of its longer side can't be told from what is seen."""
 LEAST_LEFT = 0.35
 """Share of an object that a crop must leave of it."""
 
@@ -69,7 +71,11 @@ def crop(
     truth = _truth(picture, factor, at, (x1 - at[0], y1 - at[1]))
     if rng.random() < 0.5:
         canvas = canvas[:, ::-1]
-        truth = Truth(_mirrored(truth.boxes, width), truth.family, truth.kind, _mirrored(truth.ignored, width))
+        truth = truth._replace(
+            boxes=_mirrored(truth.boxes, width),
+            ignored=_mirrored(truth.ignored, width),
+            feet=torch.stack([width - truth.feet[:, 0], truth.feet[:, 1]], dim=1),
+        )
     return np.ascontiguousarray(canvas), truth
 
 
@@ -78,7 +84,7 @@ def _mirrored(boxes: Tensor, width: int) -> Tensor:
 
 
 def _truth(picture: Labelled, factor: float, at: NDArray[np.int64], limit: tuple[int, int]) -> Truth:
-    kept, family, kind, ignored = [], [], [], []
+    kept, family, kind, ignored, feet = [], [], [], [], []
     for label in picture.boxes:
         whole = np.array(label["bbox"]) * factor - np.tile(at, 2)
         box = np.clip(whole, 0, np.tile(limit, 2))
@@ -91,9 +97,13 @@ def _truth(picture: Labelled, factor: float, at: NDArray[np.int64], limit: tuple
         if clear:
             family.append(int(label["kind"] == "person"))
             kind.append(KINDS.index(label["kind"]) if label["kind"] in KINDS else -1)
+            foot = np.array(label.get("contact") or (np.nan, np.nan)) * factor - at
+            is_near = np.abs(foot - (whole[:2] + whole[2:]) / 2).max() < FOOT_WITHIN * (whole[2:] - whole[:2]).max()
+            feet.append(foot if is_near else (np.nan, np.nan))
     return Truth(
         torch.tensor(np.array(kept).reshape(-1, 4), dtype=torch.float32),
         torch.tensor(family, dtype=torch.long),
         torch.tensor(kind, dtype=torch.long),
         torch.tensor(np.array(ignored).reshape(-1, 4), dtype=torch.float32),
+        torch.tensor(np.array(feet).reshape(-1, 2), dtype=torch.float32),
     )

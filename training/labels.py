@@ -28,6 +28,8 @@ def label_of(box: Box, spec: Any = None) -> dict[str, Any]:
         "kind": box.kind,
         "colour": colour_name(spec.colour) if isinstance(spec, VehicleSpec) else None,
         "bbox": box.bbox_visible,
+        "whole": box.bbox,
+        "contact": box.contact,
         "visible": box.visible_fraction,
     }
 

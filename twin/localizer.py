@@ -203,8 +203,8 @@ class Localizer:
         # Of one place seen from poses on several levels, those differing a little, the clearest look counts for all.
         clearest = np.where(copies, -shown.min(axis=1, initial=0.0), -1.0).argmax(axis=1)
         copied = np.zeros(shown.shape, dtype=np.bool_)
-        row, other = np.nonzero(copies)
-        copied[row, level[other]] = True
+        of, copy = np.nonzero(copies)
+        copied[of, level[copy]] = True
         return Levels(level=level, log_odds=np.zeros(len(self._storeys)), shown=shown[clearest], copied=copied)
 
     def _copies(self, poses: Sequence[pycolmap.Rigid3d]) -> NDArray[np.bool_]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from geometry.errors import InputError, nearest_known
 from perception.detection.background import BackgroundDetector
+from perception.detection.habits import DetectorHabits
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 from perception.detection.protocol import Detector
 
@@ -12,6 +13,12 @@ SHIPPED = {"tiepoint": "detector.onnx", "tiepoint-int8": "detector-int8.onnx"}
 """Names of the networks in ``perception/weights``, float and with 8-bit integers."""
 BACKGROUND = "background"
 DETECTORS = (*SHIPPED, BACKGROUND)
+
+
+def habits_of(name: str) -> DetectorHabits | None:
+    """Return how a detector errs, None where that was not measured. Raises as ``make_detector``."""
+    detector = make_detector(name, OnnxOptions(threads=1))
+    return detector.habits if isinstance(detector, OnnxDetector) else None
 
 
 def make_detector(name: str, options: OnnxOptions | None = None) -> Detector:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from geometry.errors import InputError, nearest_known
 from geometry.solids import size_prior
 from perception.detection.classes import COCO, kinds_of, names_in
+from perception.detection.habits import DetectorHabits
 from perception.detection.heads import HEADS, Candidates, layouts
 from perception.detection.heads.own import OwnHead
 from perception.detection.preparing import Preparation, place
@@ -107,6 +108,11 @@ class OnnxDetector:
         self._iou = own_iou if options.iou is None else options.iou
 
     @property
+    def habits(self) -> DetectorHabits | None:
+        """How it errs, where the file says so."""
+        return DetectorHabits.of(self._own["habits"]) if self._own and "habits" in self._own else None
+
+    @property
     def providers(self) -> tuple[str, ...]:
         """What the network is executed on."""
         return tuple(self._session.get_providers())
@@ -128,7 +134,8 @@ class OnnxDetector:
         kept = suppress(boxes, scores, groups, self._iou, self.options.most)
         shares = None if chosen.shares is None else Shares(names=self._vehicles, values=chosen.shares[good][kept])
         found_kinds = [kinds[i] for i in kept.tolist()]
-        result = Detections.of(camera, time, boxes[kept], found_kinds, np.clip(scores[kept], 0, 1))
+        feet = None if found.feet is None else placed.points_in_picture(found.feet[chosen.rows])[good][kept]
+        result = Detections.of(camera, time, boxes[kept], found_kinds, np.clip(scores[kept], 0, 1), feet)
         return replace(result, kind_shares=shares)
 
     @property

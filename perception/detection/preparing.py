@@ -37,7 +37,11 @@ class Placed(NamedTuple):
 
     def boxes_in_picture(self, boxes: Array) -> Array:
         """Return boxes (N, 4) of the input in the picture's pixels."""
-        return np.asarray((boxes - np.tile(self.offset, 2)) / np.tile(self.scale, 2))
+        return self.points_in_picture(boxes.reshape(-1, 2)).reshape(-1, 4)
+
+    def points_in_picture(self, points: Array) -> Array:
+        """Return points (N, 2) of the input in the picture's pixels."""
+        return np.asarray((points - self.offset) / self.scale)
 
 
 def place(picture: Pixels, size: tuple[int, int], how: Preparation) -> Placed:

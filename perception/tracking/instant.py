@@ -37,8 +37,21 @@ class View:
         self.clutter = log_clutter(self.planes, found.boxes, found.feet, camera.size)
         self.is_person = np.array([size_prior(kind).family == "person" for kind in found.kinds], dtype=np.bool_)
         self.strong = found.scores >= options.high_score
+        self.prior = _prior(found.scores, options)
         half = 0.5 * np.hypot(*(found.boxes[:, 2:] - found.boxes[:, :2]).T)
         self.radius = half * self.planes.rad_per_px[:, :SIDES].max(axis=1, initial=0.0)
+
+
+def _prior(scores: Array, options: TrackerOptions) -> Array:
+    """Return the log-odds (N,) that a box is of one given object that is in view, not a false one, by its score.
+
+    By Bayes' rule they are those of being right, shared among the objects in view.
+    """
+    if options.score_slope == 0:
+        return np.full(len(scores), np.log(options.detected / options.false_rate))
+    share = np.clip(scores, 1e-3, 1 - 1e-3)
+    right = options.score_slope * (np.log(share / (1 - share)) - options.score_middle)
+    return np.asarray(right - np.log(options.objects))
 
 
 def _sigma_px(found: Detections, options: TrackerOptions) -> Array:
@@ -278,8 +291,8 @@ class Instant:
         return innovation(mean[track], covariance[track], shapes, level, self.ground, planes, may_hide=may_hide)
 
     def _log_odds(self, number: int, seen: Innovation, box: Indices) -> Array:
-        prior = np.log(self.options.detected / self.options.false_rate)
-        return np.asarray(prior + seen.log_likelihood - self.views[number].clutter[box])
+        view = self.views[number]
+        return np.asarray(view.prior[box] + seen.log_likelihood - view.clutter[box])
 
 
 def _log_normal(offset: Array, covariance: Array) -> Array:

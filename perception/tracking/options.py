@@ -1,8 +1,10 @@
 """How the tracker takes the world to be."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from geometry.errors import InputError
+from perception.detection.habits import DetectorHabits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,8 @@ class TrackerOptions:
     foot_px, foot_share: the same of a foot, where the detector gives one
     high_score: detections from here on found tracks; those below, down to ``low_score``, only continue them
     false_rate: false boxes a frame and camera; detected: share of visible objects that is detected
+    score_slope, score_middle, objects: a detection of score s is right with log-odds slope * (logit(s) - middle) in
+        pictures of so many objects; without a slope (0) all are as likely, by ``false_rate``
     new_odds: log-odds by which a track has to explain a box better than chance, else the box founds a new one
     new_per_m2: new objects a square metre and instant, against which an object has to be a known one
     confirm_odds: log-odds of being an object, from all its detections, from which a track counts; confirm_hits:
@@ -51,6 +55,9 @@ class TrackerOptions:
     low_score: float = 0.1
     false_rate: float = 0.5
     detected: float = 0.85
+    score_slope: float = 0.0
+    score_middle: float = 0.0
+    objects: float = 1.0
     new_odds: float = 0.0
     new_per_m2: float = 1e-3
     confirm_odds: float = 8.0
@@ -61,8 +68,14 @@ class TrackerOptions:
     same_instant_s: float = 0.002
     visible_boxes: bool = True
 
+    @classmethod
+    def of(cls, habits: DetectorHabits | None, **others: Any) -> Self:
+        """Return the options for a detector whose habits were measured, None for the usual ones."""
+        measured = {} if habits is None else asdict(habits)
+        return cls(**(measured | others))
+
     def __post_init__(self) -> None:
-        positive = (self.box_px, self.false_rate, self.lost_after_s, self.tentative_frames)
+        positive = (self.box_px, self.false_rate, self.lost_after_s, self.tentative_frames, self.objects)
         if not all(value > 0 for value in positive) or min(self.box_share, self.foot_share, self.same_instant_s) < 0:
             raise InputError(f"tracker options out of range: {self}")
         if not (0 <= self.low_score <= self.high_score <= 1 and 0 < self.detected < 1):

@@ -17,11 +17,16 @@ STRIDES = (8, 16, 32)
 
 
 class Candidates(NamedTuple):
-    """Boxes (A, 4) x1 y1 x2 y2 in the input's pixels, scores (A, C) in [0, 1]; of some networks also kinds (A, K)."""
+    """What every cell says.
+
+    boxes: (A, 4) x1 y1 x2 y2 in the input's pixels; scores: (A, C) in [0, 1]
+    kinds: (A, K) and feet: (A, 2) in the input's pixels, of networks that tell them
+    """
 
     boxes: Array
     scores: Array
     kinds: Array | None = None
+    feet: Array | None = None
 
 
 class Head(Protocol):

@@ -1,4 +1,4 @@
-"""Tiepoint's own networks (``training/detector.py``): a row a cell, distances, two scores, kinds of vehicles."""
+"""Tiepoint's own networks (``training/detector.py``): a row a cell, distances, two scores, kinds of vehicles, feet."""
 
 import numpy as np
 
@@ -17,10 +17,12 @@ from perception.detection.preparing import Preparation
 MOST_EXPONENT = 5.0
 FAMILIES = 2
 """Scores: of a vehicle, of a person."""
+FOOT = 2
 
 
 class OwnHead:
-    """(1, A, 4 + 2 + K): log distances in strides from a cell's middle, left, top, right, bottom, scores, kinds.
+    """(1, A, 4 + 2 + K + 2): log distances in strides from a cell's middle, left, top, right, bottom; scores; kinds;
+    and, in strides from there, where the object's middle meets the ground.
 
     Only taken where the file says so, since the shape alone could be YOLOX's.
     """
@@ -31,7 +33,7 @@ class OwnHead:
     def classes(self, shapes: Shapes, size: Size) -> int | None:
         """Return the number of kinds K."""
         fits = len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][1] == cell_count(size)
-        return shapes[0][2] - 4 - FAMILIES if fits and shapes[0][2] > 4 + FAMILIES else None
+        return shapes[0][2] - 4 - FAMILIES - FOOT if fits and shapes[0][2] > 4 + FAMILIES + FOOT else None
 
     def decode(self, outputs: Outputs, size: Size, classes: int) -> Candidates:
         """Read the rows; ``scores`` are those of the two families, ``kinds`` shares among vehicles."""
@@ -40,4 +42,9 @@ class OwnHead:
         centres = (corners + 0.5) * strides[:, None]
         reach = np.exp(np.minimum(rows[:, :4], MOST_EXPONENT)) * strides[:, None]
         boxes = np.concatenate([centres - reach[:, :2], centres + reach[:, 2:]], axis=1)
-        return Candidates(boxes, sigmoid(rows[:, 4 : 4 + FAMILIES]), softmax(rows[:, 4 + FAMILIES :]))
+        return Candidates(
+            boxes=boxes,
+            scores=sigmoid(rows[:, 4 : 4 + FAMILIES]),
+            kinds=softmax(rows[:, 4 + FAMILIES : -FOOT]),
+            feet=centres + rows[:, -FOOT:] * strides[:, None],
+        )

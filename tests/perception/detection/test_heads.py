@@ -124,16 +124,18 @@ def test_nanodet_without_the_coarsest_grid_counts_from_the_middle_of_cells() -> 
 
 
 def test_our_own_layout_holds_families_and_kinds() -> None:
-    rows = np.zeros((CELLS, 4 + 2 + 7))
+    rows = np.zeros((CELLS, 4 + 2 + 7 + 2))
     corners, steps = cell_corners(SIZE)
     box, cell = np.array([30.0, 30, 70, 60]), cell_of(np.array([30.0, 30, 70, 60]))
     at = (corners[cell] + 0.5) * steps[cell]
     rows[:, 4:6] = -9.0
     rows[cell, :4] = np.log(np.concatenate([at - box[:2], box[2:] - at]) / steps[cell])
-    rows[cell, 4:] = [logit(0.9), -9, 0, 0, 9, 0, 0, 0, 0]
+    rows[cell, 4:] = [logit(0.9), -9, 0, 0, 9, 0, 0, 0, 0, 0.5, 0.25]
     found = HEADS["tiepoint"].decode([rows[None]], SIZE, 7)
     assert found.kinds is not None
     np.testing.assert_allclose(found.boxes[cell], box, atol=1e-9)
     assert found.scores[cell, 0] == pytest.approx(0.9)
     assert found.kinds[cell].argmax() == 2
+    assert found.feet is not None
+    np.testing.assert_allclose(found.feet[cell], at + steps[cell] * np.array([0.5, 0.25]))
     assert layouts([rows[None].shape], SIZE, 7) == [], "only a file that says so is read as our own"

@@ -83,10 +83,10 @@ def test_an_export_that_asks_for_the_size_gets_it(tmp_path: Path) -> None:
 
 def test_our_own_network_tells_kinds_as_probabilities(tmp_path: Path) -> None:
     kinds = ["car", "van", "suv"]
-    rows = np.full((cell_count((64, 96)), 4 + 2 + 3), -9.0, dtype=np.float32)
+    rows = np.full((cell_count((64, 96)), 4 + 2 + 3 + 2), -9.0, dtype=np.float32)
     cell = cell_of(np.array([30.0, 30, 50, 50]), (64, 96))
-    rows[cell] = [0, 0, 0, 0, 3, -9, 0, 1, 0]
-    rows[3] = [0.5, 0.5, 0.5, 0.5, -9, 3, 0, 0, 0]
+    rows[cell] = [0, 0, 0, 0, 3, -9, 0, 1, 0, 0.5, 1.0]
+    rows[3] = [0.5, 0.5, 0.5, 0.5, -9, 3, 0, 0, 0, 0, 0]
     about = {"tiepoint_detector": json.dumps({"kinds": kinds, "longest_px": 96})}
     path = write_network(tmp_path / "own.onnx", [rows[None]], ("h", "w"), about)
     # what answers always the same can only be asked about pictures of one shape
@@ -98,6 +98,9 @@ def test_our_own_network_tells_kinds_as_probabilities(tmp_path: Path) -> None:
     assert found.kind_shares is not None
     by_kind = {kind: found.kind_shares.named(i) for i, kind in enumerate(found.kinds)}
     assert by_kind["person"] == {}
+    van = found.kinds.index("van")
+    middle, stride = found.boxes[van].reshape(2, 2).mean(axis=0), (found.boxes[van, 2] - found.boxes[van, 0]) / 2
+    np.testing.assert_allclose(found.feet[van], middle + stride * np.array([0.5, 1.0]))
     assert by_kind["van"] == pytest.approx({"van": 0.576, "car": 0.212, "suv": 0.212}, abs=1e-3)
     for wrong in ("{", '{"kinds": [1], "longest_px": 96}', '{"kinds": ["car"]}'):
         with pytest.raises(InputError, match="own description"):
