@@ -8,6 +8,7 @@ from pathlib import Path
 from geometry.floorplan import FloorPlan, read_plan
 from geometry.interchange import read_cameras_json
 from geometry.records import FixedCamera
+from perception.detection.making import habits_of
 from perception.tracking.options import TrackerOptions
 from twin.events.engine import EventEngine
 from twin.live.snapshot import fingerprint
@@ -24,6 +25,7 @@ class LiveOptions:
     delay_s: how long a frame waits for others that were exposed earlier; it adds to how old the state is
     rows_per_s, clock_sigma_s: as of ``TrackingOptions``; clocks are taken as they are unless told otherwise
     whole_boxes: whether boxes go around the whole object, hidden parts too
+    boxes_by: the detector that all boxes come from, whose habits count where they are known; None for several
     keep_frames_s, keep_records_s: how long frames that are done, and history, are kept
     save_every_s: how often the whole state is saved; after a crash so much is tracked again
     still_m, still_every_s: a track that moved less is written to the history only so often
@@ -34,6 +36,7 @@ class LiveOptions:
     rows_per_s: float = 5.0
     clock_sigma_s: float = 0.0
     whole_boxes: bool = False
+    boxes_by: str | None = None
     keep_frames_s: float = 24 * 3600.0
     keep_records_s: float = 30 * 24 * 3600.0
     save_every_s: float = 20.0
@@ -43,8 +46,9 @@ class LiveOptions:
 
     def tracking(self) -> TrackingOptions:
         """Return the options of the tracker."""
+        habits = None if self.boxes_by is None else habits_of(self.boxes_by)
         return TrackingOptions(
-            tracker=TrackerOptions(visible_boxes=not self.whole_boxes),
+            tracker=TrackerOptions.of(habits, visible_boxes=not self.whole_boxes),
             clock_sigma_s=self.clock_sigma_s,
             rows_per_s=self.rows_per_s,
         )

@@ -14,9 +14,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from geometry.track_records import FrameRecord
+from perception.detection.making import habits_of
+from perception.detection.onnx_detector import OnnxOptions
 from twin.live.database.connection import Database
 from twin.live.ingest import store_frames
 from twin.live.journal import Journal
@@ -132,7 +134,9 @@ def watch(task: WatchTask, signals: Signals) -> None:
     signal.signal(signal.SIGTERM, lambda *_: signals.stop())
     die_with_parent()
     database, dropped = Database(task.database), dict[str, int]()
-    options = DetectionOptions(detector=task.detector, sources=SourceOptions(start=time.time()))
+    habits, usual = habits_of(task.detector), OnnxOptions()
+    network = usual if habits is None else replace(usual, score=habits.low_score)
+    options = DetectionOptions(detector=task.detector, network=network, sources=SourceOptions(start=time.time()))
     looking = Looking(lambda: detect_videos(dict(task.videos), options, dropped))
     store, waiting = VideoStore(database, task), list[FrameRecord]()
     try:
