@@ -100,6 +100,7 @@ def test_the_command_goes_from_video_to_tracks(tmp_path: Path) -> None:
     [
         ([], "Give --detections or --video"),
         (["--video", "cam=x", "--detections", "-"], "Give --detections or --video"),
+        (["--video", "cam=x", "--boxes-by", "tiepoint"], "--boxes-by is for --detections"),
         (["--video", "cam=x", "--tiles", "two"], "COLUMNSxROWS"),
         (["--detections", "-", "--save-detections", "y"], "needs --video"),
     ],
