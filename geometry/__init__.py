@@ -14,6 +14,7 @@ from geometry.cameras import (
     scaled,
     unproject,
 )
+from geometry.ceilings import ceiling_heights
 from geometry.drift import drift_covariance, is_drift, with_correlated_errors
 from geometry.drift_correction import correct_drift
 from geometry.errors import (
@@ -168,6 +169,7 @@ __all__ = [
     "camera_from_exif",
     "camera_from_opencv",
     "camera_from_params",
+    "ceiling_heights",
     "check_size",
     "correct_drift",
     "covariance_from_pycolmap",

@@ -51,13 +51,11 @@ class Levels:
     level: (C,) index of each pose's, -1 for none
     log_odds: (K,) natural, how much less what is written speaks for each level than for the likeliest; 0 where not read
     shown: (C, K) the same of what the photo shows at telltales, where each pose has them; 0 where there are none
-    copied: (C, K) whether one of the poses is at the same place of that level as each pose; itself on its own
     """
 
     level: NDArray[np.int64]
     log_odds: Array
     shown: Array
-    copied: NDArray[np.bool_]
 
     def of_poses(self) -> Array:
         """Return what both say of each pose's level (C,), 0 for a pose that is on none."""
@@ -101,12 +99,13 @@ def probabilities(
 def _unseen(by_look: Array, levels: Levels, alike: float) -> float:
     """Return how probable look-alikes that were not found are, as a multiple of the best pose by look.
 
-    Each level but that pose's has its share of them, less what was found there, and none where its copy was found; what
-    is written or shown counts.
+    Each level but that pose's has its share of them, less what was found there; what is written or shown counts. A copy
+    that was found there and fits worse does not rule out a better one: a map shows some levels better than others.
     """
     count, best = len(levels.log_odds), int(by_look.argmax())
     left = np.full(count, alike / (count - 1))
     on_one = levels.level >= 0
     np.subtract.at(left, levels.level[on_one], np.exp(by_look[on_one] - by_look[best]))
-    left[levels.copied[best]] = 0.0
+    if levels.level[best] >= 0:
+        left[levels.level[best]] = 0.0
     return float(np.maximum(left, 0.0) @ np.exp(levels.of_look_alikes(best)))

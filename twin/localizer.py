@@ -202,10 +202,7 @@ class Localizer:
         copies = self._copies(poses) & (level >= 0) & (level >= 0)[:, None]
         # Of one place seen from poses on several levels, those differing a little, the clearest look counts for all.
         clearest = np.where(copies, -shown.min(axis=1, initial=0.0), -1.0).argmax(axis=1)
-        copied = np.zeros(shown.shape, dtype=np.bool_)
-        of, copy = np.nonzero(copies)
-        copied[of, level[copy]] = True
-        return Levels(level=level, log_odds=np.zeros(len(self._storeys)), shown=shown[clearest], copied=copied)
+        return Levels(level=level, log_odds=np.zeros(len(self._storeys)), shown=shown[clearest])
 
     def _copies(self, poses: Sequence[pycolmap.Rigid3d]) -> NDArray[np.bool_]:
         """Tell which poses are at the same place of some level, (C, C), each of its own too."""

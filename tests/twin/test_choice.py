@@ -1,7 +1,5 @@
 """Poses that compete for a photo."""
 
-from dataclasses import replace
-
 import numpy as np
 import pycolmap
 from hypothesis import given
@@ -32,9 +30,7 @@ def candidate(
 
 def levels(level: NDArray[np.int64], log_odds: NDArray[np.float64], shown: ArrayLike = 0.0) -> Levels:
     told = np.broadcast_to(np.asarray(shown, dtype=np.float64), (len(level), len(log_odds)))
-    copied = np.zeros((len(level), len(log_odds)), dtype=np.bool_)
-    copied[np.arange(len(level)), level] = level >= 0
-    return Levels(level=level, log_odds=log_odds, shown=told, copied=copied)
+    return Levels(level=level, log_odds=log_odds, shown=told)
 
 
 @given(plausible=odds, alike=st.floats(0.0, 3.0))
@@ -122,11 +118,3 @@ def test_each_pose_is_judged_by_what_is_shown_where_it_has_it() -> None:
     both = probabilities([4.0, 4.0], none, 1.0, levels(level, none, [[0.0, -4.0], [0.0, -4.0]]))
     assert first[0] == first[1], "a pose on a level that shows what it should is not better than one without telltales"
     assert both[0] > 0.9  # measured 0.97
-
-
-def test_where_a_copy_was_found_no_other_is_left_to_be() -> None:
-    level, none = np.array([0, 1]), np.zeros(2)
-    apart = levels(level, none, [[-4.0, 0.0], [-4.0, 0.0]])
-    copies = replace(apart, copied=np.ones((2, 2), dtype=np.bool_))
-    assert probabilities([3.2, 1.3], none, 1.35, apart)[1] < 0.5  # measured 0.17
-    assert probabilities([3.2, 1.3], none, 1.35, copies)[1] > 0.6  # measured 0.68

@@ -135,7 +135,9 @@ def find_meaning(
         )
     if "telltales" in options.parts and options.alike >= OFTEN_ALIKE:
         telltales = _attempt(
-            report, "telltales", lambda: _find_telltales(stages, photos, floors, found.plan, signs or (), on_progress)
+            report,
+            "telltales",
+            lambda: _find_telltales(stages, landmarks, photos, floors, found.plan, signs or (), on_progress),
         )
     if "surface" in options.parts:
         surface = _attempt(report, "surface", lambda: _make_surface(stages, landmarks, photos, found.plan, on_progress))
@@ -284,6 +286,7 @@ def _make_surface(
 
 def _find_telltales(
     stages: MeaningStages,
+    landmarks: Landmarks,
     photos: Sequence[MapPhoto],
     floors: Floors | None,
     plan: FloorPlan | None,
@@ -292,7 +295,7 @@ def _find_telltales(
 ) -> tuple[Telltale, ...]:
     if floors is None or plan is None:
         raise DegenerateError("floors or levels are not known")
-    return find_telltales(stages, photos, floors, plan, signs, on_progress)
+    return find_telltales(stages, photos, floors, plan, landmarks, signs, on_progress)
 
 
 def _read_signs(

@@ -7,8 +7,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geometry import DegenerateError, FloorPlan, Floors
+from geometry import DegenerateError, FloorPlan, Floors, ceiling_heights
 from geometry.floorplan import Level
+from twin.landmarks import Landmarks
 from twin.layout import OrthoOptions
 from twin.level_names import LevelNames
 from twin.mapping.meaning_stages import MeaningStages
@@ -29,13 +30,19 @@ def find_telltales(
     photos: Sequence[MapPhoto],
     floors: Floors,
     plan: FloorPlan,
+    landmarks: Landmarks,
     signs: Sequence[SignLandmark],
     on_progress: Progress,
 ) -> tuple[Telltale, ...]:
-    """Return where the levels of a plan, lowest first, differ. Raises ``DegenerateError`` where there is one level, or
-    one that the map does not show.
+    """Return where the levels of a plan, lowest first, differ; ceilings that it does not know are those of the map.
+
+    Raises ``DegenerateError`` where there is one level, or one that the map does not show.
     """
-    levels = sorted(plan.levels, key=lambda level: level.elevation)
+    over = dict(zip((level.name for level in floors.levels), ceiling_heights(landmarks.points, floors), strict=True))
+    levels = [
+        level if level.ceiling else level.model_copy(update={"ceiling": over.get(level.id)})
+        for level in sorted(plan.levels, key=lambda level: level.elevation)
+    ]
     shown = [level.name for level in floors.levels]
     if len(levels) < 2 or any(level.id not in shown for level in levels):
         raise DegenerateError("levels are compared where there are two or more, and the map shows each")

@@ -19,12 +19,12 @@ from twin.telltales.telltale import Telltale
 Array = NDArray[np.float64]
 
 LEAST_PART = 0.5
-"""Of a patch that the photo must hold."""
+"""Of a patch, and of what levels differ by in it, that the photo must hold."""
 LEAST_PX = 60.0
 """A patch that covers less of the photo is not looked at."""
 PX_EACH, MOST_SAMPLES = 12.0, 16.0
 """So many pixels are one sample that errs by itself, and a patch is never worth more samples."""
-LOOK_SHARE, LEAST_NOISE = 0.25, 0.03
+LOOK_SHARE, LEAST_NOISE = 0.25, 0.05
 """Standard deviations of looks: a share of the patch's contrast, and natural logarithms of grey levels."""
 CONTRAST = (0.4, 2.5)
 """Between a photo's and the map's."""
@@ -63,7 +63,9 @@ def _of_one(
     part = _whole_part(there)
     if part is None:
         return None
-    telltale = telltale.part(*part)
+    whole, telltale = telltale, telltale.part(*part)
+    if _differences(telltale.looks) < LEAST_PART * _differences(whole.looks):
+        return None  # what is left shows what all levels have
     place = shown(camera, cam_from_site, telltale.cells(level), normal)
     if place is None or place.area_px < LEAST_PX:
         return None
@@ -90,6 +92,10 @@ def _whole_part(there: NDArray[np.bool_]) -> tuple[slice, slice] | None:
     rows, columns = max(parts, key=lambda part: (part[0].stop - part[0].start) * (part[1].stop - part[1].start))
     size = (rows.stop - rows.start) * (columns.stop - columns.start)
     return (rows, columns) if size >= LEAST_PART * there.size else None
+
+
+def _differences(looks: NDArray[np.float32]) -> float:
+    return float(((looks - looks.mean(axis=0)) ** 2).sum())
 
 
 def _span(good: NDArray[np.bool_]) -> slice:

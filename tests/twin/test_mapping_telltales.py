@@ -1,0 +1,63 @@
+"""Telltales of a map: which surfaces are rectified, at what height, and what is found on them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+
+from geometry import DegenerateError, FloorPlan, find_floors, plan_levels
+from tests.geometry.garage_points import floor, garage
+from tests.twin.telltales.test_surfaces import STAIN, alike, surfaces
+from twin.layout import Ortho, OrthoOptions
+from twin.mapping.meaning_stages import MeaningStages
+from twin.mapping.telltales import find_telltales
+from twin.progress import silent
+
+
+class _Landmarks:
+    def __init__(self, points: Any) -> None:
+        self.points = points
+
+
+class _Stages(MeaningStages):
+    """Orthophotos that are drawn: a stain on the upper floor, a leak in the lower ceiling."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        object.__setattr__(self, "asked", [])
+
+    def ortho(  # type: ignore[override]
+        self, photos: Any, height: Any, extent: shapely.Polygon, options: OrthoOptions, on_progress: Any
+    ) -> Ortho:
+        middle = float(height(np.array([[20.0, 5.0]]))[0])
+        self.asked.append((middle, options.from_below))  # type: ignore[attr-defined]
+        grey = alike(2)
+        upper = middle > 3.0 + 2.0 * options.from_below
+        if upper != options.from_below:
+            grey[int(upper)][STAIN] *= 0.7
+        return surfaces(grey)[int(upper)].ortho
+
+
+def test_floors_and_ceilings_of_all_levels_are_compared() -> None:
+    place = garage(np.random.default_rng(0))
+    floors = find_floors(place.cameras, place.landmarks, place.covariances, seen_from=place.seen_from)
+    levels, _ = plan_levels(floors)
+    stages: Any = _Stages()
+    plan = FloorPlan(levels=levels)
+    found = find_telltales(stages, [], floors, plan, _Landmarks(place.landmarks), [], silent)  # type: ignore[arg-type]
+    heights = np.array([height for height, _ in stages.asked])
+    upper = float(floor(np.array([[20.0, 5.0]]), 1)[0])
+    np.testing.assert_allclose(heights, [0.0, upper, 2.9, upper + 2.9], atol=0.03)
+    assert [below for _, below in stages.asked] == [False, False, True, True]
+    assert [each.name.split()[0] for each in found] == ["floor", "ceiling"]
+    np.testing.assert_allclose(found[1].origin[:, 2], [2.9, upper + 2.9], atol=0.2)  # the upper floor slopes
+
+
+def test_a_single_level_has_none() -> None:
+    place = garage(np.random.default_rng(0))
+    floors = find_floors(place.cameras, place.landmarks, place.covariances, seen_from=place.seen_from)
+    levels, _ = plan_levels(floors)
+    for plan in (FloorPlan(levels=levels[:1]), FloorPlan(levels=(*levels, levels[0].model_copy(update={"id": "P9"})))):
+        with pytest.raises(DegenerateError, match="two or more"):
+            find_telltales(_Stages(), [], floors, plan, _Landmarks(place.landmarks), [], silent)  # type: ignore[arg-type]
