@@ -1,7 +1,8 @@
 """How far a phone's path climbed that was walked on level floors: drift, which nobody walks.
 
-Odometry drifts in height by a metre or two over a long walk, half a storey, and where storeys look alike its end is then as near to
-another storey as to its own. But floors slope by 2 % at most, and ramps by more than 5 %: a gentle climb is drift.
+Odometry drifts in height by a metre or two over a long walk, half a storey, and where storeys look alike its end is
+then as near to another one as to its own. But floors slope by 2 % at most, and ramps by more than 5 %: a gentle climb
+is drift.
 """
 
 import numpy as np
@@ -12,8 +13,8 @@ from geometry.errors import InputError
 
 Array = NDArray[np.float64]
 
-WINDOW_M = 8.0
-"""Along the path, over which its slope is taken: steps and a hand that rises are shorter."""
+WINDOW_M = 20.0
+"""Along the path, over which its slope is taken: what a walk of such a length climbs by chance is small."""
 LEAST_SLOPE, LEAST_RISE_M = 0.045, 0.8
 """Of a ramp or of stairs; what is gentler, or rises less in all, is a floor."""
 MOST_SIGMAS = 2.0

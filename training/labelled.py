@@ -83,8 +83,10 @@ def _mirrored(boxes: Tensor, width: int) -> Tensor:
     return torch.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], dim=1)
 
 
-def _truth(picture: Labelled, factor: float, at: NDArray[np.int64], limit: tuple[int, int]) -> Truth:
-    kept, family, kind, ignored, feet = [], [], [], [], []
+def _truth(picture: Labelled, factor: float, at: NDArray[Any], limit: tuple[int, int]) -> Truth:
+    kept: list[NDArray[np.float64]] = []
+    ignored: list[NDArray[np.float64]] = []
+    family, kind, feet = [], [], []
     for label in picture.boxes:
         whole = np.array(label["bbox"]) * factor - np.tile(at, 2)
         box = np.clip(whole, 0, np.tile(limit, 2))

@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 
 
 def walk(rise: float = 0.0, ramp: float = 0.12) -> tuple[Array, Array]:
-    """Return a loop of 240 m at 1.5 m steps, level but for a ramp of ``rise`` after 100 m, and sigmas that grow to 2 m."""
+    """Return 240 m at 1.5 m steps, level but for a ramp of ``rise`` after 100 m, and sigmas that grow to 2 m."""
     along = np.arange(0.0, 240.0, 1.5)
     turn = np.pi / 2 * np.floor(along / 60.0)
     steps = 1.5 * np.column_stack([np.cos(turn), np.sin(turn)])

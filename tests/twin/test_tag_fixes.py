@@ -146,3 +146,25 @@ def test_walks_are_told_apart_and_go_by_time() -> None:
     assert made.priors is not None
     mixed = replace(made.priors, sequence=("b", "a", "b", "a", "b", "a"), time=np.array([3.0, 1.0, 2.0, 5.0, 1.0, 4.0]))
     assert [rows.tolist() for rows in walks(mixed)] == [[4, 2, 0], [1, 5, 3]]
+
+
+def test_a_walk_is_level_before_any_tag_is_seen() -> None:
+    rows = 120
+    along = 1.5 * np.arange(rows)
+    drift = 0.008 * along
+    positions = np.column_stack([along, np.zeros(rows), 1.6 + drift])
+    sigma = np.sqrt(0.3**2 + (2.0 * along / along[-1]) ** 2)
+    names = [f"{row:03d}.jpg" for row in range(rows)]
+    turned = np.tile([0.0, 0.0, 0.0, 1.0], (rows, 1))
+    priors = PoseTable(
+        images=tuple(names), positions=positions, quats_xyzw=turned, sigma_m=sigma, sigma_deg=np.full(rows, 2.0)
+    )
+    capture = Capture(
+        folder=Path(), names=tuple(names), digests=tuple(names), camera_of=(1,) * rows, cameras={1: CAMERA},
+        given_cameras=frozenset({1}), lenses={}, priors=priors,
+    )  # fmt: skip
+    corrected = correct_priors(capture, [], None)
+    assert corrected is not None
+    assert np.abs(corrected.positions[:, 2] - 1.6).max() < 0.05  # measured 0.00; drifted by 1.43 m
+    np.testing.assert_array_equal(corrected.positions[:, :2], positions[:, :2])
+    np.testing.assert_array_equal(corrected.sigma_m, sigma)

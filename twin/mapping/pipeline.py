@@ -105,8 +105,8 @@ def _placed(
     vocabulary = _train_vocabulary(features, rng)
     tags = None if inputs.tags is None else read_tags(inputs.tags)
     sightings = [] if tags is None else find_tags(capture, tags, workspace, on_progress)
-    # Priors that the tags have put right tell what can see the same; the tie to the site takes them as they were given.
-    corrected = capture if tags is None else replace(capture, priors=correct_priors(capture, sightings, tags))
+    # Priors put right tell what can see the same; the tie to the site takes them as they were given.
+    corrected = replace(capture, priors=correct_priors(capture, sightings, tags))
     pairs = choose_pairs(features, vocabulary, corrected)
     matches = match_pairs(capture, features, pairs, recipe, workspace, on_progress)
     on_progress("reconstruction", 0, 1)

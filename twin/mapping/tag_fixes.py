@@ -1,4 +1,5 @@
-"""Drifting priors of a walk corrected where it passed surveyed tags, before any photo is matched with another.
+"""Drifting priors of a walk corrected before any photo is matched with another: it was level but on ramps, and passed
+surveyed tags.
 
 Late in a long walk a phone may be a storey off. Levels that look alike are then folded into one, unless the walk is put
 right first: the tags are what is sure.
@@ -26,6 +27,7 @@ from geometry import (
     tag_corners,
     transform_points,
 )
+from geometry.level_walking import climbed_by_drift
 from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_DEG, Capture
 from twin.mapping.tag_sightings import CORNER_SIGMA_PX, TagSighting
 
@@ -40,21 +42,24 @@ MAX_MEAN_SQUARE = 10.0
 """Of whitened residuals; more is not the tag that it claims to be."""
 
 
-def correct_priors(capture: Capture, sightings: list[TagSighting], tags: TagSpecs) -> PoseTable | None:
-    """Return the capture's priors with the drift taken out that tags with a surveyed pose show, and smaller sigmas.
+def correct_priors(capture: Capture, sightings: list[TagSighting], tags: TagSpecs | None) -> PoseTable | None:
+    """Return the capture's priors with the drift taken out that level floors and tags with a surveyed pose show.
+
+    Where tags fixed it, sigmas are smaller; heights keep theirs.
 
     Each sequence is a walk of its own, which began without drift. Priors whose sigmas don't grow stay as they are.
     """
     priors = capture.priors
     if priors is None:
         return None
-    fixes = dict(_fixes(capture, sightings, tags))
+    fixes = {} if tags is None else dict(_fixes(capture, sightings, tags))
     positions, sigma_m = priors.positions.copy(), priors.sigma_m.copy()
     for rows in walks(priors):
         if not is_drift(sigma_m[rows]):
             continue
+        positions[rows, 2] -= climbed_by_drift(positions[rows], sigma_m[rows])
         fixed = [k for k, row in enumerate(rows) if row in fixes]
-        errors = np.array([priors.positions[rows[k]] - fixes[rows[k]][0] for k in fixed]).reshape(-1, 3)
+        errors = np.array([positions[rows[k]] - fixes[rows[k]][0] for k in fixed]).reshape(-1, 3)
         variances = np.array([fixes[rows[k]][1] for k in fixed])
         drift, variance, agreed = correct_drift(sigma_m[rows], fixed, errors, variances)
         for k in np.flatnonzero(~agreed):
