@@ -77,7 +77,9 @@ def _aisles(stalls: StallProposals) -> list[tuple[Array, float]]:
     fronts = []
     for row in np.unique(stalls.row):
         corners = stalls.corners[stalls.row == row]
-        ends = np.array([corners[0, 0], corners[-1, 1]])
+        edges = corners[:, :2].reshape(-1, 2)
+        order = edges @ (corners[:, 1] - corners[:, 0]).mean(axis=0)  # stalls of a row come in any order
+        ends = edges[[int(order.argmin()), int(order.argmax())]]
         along = ends[1] - ends[0]
         length = float(np.linalg.norm(along))
         outward = np.array([along[1], -along[0]]) / length

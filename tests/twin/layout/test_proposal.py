@@ -9,12 +9,13 @@ from benchmarks.surfaces_stalls import judge_lanes, judge_stalls
 from geometry import FloorPlan, read_plan, write_plan
 from geometry.errors import InputError
 from geometry.floorplan import Lane, Level
+from perception import StallProposals
 from scenes import floor_plan
 from scenes.facility import StallRow
 from scenes.plan import row_polygons
 from tests.perception.painted_floors import PaintedFloor
 from twin.layout import MarkedFloor, Ortho, propose_plan, read_marks
-from twin.layout.lanes import LaneProposal
+from twin.layout.lanes import LaneProposal, propose_lanes
 from twin.layout.proposal import _linked
 
 CAR_M = (4.3, 1.8)
@@ -145,3 +146,16 @@ def test_lanes_are_joined_where_they_meet() -> None:
     }  # fmt: skip
     assert sum(lane.line.length for lane in lanes.values()) == pytest.approx(35.8)
     assert _linked([], {}) == []
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_the_order_of_a_rows_stalls_does_not_matter(order: list[int]) -> None:
+    stall = np.array([[0.0, 5.0], [2.5, 5.0], [2.5, 10.0], [0.0, 10.0]])
+    corners = np.stack([stall, stall + np.array([2.5, 0.0])])[order]
+    row = StallProposals(
+        corners=corners, probability=np.ones(2), row=np.zeros(2, np.int64), kind=("standard",) * 2,
+        inferred=np.zeros(2, np.int64),
+    )  # fmt: skip
+    (lane,) = propose_lanes(row, np.zeros((0, 2, 2)), lambda points: np.ones(len(points)))
+    assert {round(float(y), 6) for y in lane.line[:, 1]} == {2.0}, "before the stalls, half an aisle away"
+    assert np.ptp(lane.line[:, 0]) > 5.0
