@@ -95,7 +95,9 @@ def read_telltales(folder: Path) -> tuple[Telltale, ...]:
     counts = [len(place.origin) for place in places]
     sizes = [k * place.shape[0] * place.shape[1] for k, place in zip(counts, places, strict=True)]
     sound = all(
-        len(place.right) == len(place.down) == k and all(1 <= side <= MOST_CELLS for side in place.shape)
+        len(place.right) == len(place.down) == k
+        and all(1 <= side <= MOST_CELLS for side in place.shape)
+        and (np.linalg.norm(np.cross(place.down, place.right), axis=1) > 0).all()
         for k, place in zip(counts, places, strict=True)
     )
     if not sound or flat.dtype != np.uint8 or flat.shape != (sum(sizes),):

@@ -1,5 +1,6 @@
 """Telltales on disk."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -61,5 +62,16 @@ def test_looks_that_do_not_fit_are_refused(tmp_path: Path, flat: np.ndarray) -> 
     with pytest.raises(TwinDamagedError, match="Map again"):
         read_telltales(tmp_path)
     (tmp_path / LOOKS_FILE).unlink()
+    with pytest.raises(TwinDamagedError, match="Map again"):
+        read_telltales(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("right", [[0.0, 0.0, 0.0]] * 3), ("down", [[0.04, 0.0, 0.0]] * 3), ("shape", [0, 9])]
+)
+def test_places_that_span_nothing_are_refused(tmp_path: Path, name: str, value: object) -> None:
+    write_telltales(tmp_path, [telltale()])
+    (place,) = json.loads((tmp_path / PLACES_FILE).read_text())
+    (tmp_path / PLACES_FILE).write_text(json.dumps([place | {name: value}]))
     with pytest.raises(TwinDamagedError, match="Map again"):
         read_telltales(tmp_path)
