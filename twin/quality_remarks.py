@@ -12,6 +12,12 @@ def remarks(quality: Mapping[str, Any]) -> list[str]:
     lines = []
     if quality.get("folded"):
         lines.append(f"FOLDED: these tags contradict the map: {', '.join(quality['folded'])}")
+    elif quality.get("elsewhere"):
+        names = ", ".join(quality["elsewhere"])
+        lines.append(
+            f"tags elsewhere in the map than surveyed: {names}. They were moved or mistyped, or a part that looks "
+            "alike lies on another: look where their photos are"
+        )
     torn = _torn(quality.get("left_out", {}))
     if torn is not None:
         lines.append(torn)

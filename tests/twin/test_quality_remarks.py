@@ -26,3 +26,10 @@ def test_a_map_that_disagrees_with_itself_says_so() -> None:
 )
 def test_a_sound_one_and_one_of_few_photos_do_not(found: dict[str, object]) -> None:
     assert not any(line.startswith("TORN") for line in remarks(found))
+
+
+def test_tags_that_are_elsewhere_are_named() -> None:
+    (line,) = remarks({"elsewhere": ["tag36h11 5"], "folded": []})
+    assert "tag36h11 5" in line
+    (line,) = remarks({"elsewhere": ["tag36h11 5", "tag36h11 6"], "folded": ["tag36h11 5", "tag36h11 6"]})
+    assert line.startswith("FOLDED")

@@ -24,7 +24,7 @@ from perception import TagDetections
 from tests.conftest import Rendered
 from twin import Twin, map_images
 from twin.mapping import tag_sightings
-from twin.mapping.site_tie import require_unfolded
+from twin.mapping.site_tie import elsewhere, require_unfolded
 
 CONTROL_SIGMA_M = 0.003
 
@@ -131,3 +131,12 @@ def test_a_map_that_many_tags_contradict_is_refused_or_says_so() -> None:
     with pytest.raises(MappingError, match="3 of 8 surveyed tags are elsewhere"):
         require_unfolded(tied(3, 8), force=False)
     assert require_unfolded(tied(3, 8), force=True) == ["tag36h11 0", "tag36h11 1", "tag36h11 2"]
+
+
+def test_tags_that_one_photo_shows_elsewhere_count_too() -> None:
+    tie = {"outliers": ["tag36h11 7 in 0003.jpg", "tag36h11 7 in 0004.jpg", "0009.jpg"], "tags": 3, "single_views": 1}
+    assert elsewhere(tie) == ["tag36h11 7"]
+    assert require_unfolded(tie, force=False) == []
+    both = {**tie, "outliers": [*tie["outliers"], "tag36h11 8 in 0005.jpg"]}  # type: ignore[misc]
+    with pytest.raises(MappingError, match="2 of 6 surveyed tags"):
+        require_unfolded(both, force=False)

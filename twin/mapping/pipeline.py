@@ -35,7 +35,7 @@ from twin.mapping.options import MapOptions
 from twin.mapping.pairing import choose_pairs
 from twin.mapping.plan_control import plan_by_control
 from twin.mapping.shape import pose_covariances
-from twin.mapping.site_tie import agreeing, register, require_unfolded
+from twin.mapping.site_tie import agreeing, elsewhere, register, require_unfolded
 from twin.mapping.tag_adjustment import adjust_with_tags
 from twin.mapping.tag_fixes import correct_priors
 from twin.mapping.tag_sightings import find_tags
@@ -141,7 +141,7 @@ def _placed(
         extractor=options.extractor,
         matcher=options.matcher,
         tags=tags,
-        report={"alignment": alignment, "folded": folded},
+        report={"alignment": alignment, "folded": folded, "elsewhere": elsewhere(alignment)},
     )
 
 

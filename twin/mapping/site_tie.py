@@ -107,6 +107,16 @@ def contradicting_tags(alignment: dict[str, Any] | None) -> list[str]:
     return [tag for tag, count in corners.items() if tag and count == CORNERS]
 
 
+def elsewhere(alignment: dict[str, Any] | None) -> list[str]:
+    """Return the tags that the map shows elsewhere than the rest of the tie has them, by one photo or by several."""
+    return list(dict.fromkeys([*contradicting_tags(alignment), *_contradicting_views(alignment or {})]))
+
+
+def _contradicting_views(tie: dict[str, Any]) -> list[str]:
+    """Return the tags that a single photo shows, and elsewhere than the rest of the tie has them."""
+    return list(dict.fromkeys(name.partition(" in ")[0] for name in tie.get("outliers", ()) if " in " in name))
+
+
 def agreeing(
     capture: Capture, sightings: Sequence[TagSighting], tags: TagSpecs, alignment: dict[str, Any] | None
 ) -> list[TagSighting]:
@@ -127,7 +137,9 @@ def require_unfolded(alignment: dict[str, Any] | None, *, force: bool) -> list[s
 
     A map of which a part was put where it looks alike shows its tags there too. With ``force`` it is only logged.
     """
-    wrong, used = contradicting_tags(alignment), (alignment or {}).get("tags", 0)
+    tie = alignment or {}
+    wrong = elsewhere(alignment)
+    used = (tie.get("tags") or 0) + (tie.get("single_views") or 0) + len(_contradicting_views(tie))
     if len(wrong) < MIN_CONTRADICTING or len(wrong) <= MAX_CONTRADICTING_SHARE * used:
         return []
     what = f"{len(wrong)} of {used} surveyed tags are elsewhere in the map: parts that look alike are folded into one"
