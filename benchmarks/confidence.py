@@ -74,14 +74,16 @@ def _contest(asked: Asked, scene: Path, twin: Twin, localizer: Localizer) -> Con
     candidates = asked.choice.candidates
     poses = [candidate.estimate.cam_from_site for candidate in candidates]
     nothing = np.zeros(len(poses))
-    written, levels = Written(log_odds=nothing, shared=nothing), localizer.levels_of(candidates)
+    path, rules = scene / "queries" / asked.image, read_cameras(scene / "cameras.csv")
+    camera, picture = query_camera(twin, asked.image, path, rules), read_image(path, name=asked.image)
+    written = Written(log_odds=nothing, shared=nothing, naming=nothing)
+    levels = localizer.levels_of(candidates, camera, picture)
     if twin.written is not None:
-        path, rules = scene / "queries" / asked.image, read_cameras(scene / "cameras.csv")
-        camera = query_camera(twin, asked.image, path, rules)
-        picture = read_image(path, name=asked.image)
         written = twin.written.log_odds(picture, camera, poses)
         of_level = twin.written.level_log_odds(picture, camera, poses)
-        levels = levels if of_level is None else replace(levels, log_odds=of_level)
+        if of_level is not None:
+            levels = replace(levels, log_odds=of_level)
+            written = replace(written, log_odds=written.log_odds - written.naming)
     return Contest(
         traits=np.array([traits(candidate, twin.localizer_options.usual_noise) for candidate in candidates]),
         written=written,

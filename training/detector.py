@@ -51,8 +51,10 @@ def main() -> None:
     print(f"{len(pictures)} pictures, {sum(len(each.boxes) for each in pictures)} boxes", flush=True)
     network = Detector(pretrained=True)
     if arguments.resume:
-        missing = network.load_state_dict(torch.load(arguments.resume, weights_only=True), strict=False)
-        print(f"goes on with {arguments.resume}; new: {missing.missing_keys or 'nothing'}", flush=True)
+        found = network.load_state_dict(torch.load(arguments.resume, weights_only=True), strict=False)
+        if found.unexpected_keys or not all(key.startswith("out_foot.") for key in found.missing_keys):
+            raise InputError("these weights are of another network", where=str(arguments.resume))
+        print(f"goes on with {arguments.resume}; new: {found.missing_keys or 'nothing'}", flush=True)
     print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters", flush=True)
     train(network, pictures, arguments)
 

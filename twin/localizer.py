@@ -199,7 +199,7 @@ class Localizer:
             for row, (pose, own) in enumerate(zip(poses, level.tolist(), strict=True)):
                 told = level_log_odds(self._telltales, picture.gray, camera, pose, own) if own >= 0 else None
                 shown[row] = 0.0 if told is None else told
-        copies = self._copies(poses) & (level >= 0) & (level >= 0)[:, None]
+        copies = (self._copies(poses) & (level >= 0) & (level >= 0)[:, None]) | np.eye(len(poses), dtype=np.bool_)
         # Of one place seen from poses on several levels, those differing a little, the clearest look counts for all.
         clearest = np.where(copies, -shown.min(axis=1, initial=0.0), -1.0).argmax(axis=1)
         return Levels(level=level, log_odds=np.zeros(len(self._storeys)), shown=shown[clearest])

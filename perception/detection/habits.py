@@ -41,5 +41,5 @@ class DetectorHabits:
         """Return what a network's file says. Raises ``InputError`` where it says something else."""
         try:
             return cls(**{name: float(value) for name, value in dict(content).items()})
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InputError(f"a detector's habits can't be read ({error})") from error

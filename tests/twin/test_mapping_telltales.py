@@ -61,3 +61,13 @@ def test_a_single_level_has_none() -> None:
     for plan in (FloorPlan(levels=levels[:1]), FloorPlan(levels=(*levels, levels[0].model_copy(update={"id": "P9"})))):
         with pytest.raises(DegenerateError, match="two or more"):
             find_telltales(_Stages(), [], floors, plan, _Landmarks(place.landmarks), [], silent)  # type: ignore[arg-type]
+
+
+def test_levels_beside_each_other_have_none() -> None:
+    place = garage(np.random.default_rng(0))
+    floors = find_floors(place.cameras, place.landmarks, place.covariances, seen_from=place.seen_from)
+    levels, _ = plan_levels(floors)
+    away = levels[1].model_copy(update={"outline": shapely.box(500, 500, 520, 520)})
+    plan = FloorPlan(levels=(levels[0], away))
+    with pytest.raises(DegenerateError, match="over each other"):
+        find_telltales(_Stages(), [], floors, plan, _Landmarks(place.landmarks), [], silent)  # type: ignore[arg-type]

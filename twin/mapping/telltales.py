@@ -46,7 +46,10 @@ def find_telltales(
     shown = [level.name for level in floors.levels]
     if len(levels) < 2 or any(level.id not in shown for level in levels):
         raise DegenerateError("levels are compared where there are two or more, and the map shows each")
-    extent = shapely.box(*shapely.intersection_all([level.outline for level in levels]).bounds)
+    common = shapely.intersection_all([level.outline for level in levels])
+    if common.area <= 0:
+        raise DegenerateError("the levels do not lie over each other, so that no place of one is to be compared")
+    extent = shapely.box(*common.bounds)
     found: list[Telltale] = []
     for kind in ("floor", "ceiling"):
         if kind == "ceiling" and any(level.ceiling is None for level in levels):
@@ -55,7 +58,7 @@ def find_telltales(
         stalls = [stall.polygon for stall in plan.stalls] if kind == "floor" else []
         found += telltale_spots(kind, surfaces, stalls)
     names = LevelNames(levels, signs)
-    naming = [sign for sign in signs if sign.permanent and names.names_one(sign.text)]
+    naming = [sign for sign in signs if sign.kind in ("board", "lettering") and names.names_one(sign.text)]
     ceilings = [level.ceiling or USUAL_CEILING_M for level in levels]
     return (*found, *telltale_signs(naming, [level.elevation for level in levels], ceilings, photos))
 

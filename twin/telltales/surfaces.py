@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from twin.layout import FloorHeight, Ortho
 from twin.telltales.patches import LEAST_GREY, without_slope
-from twin.telltales.telltale import Telltale
+from twin.telltales.telltale import MOST_CELLS, Telltale
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -63,6 +63,8 @@ def telltale_spots(
         alike = np.ptp(others, axis=0) < ALIKE_SIGMAS * sigma
         apart = np.where(usable & alike, reliefs[k] - others.mean(axis=0), 0.0)
         for window in _spots(np.abs(apart) > max(SPOT_SIGMAS * sigma, 0.5 * LEAST_CONTRAST), apart, orthos[0].m_per_px):
+            if max(part.stop - part.start for part in _around(window, orthos[0])) > MOST_CELLS:
+                continue  # a duct or a joint, no spot
             spot = _telltale(kind, surfaces, window)
             if _stands_out(orthos, spot, window, k):
                 found.append(spot)

@@ -4,12 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from geometry import TwinDamagedError, read_bounded, write_atomic
+from geometry import InputError, TwinDamagedError, read_bounded, write_atomic
 
 Array = NDArray[np.float64]
 Looks = NDArray[np.float32]
@@ -89,9 +90,12 @@ def read_telltales(folder: Path) -> tuple[Telltale, ...]:
     path = folder / PLACES_FILE
     try:
         places = _PLACES.validate_json(read_bounded(path))
-        flat = np.load(folder / LOOKS_FILE, mmap_mode="r", allow_pickle=False)
-    except (ValidationError, OSError, ValueError, EOFError) as error:
+    except (ValidationError, InputError) as error:
         raise TwinDamagedError(f"unreadable ({error})", where=str(path), remedy="Map again.") from error
+    try:
+        flat = np.lib.format.open_memmap(folder / LOOKS_FILE, mode="r")  # no pickle, no zip
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError) as error:
+        raise TwinDamagedError(f"unreadable ({error})", where=str(folder / LOOKS_FILE), remedy="Map again.") from error
     counts = [len(place.origin) for place in places]
     sizes = [k * place.shape[0] * place.shape[1] for k, place in zip(counts, places, strict=True)]
     sound = all(

@@ -26,6 +26,7 @@ from perception.detection.tiles import TiledDetector, TileOptions
 from perception.detections import Detections
 from twin.video.sources import Source, SourceOptions, is_stream, open_source
 
+MOST_FOOT_PX = 1e5
 WAITING = 8
 """Frames of a process that wait to be taken."""
 ASK_S = 0.5
@@ -94,8 +95,11 @@ def frame_record(found: Detections) -> FrameRecord:
                 meta[name] = told
         vector = None if found.embeddings is None else found.embeddings[i]  # NaN where the object is too small
         embedding = None if vector is None or np.isnan(vector).any() else tuple(vector.round(5).tolist())
+        foot = found.feet[i]
+        is_told = bool((np.abs(foot) < MOST_FOOT_PX).all())  # not NaN, and no stray of a network
         rows.append(
             DetectionRecord(
+                foot=tuple(foot.round(2).tolist()) if is_told else None,
                 bbox=tuple(found.boxes[i].round(2).tolist()),
                 score=round(float(found.scores[i]), 4),
                 kind=found.kinds[i],

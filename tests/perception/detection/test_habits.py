@@ -31,6 +31,7 @@ def test_what_a_file_says_is_read() -> None:
         {**asdict(HABITS), "box_share": "wide"},
         {**asdict(HABITS), "objects": float("nan")},
         {**asdict(HABITS), "more": 1.0},
+        {**asdict(HABITS), "objects": 10**400},
         [1, 2],
     ],
 )

@@ -1,5 +1,7 @@
 """Spots that one of several like floors has: orthophotos that are drawn here, with a truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import shapely
@@ -99,3 +101,12 @@ def test_edges_that_lie_a_little_off_are_no_spot() -> None:
 def test_nothing_seen_on_all_levels_gives_none() -> None:
     grey = alike(3)
     assert telltale_spots("floor", surfaces(grey, np.full(grey.shape, np.nan, np.float32))) == []
+
+
+def test_a_long_stripe_is_a_joint_and_no_spot() -> None:
+    grey = np.concatenate([alike(3), alike(3)[..., ::-1]], axis=2)
+    grey[1, 140:150, 20:580] *= 0.75
+    with_room = [
+        replace(each, ortho=replace(each.ortho, views=np.full(grey.shape[1:], 8, np.uint8))) for each in surfaces(grey)
+    ]
+    assert telltale_spots("floor", with_room) == []

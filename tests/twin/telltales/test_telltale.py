@@ -75,3 +75,14 @@ def test_places_that_span_nothing_are_refused(tmp_path: Path, name: str, value: 
     (tmp_path / PLACES_FILE).write_text(json.dumps([place | {name: value}]))
     with pytest.raises(TwinDamagedError, match="Map again"):
         read_telltales(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no zip", b"\x93NUMPY\x01\x00\x10\x00{'descr': '|u1', (("])
+def test_what_is_no_array_is_refused(tmp_path: Path, content: bytes) -> None:
+    write_telltales(tmp_path, [telltale()])
+    (tmp_path / LOOKS_FILE).write_bytes(content)
+    with pytest.raises(TwinDamagedError, match="Map again"):
+        read_telltales(tmp_path)
+    (tmp_path / PLACES_FILE).unlink()
+    with pytest.raises(TwinDamagedError, match="Map again"):
+        read_telltales(tmp_path)

@@ -111,3 +111,9 @@ def test_the_commands_mistakes_are_told(tmp_path: Path, arguments: list[str], wh
     done = CliRunner().invoke(command, ["--cameras", str(tmp_path / "c.json"), "--out", "z", *arguments])
     assert done.exit_code == 2
     assert why in done.output
+
+
+def test_a_foot_that_was_told_is_kept_and_a_stray_is_not() -> None:
+    boxes, feet = [[10.0, 10, 50, 40]] * 3, [[30.0, 38.0], [np.nan, np.nan], [3e7, 5.0]]
+    record = frame_record(Detections.of("cam", 1.0, boxes, "car", 0.9, feet))
+    assert [each.foot for each in record.detections] == [(30.0, 38.0), None, None]
