@@ -73,11 +73,7 @@ def command(twins: tuple[Path, ...], **options: Any) -> None:
         crops=_folders(options["crops"], names, "--crops"),
         reports=_folders(options["reports"], names, "--reports"),
         limits=Limits.at_rate(options["rate"], stream_seconds=options["stream_seconds"]),
-        live=LiveOptions(
-            delay_s=options["delay"],
-            clock_sigma_s=options["clock_sigma"],
-            boxes_by=options["detector"] if options["video"] else None,
-        ),
+        live=LiveOptions(delay_s=options["delay"], clock_sigma_s=options["clock_sigma"]),
         **more,
     )
     configure()

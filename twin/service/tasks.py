@@ -1,6 +1,7 @@
 """What the live engine has to do for a twin: its cameras in groups, and their videos."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from geometry.errors import InputError, nearest_known
 from twin.live.task import DEFAULT_GROUP, GroupTask, group_of
@@ -37,12 +38,19 @@ def tasks_of(settings: Settings, served: Served) -> list[GroupTask | WatchTask]:
             cameras=served.cameras_file,
             ids=ids,
             plan=served.folder / PLAN_FILE if served.plan is not None else None,
-            options=settings.live,
+            options=replace(settings.live, boxes_by=_looking(settings, served, ids)),
         )
         for group, ids in groups
         if served.cameras_file is not None and (ids is None or ids)
     ]
     return [*tracked, *_videos(settings, served, groups)]
+
+
+def _looking(settings: Settings, served: Served, ids: tuple[str, ...] | None) -> str | None:
+    """Return the detector of a group whose cameras' videos are all looked at here; others' boxes may come from any."""
+    videos = settings.videos.get(served.name, {})
+    cameras = [camera.id for camera in served.cameras] if ids is None else ids
+    return settings.detector if videos and set(cameras) <= set(videos) else settings.live.boxes_by
 
 
 def _videos(settings: Settings, served: Served, groups: Groups) -> list[WatchTask]:
