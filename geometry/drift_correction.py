@@ -33,22 +33,23 @@ def drift_process(sigma_m: ArrayLike) -> tuple[Array, float]:
 def correct_drift(
     sigma_m: ArrayLike, rows: ArrayLike, errors: ArrayLike, variances: ArrayLike
 ) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Return the drift (N, 3) of a walk, its variance (N,) a coordinate, and which fixes (F,) agreed with the others.
+    """Return the drift (N, D) of a walk, its variance (N,) a coordinate, and which fixes (F,) agreed with the others.
 
     sigma_m: (N,) of the claimed positions in the order of the walk; rows: (F,) the positions that were fixed
-    errors: (F, 3) claimed less fixed position; variances: (F,) of the fixes a coordinate, without the claim's own noise
+    errors: (F, D) claimed less fixed position in D coordinates
+    variances: (F,) of the fixes a coordinate, without the claim's own noise
 
     Without fixes the drift is 0 with its variance as claimed. Sigmas that do not grow along the walk are those of
     independent errors: there is no drift to correct. Raises ``InputError`` for wrong shapes.
     """
     sigma = np.asarray(sigma_m, dtype=np.float64)
-    index, offset = np.asarray(rows, dtype=np.int64), np.asarray(errors, dtype=np.float64).reshape(-1, 3)
+    index, offset = np.asarray(rows, dtype=np.int64), np.asarray(errors, dtype=np.float64)
     noise = np.asarray(variances, dtype=np.float64)
-    if offset.shape != (len(index), 3) or noise.shape != (len(index),):
-        raise InputError(f"expected errors ({len(index)}, 3) and variances ({len(index)},), got {offset.shape}")
+    if offset.ndim != 2 or len(offset) != len(index) or noise.shape != (len(index),):
+        raise InputError(f"expected errors ({len(index)}, D) and variances ({len(index)},), got {offset.shape}")
     agreed = np.ones(len(index), dtype=bool)
     if not is_drift(sigma):
-        return np.zeros((len(sigma), 3)), np.zeros(len(sigma)), agreed
+        return np.zeros((len(sigma), offset.shape[1])), np.zeros(len(sigma)), agreed
     process, own = drift_process(sigma)
     while agreed.any():
         used = np.flatnonzero(agreed)

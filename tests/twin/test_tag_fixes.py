@@ -118,13 +118,13 @@ def test_a_walk_that_climbs_a_storey_is_brought_down_again() -> None:
     made, poses, centres = drifting()
     tags = tags_along([10.0, 30.0, 50.0, 62.0])
     corrected = correct_priors(made, sightings(tags, poses), tags)
-    assert corrected is not None
     assert made.priors is not None
+    assert corrected.priors is not None
     before = np.abs(made.priors.positions - centres)[:, 2]
-    after = np.abs(corrected.positions - centres)[:, 2]
+    after = np.abs(corrected.priors.positions - centres)[:, 2]
     assert before.max() > 2.5
     assert after.max() < 0.6  # measured 0.24, of which 0.1 m is every picture's own noise
-    assert (corrected.sigma_m < made.priors.sigma_m)[10:].all()
+    assert (corrected.priors.sigma_m < made.priors.sigma_m)[10:].all()
 
 
 def test_claims_without_tags_or_without_drift_stay() -> None:
@@ -132,13 +132,14 @@ def test_claims_without_tags_or_without_drift_stay() -> None:
     tags = tags_along([10.0, 30.0])
     assert made.priors is not None
     alone = correct_priors(made, [], tags)
-    assert alone is not None
-    np.testing.assert_array_equal(alone.positions, made.priors.positions)
+    assert alone.priors is not None
+    np.testing.assert_array_equal(alone.priors.positions, made.priors.positions)
     steady = replace(made, priors=replace(made.priors, sigma_m=np.full(len(poses), 0.3)))
     kept = correct_priors(steady, sightings(tags, poses), tags)
-    assert kept is not None
-    np.testing.assert_array_equal(kept.positions, made.priors.positions)
-    assert correct_priors(replace(made, priors=None), [], tags) is None
+    assert kept.priors is not None
+    np.testing.assert_array_equal(kept.priors.positions, made.priors.positions)
+    np.testing.assert_array_equal(kept.prior_sigmas(), 0.3)
+    assert correct_priors(replace(made, priors=None), [], tags).priors is None
 
 
 def test_walks_are_told_apart_and_go_by_time() -> None:
@@ -164,7 +165,8 @@ def test_a_walk_is_level_before_any_tag_is_seen() -> None:
         given_cameras=frozenset({1}), lenses={}, priors=priors,
     )  # fmt: skip
     corrected = correct_priors(capture, [], None)
-    assert corrected is not None
-    assert np.abs(corrected.positions[:, 2] - 1.6).max() < 0.05  # measured 0.00; drifted by 1.43 m
-    np.testing.assert_array_equal(corrected.positions[:, :2], positions[:, :2])
-    np.testing.assert_array_equal(corrected.sigma_m, sigma)
+    assert corrected.priors is not None
+    assert np.abs(corrected.priors.positions[:, 2] - 1.6).max() < 0.05  # measured 0.00; drifted by 1.43 m
+    np.testing.assert_array_equal(corrected.priors.positions[:, :2], positions[:, :2])
+    np.testing.assert_array_equal(corrected.priors.sigma_m, sigma)
+    np.testing.assert_allclose(corrected.prior_sigmas(), np.column_stack([sigma, sigma, np.full(rows, 0.3354)]), 1e-3)

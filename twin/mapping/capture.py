@@ -26,6 +26,8 @@ from twin.mapping.workspace import file_digest
 
 logger = logging.getLogger(__name__)
 
+Array = NDArray[np.float64]
+
 DEFAULT_PRIOR_SIGMA_M, DEFAULT_PRIOR_SIGMA_DEG = 1.0, 5.0
 """Of a prior whose sigma_m or sigma_deg is empty."""
 
@@ -61,6 +63,7 @@ class Capture:
     camera_of: camera id of each image; cameras: by id; given_cameras: ids whose intrinsics came with the capture
     lenses: EXIF description by camera id, for recognising the same lens in a query
     priors: rows of poses.csv in the order of ``names``; None without the file. Images without a row hold NaN
+    height_sigmas: (N,) metres, of the priors' heights where these are known apart from the rest; else as sigma_m
     refused: images left out and why
     """
 
@@ -72,6 +75,7 @@ class Capture:
     given_cameras: frozenset[int]
     lenses: dict[int, str]
     priors: PoseTable | None = None
+    height_sigmas: Array | None = None
     refused: dict[str, str] = field(default_factory=dict)
 
     def path(self, index: int) -> Path:
@@ -101,6 +105,18 @@ class Capture:
         full = np.isfinite(priors.positions).all(axis=1) & np.isfinite(priors.quats_xyzw).all(axis=1)
         return {int(i): pose_from_position(priors.positions[i], priors.quats_xyzw[i]) for i in np.flatnonzero(full)}
 
+    def prior_sigmas(self) -> Array:
+        """Return the sigmas (N, 3) of the priors' positions along x, y and z, metres, those that are empty filled in.
+
+        Raises ``ValueError`` where there are no priors.
+        """
+        if self.priors is None:
+            raise ValueError("a capture without priors has no sigmas of them")
+        sigmas = np.repeat(np.nan_to_num(self.priors.sigma_m, nan=DEFAULT_PRIOR_SIGMA_M)[:, None], 3, axis=1)
+        if self.height_sigmas is not None:
+            sigmas[:, 2] = np.nan_to_num(self.height_sigmas, nan=DEFAULT_PRIOR_SIGMA_M)
+        return sigmas
+
     def without(self, refusals: dict[str, str]) -> "Capture":
         """Return the capture without some images, which are remembered with the reason."""
         keep = [i for i, name in enumerate(self.names) if name not in refusals]
@@ -113,6 +129,7 @@ class Capture:
             given_cameras=self.given_cameras,
             lenses=self.lenses,
             priors=None if self.priors is None else take_rows(self.priors, keep),
+            height_sigmas=None if self.height_sigmas is None else self.height_sigmas[keep],
             refused=self.refused | refusals,
         )
 
@@ -178,7 +195,7 @@ def _join(poses: PoseTable, names: list[str], where: str) -> PoseTable:
     if unknown:
         logger.warning("%s: %d rows name no image of the folder, the first is %s", where, len(unknown), unknown[0])
 
-    def joined(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def joined(values: Array) -> Array:
         found = values[rows].copy()
         found[rows < 0] = np.nan
         return found

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from geometry import position_of, project, transform_points
 from perception import Features
 from retrieval import PlaceIndex, Vocabulary, aggregate
-from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_M, Capture, PoseKnowledge
+from twin.mapping.capture import Capture, PoseKnowledge
 
 Array = NDArray[np.float64]
 Pair = tuple[int, int]
@@ -59,15 +59,14 @@ def _sequential(n: int) -> set[Pair]:
 
 def _pairs_in_view(capture: Capture, poses: list[pycolmap.Rigid3d]) -> list[Pair]:
     """Return each photo's ``VIEW_NEIGHBOURS`` with the largest overlap, and its neighbours in sequence if near."""
-    assert capture.priors is not None
     n = len(poses)
     cameras = [capture.camera(i) for i in range(n)]
-    sigma = np.nan_to_num(capture.priors.sigma_m, nan=DEFAULT_PRIOR_SIGMA_M)
+    sigmas = capture.prior_sigmas()
     centres = np.array([position_of(pose) for pose in poses])
     apart = centres[:, None] - centres
-    unsure = GATE_SIGMAS * np.hypot.outer(sigma, sigma)
-    one_storey = np.abs(apart[..., 2]) <= MAX_RISE_M + unsure
-    near = one_storey & (np.linalg.norm(apart, axis=2) <= MAX_STEP_M + unsure)
+    along, rise = (GATE_SIGMAS * np.hypot.outer(sigma, sigma) for sigma in (sigmas.max(axis=1), sigmas[:, 2]))
+    one_storey = np.abs(apart[..., 2]) <= MAX_RISE_M + rise
+    near = one_storey & (np.linalg.norm(apart, axis=2) <= MAX_STEP_M + along)
     if n <= EXHAUSTIVE_LIMIT:
         return [(i, j) for i, j in itertools.combinations(range(n), 2) if one_storey[i, j]]
     overlap = view_overlap(cameras, poses)

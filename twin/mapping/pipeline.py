@@ -106,7 +106,7 @@ def _placed(
     tags = None if inputs.tags is None else read_tags(inputs.tags)
     sightings = [] if tags is None else find_tags(capture, tags, workspace, on_progress)
     # Priors put right tell what can see the same; the tie to the site takes them as they were given.
-    corrected = replace(capture, priors=correct_priors(capture, sightings, tags))
+    corrected = correct_priors(capture, sightings, tags)
     pairs = choose_pairs(features, vocabulary, corrected)
     matches = match_pairs(capture, features, pairs, recipe, workspace, on_progress)
     on_progress("reconstruction", 0, 1)
@@ -171,7 +171,7 @@ def _reconstruct(
     parts += [part for pair in sorted(matches.items()) for part in pair]
     if capture.priors is not None and capture.prior_poses():
         # Positions alone serve only to align the result, so that SfM need not be done again for others.
-        parts += [capture.priors.positions, capture.priors.quats_xyzw, capture.priors.sigma_m, capture.priors.sigma_deg]
+        parts += [capture.priors.positions, capture.priors.quats_xyzw, capture.prior_sigmas(), capture.priors.sigma_deg]
 
     def make(folder: Path) -> None:
         model, left_out = _solve(capture, features, matches, folder, on_progress)

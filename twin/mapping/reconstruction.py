@@ -9,9 +9,9 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import CAUCHY_WIDTH, MappingError, pose_error
+from geometry import CAUCHY_WIDTH, MappingError, pose_error, position_of
 from perception import Features
-from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_DEG, DEFAULT_PRIOR_SIGMA_M, Capture
+from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_DEG, Capture
 from twin.mapping.correspondence import PairMatches
 from twin.progress import Progress
 
@@ -194,14 +194,15 @@ def strays(
 ) -> list[pycolmap.Image]:
     """Return the images that are more than ``MAX_PRIOR_SIGMAS`` off their prior position or orientation."""
     assert capture.priors is not None
+    sigmas = np.maximum(capture.prior_sigmas(), MIN_STRAY_SIGMA_M)
     found = []
     for image in _placed(reconstruction):
         row = image.image_id - 1
-        metres, degrees = pose_error(image.cam_from_world(), priors[row])
-        sigma_m, sigma_deg = capture.priors.sigma_m[row], capture.priors.sigma_deg[row]
-        sigma_m = DEFAULT_PRIOR_SIGMA_M if np.isnan(sigma_m) else max(sigma_m, MIN_STRAY_SIGMA_M)
+        off = (position_of(image.cam_from_world()) - capture.priors.positions[row]) / sigmas[row]
+        _, degrees = pose_error(image.cam_from_world(), priors[row])
+        sigma_deg = capture.priors.sigma_deg[row]
         sigma_deg = DEFAULT_PRIOR_SIGMA_DEG if np.isnan(sigma_deg) else max(sigma_deg, MIN_STRAY_SIGMA_DEG)
-        if metres > MAX_PRIOR_SIGMAS * sigma_m or degrees > MAX_PRIOR_SIGMAS * sigma_deg:
+        if np.linalg.norm(off) > MAX_PRIOR_SIGMAS or degrees > MAX_PRIOR_SIGMAS * sigma_deg:
             found.append(image)
     return found
 
@@ -221,37 +222,36 @@ def adjust(reconstruction: pycolmap.Reconstruction, given_cameras: Iterable[int]
 
 
 def adjust_with_priors(reconstruction: pycolmap.Reconstruction, capture: Capture) -> None:
-    """Bundle-adjust with the capture's position priors, each weighted by its sigma."""
+    """Bundle-adjust with the capture's position priors, each weighted by its sigmas."""
     priors = capture.priors
     assert priors is not None
     images = _placed(reconstruction)
     rows = np.array([image.image_id - 1 for image in images])
     known = np.flatnonzero(np.isfinite(priors.positions[rows]).all(axis=1))
-    sigma = priors.sigma_m[rows[known]]
-    sigma = np.where(np.isnan(sigma), DEFAULT_PRIOR_SIGMA_M, np.maximum(sigma, MIN_PRIOR_SIGMA_M))
+    sigmas = np.maximum(capture.prior_sigmas()[rows[known]], MIN_PRIOR_SIGMA_M)
     prior_options = pycolmap.PosePriorBundleAdjustmentOptions()
     prior_options.ceres.prior_position_loss_function_type = pycolmap.LossFunctionType.CAUCHY
     pycolmap.create_pose_prior_bundle_adjuster(
         adjustment_options(reconstruction),
         prior_options,
         adjustment_problem(reconstruction, capture.given_cameras),
-        centre_priors([images[k] for k in known], priors.positions[rows[known]], sigma),
+        centre_priors([images[k] for k in known], priors.positions[rows[known]], sigmas),
         reconstruction,
     ).solve()
     reconstruction.update_point_3d_errors()
 
 
-def centre_priors(images: Sequence[pycolmap.Image], positions: Array, sigma: Array) -> list[pycolmap.PosePrior]:
-    """Return priors of the camera centres of N images: positions (N, 3), sigmas (N,) a coordinate."""
+def centre_priors(images: Sequence[pycolmap.Image], positions: Array, sigmas: Array) -> list[pycolmap.PosePrior]:
+    """Return priors of the camera centres of N images: positions (N, 3), sigmas (N, 3) along x, y and z."""
     return [
         pycolmap.PosePrior(
             pose_prior_id=image.image_id,
             corr_data_id=image.data_id,
             position=position,
-            position_covariance=s**2 * np.eye(3),
+            position_covariance=np.diag(s**2),
             coordinate_system=pycolmap.PosePriorCoordinateSystem.CARTESIAN,
         )
-        for image, position, s in zip(images, positions, sigma, strict=True)
+        for image, position, s in zip(images, positions, sigmas, strict=True)
     ]
 
 

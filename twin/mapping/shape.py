@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
 from geometry import MappingError, covariances_in_fitted_frame, tangent_from_pycolmap
-from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_DEG, DEFAULT_PRIOR_SIGMA_M, Capture
+from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_DEG, Capture
 from twin.mapping.reconstruction import adjustment_options, adjustment_problem, residual_sigma_px
 
 logger = logging.getLogger(__name__)
@@ -109,8 +109,8 @@ def _prior_covariances(capture: Capture, rows: list[int]) -> Array | None:
     priors = capture.priors
     if priors is None or len(capture.prior_poses()) < len(capture.names):
         return None
-    sigma_m, sigma_deg = priors.sigma_m[rows], priors.sigma_deg[rows]
-    metres = np.where(np.isnan(sigma_m), DEFAULT_PRIOR_SIGMA_M, np.maximum(sigma_m, 1e-4))
+    sigma_deg = priors.sigma_deg[rows]
+    metres = np.maximum(capture.prior_sigmas()[rows], 1e-4)
     radians = np.radians(np.where(np.isnan(sigma_deg), DEFAULT_PRIOR_SIGMA_DEG, np.maximum(sigma_deg, 1e-3)))
-    variances = np.repeat(np.column_stack([radians, metres]) ** 2, 3, axis=1)
+    variances = np.column_stack([np.repeat(radians[:, None], 3, axis=1), metres]) ** 2
     return np.asarray(variances[:, :, None] * np.eye(6))

@@ -40,33 +40,54 @@ MAX_FIX_SIGMA_M = 1.0
 START_DEPTHS_M = (1.0, 3.0, 8.0)
 MAX_MEAN_SQUARE = 10.0
 """Of whitened residuals; more is not the tag that it claims to be."""
+MAX_MEDIAN_SIGMAS = 3.0
+"""Of tags' heights from those of a walk that is taken for level; more says that it was none."""
 
 
-def correct_priors(capture: Capture, sightings: list[TagSighting], tags: TagSpecs | None) -> PoseTable | None:
-    """Return the capture's priors with the drift taken out that level floors and tags with a surveyed pose show.
+def correct_priors(capture: Capture, sightings: list[TagSighting], tags: TagSpecs | None) -> Capture:
+    """Return the capture with the drift taken out of its priors that level floors and tags with a surveyed pose show.
 
-    Where tags fixed it, sigmas are smaller; heights keep theirs.
+    Sigmas are smaller where tags fixed it, and those of heights where the walk was level.
 
     Each sequence is a walk of its own, which began without drift. Priors whose sigmas don't grow stay as they are.
     """
     priors = capture.priors
     if priors is None:
-        return None
+        return capture
     fixes = {} if tags is None else dict(_fixes(capture, sightings, tags))
-    positions, sigma_m = priors.positions.copy(), priors.sigma_m.copy()
+    positions, sigma_m, height_sigmas = priors.positions.copy(), priors.sigma_m.copy(), priors.sigma_m.copy()
     for rows in walks(priors):
         if not is_drift(sigma_m[rows]):
             continue
-        positions[rows, 2] -= climbed_by_drift(positions[rows], sigma_m[rows])
         fixed = [k for k, row in enumerate(rows) if row in fixes]
         errors = np.array([positions[rows[k]] - fixes[rows[k]][0] for k in fixed]).reshape(-1, 3)
         variances = np.array([fixes[rows[k]][1] for k in fixed])
-        drift, variance, agreed = correct_drift(sigma_m[rows], fixed, errors, variances)
+        drift, own_sigma, agreed = _drift(positions[rows], sigma_m[rows], fixed, errors, variances)
         for k in np.flatnonzero(~agreed):
             logger.warning("%s: its tag contradicts the others along the walk", capture.names[rows[fixed[k]]])
         positions[rows] -= drift
-        sigma_m[rows] = np.sqrt(sigma_m[rows][0] ** 2 + variance)
-    return replace(priors, positions=positions, sigma_m=sigma_m)
+        sigma_m[rows], height_sigmas[rows] = own_sigma.T
+    return replace(capture, priors=replace(priors, positions=positions, sigma_m=sigma_m), height_sigmas=height_sigmas)
+
+
+def _drift(
+    path: Array, sigma_m: Array, fixed: list[int], errors: Array, variances: Array
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Return the drift (N, 3) of a walk, the sigmas (N, 2) along and across the floor, and which fixes (F,) agreed.
+
+    The walk was level but for ramps, unless the fixes' heights say otherwise: then it drifted in height as it did along
+    the floor.
+    """
+    climbed, height_sigma = climbed_by_drift(path, sigma_m)
+    left = (errors[:, 2] - climbed[fixed]) / np.sqrt(variances + height_sigma[fixed] ** 2)
+    if len(fixed) and np.median(np.abs(left)) > MAX_MEDIAN_SIGMAS:
+        drift, variance, agreed = correct_drift(sigma_m, fixed, errors, variances)
+        sigma = np.sqrt(sigma_m[0] ** 2 + variance)
+        return drift, np.column_stack([sigma, sigma]), agreed
+    along, variance, agreed = correct_drift(sigma_m, fixed, errors[:, :2], variances)
+    rest, of_height, agreed_too = correct_drift(height_sigma, fixed, errors[:, 2:] - climbed[fixed, None], variances)
+    sigmas = np.sqrt(np.column_stack([sigma_m[0] ** 2 + variance, height_sigma[0] ** 2 + of_height]))
+    return np.column_stack([along, climbed + rest[:, 0]]), sigmas, agreed & agreed_too
 
 
 def walks(priors: PoseTable) -> list[NDArray[np.int64]]:
