@@ -6,6 +6,7 @@ from retrieval.landmark_votes import LandmarkVotes, Votes, angle_between
 from retrieval.metrics import mean_average_precision, recall_at
 from retrieval.place_collections import PlaceGuess, guess_places, index_places, place_schema
 from retrieval.places import EXACT_UP_TO, PlaceIndex, exact_search
+from retrieval.reduction import Reduction
 from retrieval.rerank import Appearance, Reranked, RerankOptions, rerank
 from retrieval.sightings import Sightings
 from retrieval.stores.opening import open_store
@@ -25,6 +26,7 @@ __all__ = [
     "LandmarkVotes",
     "PlaceGuess",
     "PlaceIndex",
+    "Reduction",
     "RerankOptions",
     "Reranked",
     "Rows",

@@ -24,7 +24,7 @@ from geometry import (
     transform_points,
 )
 from perception import Features
-from twin.landmark_matching import Uprightness, match_by_projection, match_landmarks
+from twin.landmark_matching import ViewSearch, match_by_projection
 from twin.landmarks import Landmarks, keypoint_sigma_px
 from twin.localizer_options import LocalizerOptions
 from twin.visibility import Viewpoints
@@ -90,11 +90,11 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """A photo's features and camera, and how it is rolled, if that could be told."""
+    """A photo's features, its camera, and its strongest features compared with views."""
 
     features: Features
     camera: pycolmap.Camera
-    upright: Uprightness | None = None
+    search: ViewSearch
 
 
 class CandidateFinder:
@@ -186,14 +186,13 @@ class CandidateFinder:
             found.append(
                 Hypothesis(cam_from_site=pose, views=views, feature=pairs[0], landmark=pairs[1], matches=len(feature))
             )
-            if len(feature) - found[0].support < options.ambiguity_ratio * found[0].support:
-                break  # the matches left could not make a rival
+            rivals = len(feature) - found[0].support
+            if found[0].support < options.min_inliers or rivals < options.ambiguity_ratio * found[0].support:
+                break  # the matches left could not make a rival, or one of nothing
         return found
 
     def _matches(self, query: Query, views: Indices) -> Pairs:
-        strongest = query.features.take(slice(self._options.search_features))
-        searched = self._landmarks.observations_of(views)[: self._options.observation_budget]
-        return match_landmarks(strongest, self._landmarks, searched, self._options.ratio, query.upright)
+        return query.search.matches(views, self._options.ratio, self._options.observation_budget)
 
     def _settled(self, query: Query, hypothesis: Hypothesis) -> Candidate:
         """Refine, match anew with views around there too, and again on all that the pose predicts.

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import faiss
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
@@ -16,8 +15,8 @@ from twin.landmarks import Landmarks
 Indices = NDArray[np.int64]
 Array = NDArray[np.float64]
 
-NEIGHBOURS = 8
-"""A landmark is usually seen by fewer views than this, so that the nearest other landmark is among them."""
+NEAREST = 2
+"""Observations of a view that may be a feature's match or its rival: a view sees a landmark once."""
 ROLL_TOLERANCE = np.radians(30.0)
 
 CANDIDATES = 4
@@ -31,35 +30,70 @@ class Uprightness:
     orientations: Array
 
 
-def match_landmarks(
-    features: Features, landmarks: Landmarks, observations: Indices, ratio: float, upright: Uprightness | None = None
-) -> tuple[Indices, Indices]:
-    """Return (feature (M,), landmark (M,)) pairs; neither a feature nor a landmark occurs twice.
+class ViewSearch:
+    """Compares a photo's features with what a map's views saw: each view once, in however many places it is."""
 
-    Lowe's ratio is taken between the nearest and the nearest *other* landmark among ``observations``, as several
-    views of one landmark are no contradiction. With ``upright``, what is turned otherwise than the photo is neither a
-    match nor a rival. Where several features want one landmark the nearest gets it.
-    """
-    if features.kind != landmarks.kind:
-        raise InputError(f"features are {features.kind}, the twin's are {landmarks.kind}")
-    if len(features) == 0 or len(observations) == 0:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    k = min(NEIGHBOURS, len(observations))
-    descriptors = landmarks.described(observations)
-    squared, nearest = faiss.knn(features.descriptors, descriptors, k)
-    furthest = squared[:, -1]  # what is not among the neighbours is no nearer than this
-    if upright is not None:
-        turns = features.orientations[:, None] - upright.orientations[observations][nearest]
-        squared = np.where(np.abs(angle_between(turns, upright.roll)) < ROLL_TOLERANCE, squared, np.inf)
-        order = np.argsort(squared, axis=1, kind="stable")
-        squared = np.take_along_axis(squared, order, axis=1)
-        nearest = np.take_along_axis(nearest, order, axis=1)
-    seen = np.asarray(landmarks.landmark[observations], dtype=np.int64)[nearest]
-    other = np.where(seen != seen[:, :1], squared, np.inf).min(axis=1)
-    distinct = np.flatnonzero(squared[:, 0] < ratio**2 * np.minimum(other, furthest))
-    by_distance = distinct[np.argsort(squared[distinct, 0], kind="stable")]
-    landmark, first = np.unique(seen[by_distance, 0], return_index=True)
-    return by_distance[first].astype(np.int64), landmark
+    def __init__(self, features: Features, landmarks: Landmarks, upright: Uprightness | None = None) -> None:
+        """Take a photo's features and a map.
+
+        With ``upright``, what is turned otherwise than the photo is neither a match nor a rival, as far as it is among
+        a view's ``NEAREST``. Raises ``InputError`` for features of another kind than the map's.
+        """
+        if features.kind != landmarks.kind:
+            raise InputError(f"features are {features.kind}, the twin's are {landmarks.kind}")
+        self._features = features
+        self._landmarks = landmarks
+        self._upright = upright
+        self._squares = np.einsum("nd,nd->n", features.descriptors, features.descriptors)
+        self._of_view: dict[int, tuple[NDArray[np.float32], Indices]] = {}
+
+    def matches(self, views: Indices, ratio: float, budget: int | None = None) -> tuple[Indices, Indices]:
+        """Return (feature (M,), landmark (M,)) pairs; neither a feature nor a landmark occurs twice.
+
+        Lowe's ratio is taken between the nearest and the nearest *other* landmark that the views saw, as several views
+        of one landmark are no contradiction. Where several features want one landmark the nearest gets it. No further
+        views are looked at once these have ``budget`` observations.
+        """
+        if budget is not None:
+            seen = np.cumsum(np.diff(self._landmarks.view_offsets)[views])
+            views = views[: int(np.searchsorted(seen, budget)) + 1]
+        found = [self._nearest(view) for view in np.asarray(views).tolist()]
+        if len(found) == 0 or len(self._features) == 0:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        squared = np.concatenate([each for each, _ in found], axis=1)
+        observed = np.concatenate([each for _, each in found], axis=1)
+        seen_as = np.asarray(self._landmarks.landmark[observed], dtype=np.int64)
+        feature, best = np.arange(len(squared)), squared.argmin(axis=1)
+        nearest, landmark = squared[feature, best], seen_as[feature, best]
+        other = np.where(seen_as == landmark[:, None], np.inf, squared).min(axis=1)
+        distinct = np.flatnonzero(nearest < ratio**2 * other)
+        by_distance = distinct[np.argsort(nearest[distinct], kind="stable")]
+        matched, first = np.unique(landmark[by_distance], return_index=True)
+        return by_distance[first].astype(np.int64), matched
+
+    def _nearest(self, view: int) -> tuple[NDArray[np.float32], Indices]:
+        """Return squared distances (N, ``NEAREST``) to the nearest observations of a view, and these (N, ``NEAREST``).
+
+        Infinite where the view has fewer, or where they are turned otherwise than the photo.
+        """
+        if view not in self._of_view:
+            first, beyond = self._landmarks.view_offsets[view : view + 2].tolist()
+            shape = (len(self._features), NEAREST)
+            squared, nearest = np.full(shape, np.inf, np.float32), np.zeros(shape, np.int64)
+            described = self._landmarks.described(slice(first, beyond))
+            # |a - b|^2 = |a|^2 - (2 a b - |b|^2), by one matrix product; then as many passes.
+            likeness = self._features.descriptors @ (2.0 * described).T
+            likeness -= np.einsum("od,od->o", described, described)
+            for rank in range(min(NEAREST, beyond - first)):
+                at = likeness.argmax(axis=1)
+                squared[:, rank] = self._squares - likeness[np.arange(len(at)), at]
+                nearest[:, rank] = first + at
+                likeness[np.arange(len(at)), at] = -np.inf
+            if self._upright is not None:
+                turns = self._features.orientations[:, None] - self._upright.orientations[nearest]
+                squared[np.abs(angle_between(turns, self._upright.roll)) >= ROLL_TOLERANCE] = np.inf
+            self._of_view[view] = np.maximum(squared, 0.0), nearest
+        return self._of_view[view]
 
 
 def match_by_projection(
@@ -77,7 +111,7 @@ def match_by_projection(
     Every landmark of ``observations`` that projects into the image is compared with the ``CANDIDATES`` features nearest
     to its projection and within ``radius_px``; the most alike with a descriptor distance (unit vectors) of at most
     ``max_distance`` is taken. Repeated texture elsewhere in the image is no contradiction here, so that many more
-    landmarks find their feature than by ``match_landmarks``.
+    landmarks find their feature than by ``ViewSearch``.
     """
     seen = np.asarray(landmarks.landmark[observations], dtype=np.int64)
     order = np.argsort(seen, kind="stable")

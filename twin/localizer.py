@@ -14,7 +14,7 @@ from retrieval import Vocabulary
 from twin.candidates import Candidate, CandidateFinder, Query
 from twin.choice import Levels, plausibility, probabilities
 from twin.hints import weighed
-from twin.landmark_matching import Uprightness
+from twin.landmark_matching import Uprightness, ViewSearch
 from twin.landmarks import Landmarks
 from twin.localization import Localization, Place, localized, refusal
 from twin.localizer_options import LocalizerOptions
@@ -127,7 +127,9 @@ class Localizer:
         upright = None
         if places.roll is not None:
             upright = Uprightness(roll=places.roll, orientations=self._places.orientations)
-        candidates = self._candidates.find(Query(features=features, camera=camera, upright=upright), places.groups)
+        strongest = features.take(slice(self.options.search_features))
+        search = ViewSearch(strongest, self.landmarks, upright)
+        candidates = self._candidates.find(Query(features=features, camera=camera, search=search), places.groups)
         if not candidates:
             seconds = time.perf_counter() - start
             return refusal(image, "nothing in the twin looks like this photo", coarse=coarse, seconds=seconds), None

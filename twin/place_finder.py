@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from geometry import position_of
 from perception import Features
-from retrieval import LandmarkVotes, Vocabulary
+from retrieval import LandmarkVotes, Reduction, Vocabulary
 from twin.landmarks import Landmarks, described, upright_orientations
 from twin.localization import Place
 
@@ -64,7 +64,9 @@ class PlaceFinder:
         descriptors, orientations = described(landmarks, self.orientations)
         votes = seen_by.astype(np.float64)  # a landmark that a view sees twice counts once
         votes.data[:] = np.repeat(landmarks.presence, np.diff(votes.indptr))
-        self._votes = LandmarkVotes(descriptors, orientations, votes, vocabulary)
+        self._reduction = Reduction(descriptors)
+        words = Vocabulary(centers=self._reduction(vocabulary.centers))
+        self._votes = LandmarkVotes(self._reduction(descriptors), orientations, votes, words)
         self._neighbours = _neighbours(seen_by)
 
     def find(self, features: Features) -> Places:
@@ -74,7 +76,8 @@ class PlaceFinder:
         photo, so that their poses can be compared.
         """
         strongest = features.take(slice(VOTING_FEATURES))
-        votes = self._votes.vote(strongest.descriptors, strongest.orientations.astype(np.float64))
+        described_so = self._reduction(strongest.descriptors)
+        votes = self._votes.vote(described_so, strongest.orientations.astype(np.float64))
         alone = votes.of_views()
         seeds = np.argsort(-alone, kind="stable")[:SEEDS]
         seeds = seeds[alone[seeds] > 0.0]

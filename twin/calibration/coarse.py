@@ -24,7 +24,7 @@ from perception import Features, Picture
 from perception.tags import tag_poses
 from twin.calibration.evidence import Matched, SeenTag
 from twin.calibration.lenses import freedom
-from twin.landmark_matching import match_landmarks
+from twin.landmark_matching import ViewSearch
 from twin.landmarks import Landmarks
 from twin.localizer import Localizer
 
@@ -93,10 +93,10 @@ def by_lenses(
     were not chosen by where they lie, so that nothing holds a wrong lens in its place.
     """
     strongest = features.take(slice(SEARCHED_FEATURES))
+    search = ViewSearch(strongest, landmarks)
     found: list[tuple[Coarse, Seen]] = []
     for views in localizer.places_of(features).groups:
-        observations = landmarks.observations_of(views)
-        feature, landmark = match_landmarks(strongest, landmarks, observations, MATCH_RATIO)
+        feature, landmark = search.matches(views, MATCH_RATIO)
         seen = seen_points(
             strongest.keypoints[feature].astype(np.float64), landmarks.points[landmark], sigma_px=1.0, sigma_m=0.02
         )
