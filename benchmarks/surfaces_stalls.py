@@ -1,11 +1,13 @@
 """How well stalls and lanes are proposed from what is painted on floors, against plans and annotated slots."""
 
 from collections.abc import Sequence
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import cv2
+import networkx as nx
 import numpy as np
 import shapely
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from geometry import FloorPlan, read_plan
 from geometry.errors import InputError
 from geometry.floorplan import Level
+from geometry.lane_graph import lane_graph
 from perception import CameraStallOptions, CameraStalls, aligned_median, read_image, stalls_in_view
 from twin.layout import MarkedFloor, Ortho, OrthoOptions, propose_plan, read_marks, rectify_floor
 from twin.photos import MapPhoto
@@ -102,8 +105,11 @@ def _calibration(p: Array, right: NDArray[np.bool_]) -> list[dict[str, float]]:
     ]
 
 
-def judge_lanes(proposed: FloorPlan, truth: FloorPlan) -> dict[str, float]:
+def judge_lanes(proposed: FloorPlan, truth: FloorPlan) -> dict[str, Any]:
     """Return shares of straight lanes' length: true ones proposed, proposed ones true, and directions that agree.
+
+    ``levels_joined`` is of the pairs of levels of which one can truly be driven to from the other: from how many of a
+    level's proposed lanes, by length, that is so.
 
     A point of a lane is matched within ``LANE_M`` of a lane of the other plan; turns (more than two points) and lanes
     that touch a ramp are left out of the truth's recall.
@@ -141,7 +147,24 @@ def judge_lanes(proposed: FloorPlan, truth: FloorPlan) -> dict[str, float]:
         "precision": round(wanted / max(total, 1), 4),
         "directed": len(agree),
         "directions_right": _share(np.array(agree, dtype=bool)),
+        "levels_joined": {
+            f"{a} to {b}": round(_joined(proposed, a, b), 3)
+            for a, b in permutations([level.id for level in truth.levels], 2)
+            if _joined(truth, a, b) > 0
+        },
     }
+
+
+def _joined(plan: FloorPlan, start: str, end: str) -> float:
+    """Return from what share of a level's lanes, by length and by direction, one can drive to another level."""
+    graph, level = lane_graph(plan), {lane.id: lane.level for lane in plan.lanes}
+    lengths = {drive: length for drive, length in graph.nodes(data="length") if level[drive.lane] == start}
+    reach = sum(
+        length
+        for drive, length in lengths.items()
+        if any(level[other.lane] == end for other in nx.descendants(graph, drive))
+    )
+    return reach / max(sum(lengths.values()), 1e-9)
 
 
 def measure_pklot(

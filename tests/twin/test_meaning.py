@@ -74,7 +74,8 @@ def test_without_a_plan_one_is_proposed_with_all_levels(place: Garage) -> None:
     assert made.floors is not None
     assert made.plan is not None
     assert [level.id for level in made.plan.levels] == [level.name for level in made.floors.levels] == ["P1", "P2"]
-    assert made.plan.meta["proposed"] == {"stalls": {}, "lanes": {}}
+    # Nothing is painted here, but the ramp was walked on.
+    assert made.plan.meta["proposed"] == {"stalls": {}, "lanes": {"P1-lane 1": {"confidence": 0.5}}}
     assert made.report["plan"]["source"] == "proposed"
     assert [floor.level.id for floor in made.marked] == ["P1", "P2"]
 

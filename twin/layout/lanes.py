@@ -26,9 +26,9 @@ USUAL_M = 6.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LaneProposal:
-    """A straight lane.
+    """A lane.
 
-    line: (2, 2) in site, in driving direction; width: metres; oneway: whether arrows say so
+    line: (K, 2) in site, in driving direction; width: metres; oneway: whether arrows say so
     confidence: share of the lane that is seen to be free floor, less without arrows
     """
 

@@ -10,11 +10,12 @@ import shapely
 
 from geometry import FloorPlan
 from geometry.errors import InputError
-from geometry.floorplan import Lane, Level, Stall
+from geometry.floorplan import Lane, Level, Ramp, Stall
 from geometry.plan_lane_joints import LaneLine, cut_and_join
 from twin.layout.lanes import LaneProposal, propose_lanes
 from twin.layout.marks import FloorMarks, floor_mask, free_floor
 from twin.layout.ortho import Ortho
+from twin.layout.ramp_lanes import with_ramp_lanes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,8 +27,8 @@ class MarkedFloor:
     marks: FloorMarks
 
 
-def propose_plan(floors: Sequence[MarkedFloor]) -> FloorPlan:
-    """Return a plan with the stalls and lanes that are marked on each floor.
+def propose_plan(floors: Sequence[MarkedFloor], ramps: Sequence[Ramp] = ()) -> FloorPlan:
+    """Return a plan with the stalls and lanes that are marked on each floor, and lanes over ``ramps`` between them.
 
     Ids are ``LEVEL-R1-01`` for the first stall of the first row and ``LEVEL-lane 1``. ``meta["proposed"]`` holds for
     each id its probability or confidence, and for a stall how many of its separators were not seen but inferred.
@@ -48,8 +49,9 @@ def propose_plan(floors: Sequence[MarkedFloor]) -> FloorPlan:
         levels.append(floor.level.model_copy(update={"outline": _around(floor.level.outline, mine)}))
     return FloorPlan(
         levels=tuple(levels),
+        ramps=tuple(ramps),
         stalls=tuple(stalls),
-        lanes=tuple(_linked(lanes, proposed["lanes"])),
+        lanes=tuple(_linked(with_ramp_lanes(lanes, ramps), ramps, proposed["lanes"])),
         meta={"proposed": proposed},
     )
 
@@ -77,13 +79,15 @@ def _stalls(floor: MarkedFloor, proposed: dict[str, Any]) -> list[Stall]:
     return stalls
 
 
-def _linked(proposals: Sequence[tuple[LaneProposal, str]], proposed: dict[str, Any]) -> list[Lane]:
+def _linked(
+    proposals: Sequence[tuple[LaneProposal, str]], ramps: Sequence[Ramp], proposed: dict[str, Any]
+) -> list[Lane]:
     """Return the lanes of all levels, cut and joined at junctions, numbered by level."""
     lines = [
         LaneLine(level=level, line=shapely.LineString(lane.line), oneway=lane.oneway, source=number)
         for number, (lane, level) in enumerate(proposals)
     ]
-    pieces = cut_and_join(lines, ())
+    pieces = cut_and_join(lines, [(ramp.polygon, ramp.from_level, ramp.to_level) for ramp in ramps])
     count: Counter[str] = Counter()
     ids = []
     for piece in pieces:

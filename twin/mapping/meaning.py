@@ -259,16 +259,13 @@ def _renamed(floor: MarkedFloor, name: str) -> MarkedFloor:
 def _proposed(floors: Floors, marked: Sequence[MarkedFloor]) -> FloorPlan:
     """Return the plan that marks propose, with all levels and ramps that were found."""
     levels, ramps = plan_levels(floors)
-    marks = propose_plan(marked) if marked else None
-    if marks is None:
+    if not marked:
         return FloorPlan(levels=levels, ramps=ramps, meta={"proposed": {"stalls": {}, "lanes": {}}})
+    named = {floor.level.id for floor in marked}
+    marks = propose_plan(marked, [ramp for ramp in ramps if {ramp.from_level, ramp.to_level} <= named])
     grown = {level.id: level for level in marks.levels}
-    return FloorPlan(
-        levels=tuple(grown.get(level.id, level) for level in levels),
-        ramps=ramps,
-        stalls=marks.stalls,
-        lanes=marks.lanes,
-        meta=marks.meta,
+    return marks.model_copy(
+        update={"levels": tuple(grown.get(level.id, level) for level in levels), "ramps": tuple(ramps)}
     )
 
 

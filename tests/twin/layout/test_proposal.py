@@ -134,7 +134,7 @@ def test_lanes_are_joined_where_they_meet() -> None:
         (LaneProposal(line=np.array([[10.0, 8.2], [10, 18]]), width=3.0, oneway=True, confidence=0.8), "P2"),
     ]
     proposed: dict[str, dict[str, float]] = {}
-    lanes = {lane.id: lane for lane in _linked(proposals, proposed)}
+    lanes = {lane.id: lane for lane in _linked(proposals, (), proposed)}
     assert {id: set(lane.to) for id, lane in lanes.items()} == {
         "P1-lane 1": {"P1-lane 2", "P1-lane 3"},
         "P1-lane 2": {"P1-lane 3"},
@@ -145,7 +145,7 @@ def test_lanes_are_joined_where_they_meet() -> None:
         "P1-lane 1": 0.9, "P1-lane 2": 0.7, "P1-lane 3": 0.7, "P2-lane 1": 0.8,
     }  # fmt: skip
     assert sum(lane.line.length for lane in lanes.values()) == pytest.approx(35.8)
-    assert _linked([], {}) == []
+    assert _linked([], (), {}) == []
 
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])
