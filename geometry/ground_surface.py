@@ -1,6 +1,6 @@
 """The ground that objects stand on, as a height and a slope for each level of a plan, looked up in constant time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geometry.floorplan import FloorPlan
 from geometry.location import ramp_height
+from geometry.parking_places import ParkingPlaces
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -33,6 +34,7 @@ class GroundSurface:
     heights: (L, Y, X) site metres at the middle of cells; slopes: (L, Y, X, 2) metres a metre along site x and y
     inside: (L, Y, X), False off the level, where the height is its elevation
     on_ramp: (L, Y, X)
+    places: the stalls on them
     """
 
     levels: tuple[str, ...]
@@ -43,6 +45,7 @@ class GroundSurface:
     slopes: Array
     inside: Mask
     on_ramp: Mask
+    places: ParkingPlaces = field(default_factory=ParkingPlaces.none)
 
     @classmethod
     def flat(cls, elevation: float = 0.0, level: str = "") -> Self:
@@ -78,6 +81,7 @@ class GroundSurface:
             slopes=slopes,
             inside=inside,
             on_ramp=on_ramp,
+            places=ParkingPlaces.of(plan),
         )
 
     def height(self, level: ArrayLike, points_in_site: Array) -> tuple[Array, Array]:

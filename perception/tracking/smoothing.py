@@ -14,6 +14,7 @@ from geometry.box_views import BoxPlanes
 from geometry.ground_surface import GroundSurface
 from geometry.solids import outlines_of, size_prior
 from perception.tracking.options import MotionOptions, TrackerOptions
+from perception.tracking.parking import parked
 from perception.tracking.states import (
     BIRTH_SIGMA_M,
     HEADING_SIGMA,
@@ -151,6 +152,9 @@ class _Filter:
         if rolls.any():
             mean[rolls] = pointing_ahead(mean[rolls], covariance[rolls])
             mean[rolls], covariance[rolls] = roll_without_slipping(mean[rolls], covariance[rolls])
+            mean[rolls], covariance[rolls], _ = parked(
+                mean[rolls], covariance[rolls], self.level[rows][rolls], self.ground.places
+            )
         self.mean[rows], self.covariance[rows], self.last[rows] = mean, covariance, now
         self.means[rows, step], self.covariances[rows, step] = mean, covariance
         self.levels[rows, step] = self.level[rows]

@@ -19,6 +19,7 @@ from geometry.solids import outlines_of, size_prior
 from perception.detections import Detections, usable
 from perception.tracking.instant import Instant, View
 from perception.tracking.options import TrackerOptions
+from perception.tracking.parking import doubles, parked
 from perception.tracking.states import (
     BIRTH_SIGMA_M,
     HEADING_SIGMA,
@@ -201,6 +202,11 @@ class GroundTracker:
         if rolls.any():
             mean[rolls] = pointing_ahead(mean[rolls], covariance[rolls])
             mean[rolls], covariance[rolls] = roll_without_slipping(mean[rolls], covariance[rolls])
+        stall = np.full(len(table), -1)
+        stands = np.flatnonzero(seen & ~table.is_round)
+        mean[stands], covariance[stands], stall[stands] = parked(
+            mean[stands], covariance[stands], table.level[stands], self.ground.places
+        )
         table.mean, table.covariance = mean, covariance
         table.level = table.level.copy()
         table.level[seen] = self.ground.levels_at(table.level[seen], mean[seen, :2])
@@ -217,7 +223,7 @@ class GroundTracker:
                 self._note_box(tracklet, view, int(instant.given[number, row]), float(instant.odds[number, row]))
         instant.mean, instant.covariance = mean, covariance
         self._note_states(instant)
-        self._drop(table.hits == 0)
+        self._drop((table.hits == 0) | doubles(stall, table.score + 1e-3 * table.hits))
 
     def _missed(self, instant: Instant) -> Array:
         """Return what not being seen tells against tracks (T,): by cameras that saw them a moment ago.

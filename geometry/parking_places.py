@@ -1,0 +1,63 @@
+"""Where vehicles stand: the stalls of a plan as middles and directions, for the nearest of many at once."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from geometry.floorplan import FloorPlan
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+LEVEL_APART_M = 1e4
+"""Added to a third coordinate for each level, so that one search tree holds all of them."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ParkingPlaces:
+    """Stalls: middles (S, 2) in site metres, unit directions inwards (S, 2) from the open edge, levels (S,) by index."""
+
+    middles: Array
+    inwards: Array
+    levels: Indices
+
+    def __len__(self) -> int:
+        return len(self.middles)
+
+    @classmethod
+    def none(cls) -> Self:
+        """Return no stalls."""
+        return cls(middles=np.zeros((0, 2)), inwards=np.zeros((0, 2)), levels=np.zeros(0, dtype=np.int64))
+
+    @classmethod
+    def of(cls, plan: FloorPlan) -> Self:
+        """Take the stalls of a plan whose polygon is a quadrilateral; its first edge is the open one."""
+        index = {level.id: number for number, level in enumerate(plan.levels)}
+        rings = [shapely.get_coordinates(stall.polygon) for stall in plan.stalls]
+        taken = [k for k, ring in enumerate(rings) if len(ring) == 5]
+        if not taken:
+            return cls.none()
+        corners = np.array([rings[k][:4] for k in taken])
+        inwards = corners[:, 2:].mean(axis=1) - corners[:, :2].mean(axis=1)
+        return cls(
+            middles=corners.mean(axis=1),
+            inwards=inwards / np.linalg.norm(inwards, axis=1, keepdims=True),
+            levels=np.array([index[plan.stalls[k].level] for k in taken], dtype=np.int64),
+        )
+
+    def nearest(self, level: Indices, points: Array, count: int, within_m: float) -> Indices:
+        """Return (N, ``count``) the nearest stalls to points (N, 2) on levels (N,), -1 for none within a distance."""
+        if len(self) == 0 or len(points) == 0:
+            return np.full((len(points), count), -1)
+        asked = np.column_stack([points, level * LEVEL_APART_M])
+        _, found = self._tree.query(asked, k=np.arange(1, count + 1), distance_upper_bound=within_m)
+        return np.where(found < len(self), found, -1)
+
+    @cached_property
+    def _tree(self) -> cKDTree:
+        return cKDTree(np.column_stack([self.middles, self.levels * LEVEL_APART_M]))
