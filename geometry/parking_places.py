@@ -20,7 +20,7 @@ LEVEL_APART_M = 1e4
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ParkingPlaces:
-    """Stalls: middles (S, 2) in site metres, unit directions inwards (S, 2) from the open edge, levels (S,) by index."""
+    """Stalls: middles (S, 2) in site metres, unit directions (S, 2) from the open edge in, levels (S,) by index."""
 
     middles: Array
     inwards: Array

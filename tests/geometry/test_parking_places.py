@@ -1,0 +1,48 @@
+"""Stalls as places to stand in."""
+
+import numpy as np
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geometry import FloorPlan
+from geometry.floorplan import Level, Stall
+from geometry.parking_places import ParkingPlaces
+
+
+def plan(stalls: int = 6) -> FloorPlan:
+    """Return two levels with the same row of stalls, 2.5 m wide and 5 m deep, whose open edge is at y = 0."""
+    outline = shapely.box(-10, -10, 40, 20)
+    levels = (Level(id="P1", elevation=0.0, outline=outline), Level(id="P2", elevation=3.5, outline=outline))
+    rings = [[(2.5 * k, 0.0), (2.5 * k + 2.5, 0.0), (2.5 * k + 2.5, 5.0), (2.5 * k, 5.0)] for k in range(stalls)]
+    made = [
+        Stall(id=f"{level.id}-{k}", level=level.id, polygon=shapely.Polygon(ring))
+        for level in levels
+        for k, ring in enumerate(rings)
+    ]
+    return FloorPlan(levels=levels, stalls=tuple(made))
+
+
+def test_stalls_have_a_middle_and_a_direction() -> None:
+    places = ParkingPlaces.of(plan())
+    assert len(places) == 12
+    np.testing.assert_allclose(places.middles[2], (6.25, 2.5))
+    np.testing.assert_allclose(places.inwards, np.tile([0.0, 1.0], (12, 1)), atol=1e-12)
+    np.testing.assert_array_equal(places.levels, [0] * 6 + [1] * 6)
+
+
+@given(seed=st.integers(0, 1000), count=st.integers(1, 5), within=st.floats(0.5, 9.0))
+def test_the_nearest_are_those_of_the_level(seed: int, count: int, within: float) -> None:
+    rng, places = np.random.default_rng(seed), ParkingPlaces.of(plan())
+    points, level = rng.uniform(-3, 18, (20, 2)), rng.integers(0, 2, 20)
+    found = places.nearest(level, points, count, within)
+    assert found.shape == (20, count)
+    for point, own, near in zip(points, level.tolist(), found.tolist(), strict=True):
+        distance = np.where(places.levels == own, np.linalg.norm(places.middles - point, axis=1), np.inf)
+        wanted = [k for k in np.argsort(distance).tolist()[:count] if distance[k] < within]
+        assert [k for k in near if k >= 0] == wanted
+
+
+def test_without_stalls_none_is_near() -> None:
+    for places in (ParkingPlaces.none(), ParkingPlaces.of(plan(0))):
+        assert (places.nearest(np.zeros(3, dtype=np.int64), np.zeros((3, 2)), 4, 3.0) == -1).all()
