@@ -105,6 +105,16 @@ def test_one_object_in_two_cameras_is_joined_and_two_in_one_camera_are_not():
     assert same_time_graph([here, person], OPTIONS).number_of_edges() == 0
 
 
+def test_two_vehicles_have_no_room_in_one_place_however_many_boxes_a_camera_draws():
+    """One camera shows two boxes frame after frame: of one car twice, or of people who stand side by side."""
+    twice = [piece(0, 20, (0, 0), (0, 0)), piece(0, 20, (0.2, 0.1), (0.2, 0.1))]
+    assert merge(same_time_graph(twice, OPTIONS), OPTIONS) == [(0, 1)]
+    beside = [piece(0, 20, (0, 0), (0, 0)), piece(0, 20, (0.6, 0), (0.6, 0))]
+    assert merge(same_time_graph(beside, OPTIONS), OPTIONS) == []
+    people = [piece(0, 20, (0, 0), (0, 0), kind="person"), piece(0, 20, (0.2, 0), (0.2, 0), kind="person")]
+    assert merge(same_time_graph(people, OPTIONS), OPTIONS) == []
+
+
 def walkers(swap_at):
     """Two people pass each other at a metre; their tracks were swapped at an instant."""
     times = np.repeat(np.arange(20) * 0.5, 2)
