@@ -20,7 +20,7 @@ from geometry import (
 )
 from perception import Features, TextReader, make_extractor, make_matcher
 from retrieval import Vocabulary, train_vocabulary
-from twin.landmarks import landmarks_from
+from twin.landmarks import Landmarks, landmarks_from
 from twin.mapping import reconstruction as rec
 from twin.mapping.capture import Capture, MapInputs, PoseKnowledge, read_capture
 from twin.mapping.correspondence import (
@@ -124,6 +124,8 @@ def _placed(
             shape, frame = held, frame.model_copy(update={"covariance": np.zeros((7, 7)).tolist()})
     by_name = dict(zip(capture.names, features, strict=True))
     landmarks = landmarks_from(model, by_name, extractor.kind)
+    if capture.pose_knowledge is not PoseKnowledge.KNOWN:
+        landmarks = without_loose(model, landmarks, by_name)
     not_placed = capture.refused | {
         name: left_out.get(name, rec.NOT_ENOUGH_MATCHES) for name in capture.names if name not in landmarks.views
     }
@@ -143,6 +145,20 @@ def _placed(
         tags=tags,
         report={"alignment": alignment, "folded": folded, "elsewhere": elsewhere(alignment)},
     )
+
+
+def without_loose(model: pycolmap.Reconstruction, landmarks: Landmarks, features: dict[str, Features]) -> Landmarks:
+    """Take the images that see too few landmarks out of a map, which nothing holds in their place; return the others'.
+
+    They saw enough when they were placed; what they saw was adjusted away since.
+    """
+    while len(loose := np.flatnonzero(np.diff(landmarks.view_offsets) < rec.MIN_POINTS)):
+        if len(loose) == len(landmarks.views):
+            return landmarks
+        for view in loose.tolist():
+            model.deregister_frame(model.find_image_with_name(landmarks.views[view]).frame_id)
+        landmarks = landmarks_from(model, features, landmarks.kind)
+    return landmarks
 
 
 def _train_vocabulary(features: list[Features], rng: np.random.Generator) -> Vocabulary:
