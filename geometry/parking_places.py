@@ -20,10 +20,10 @@ LEVEL_APART_M = 1e4
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ParkingPlaces:
-    """Stalls: middles (S, 2) in site metres, unit directions (S, 2) from the open edge in, levels (S,) by index."""
+    """Stalls: middles (S, 2) in site metres, unit directions (S, 2) along their longer sides, levels (S,) by index."""
 
     middles: Array
-    inwards: Array
+    directions: Array
     levels: Indices
 
     def __len__(self) -> int:
@@ -32,21 +32,29 @@ class ParkingPlaces:
     @classmethod
     def none(cls) -> Self:
         """Return no stalls."""
-        return cls(middles=np.zeros((0, 2)), inwards=np.zeros((0, 2)), levels=np.zeros(0, dtype=np.int64))
+        return cls(middles=np.zeros((0, 2)), directions=np.zeros((0, 2)), levels=np.zeros(0, dtype=np.int64))
 
     @classmethod
     def of(cls, plan: FloorPlan) -> Self:
-        """Take the stalls of a plan whose polygon is a quadrilateral; its first edge is the open one."""
+        """Take the stalls of a plan whose polygon is a quadrilateral."""
         index = {level.id: number for number, level in enumerate(plan.levels)}
         rings = [shapely.get_coordinates(stall.polygon) for stall in plan.stalls]
         taken = [k for k, ring in enumerate(rings) if len(ring) == 5]
         if not taken:
             return cls.none()
         corners = np.array([rings[k][:4] for k in taken])
-        inwards = corners[:, 2:].mean(axis=1) - corners[:, :2].mean(axis=1)
+        # Halves of opposite sides: one vehicle stands along the row, another across it.
+        ways = np.stack(
+            [
+                corners[:, 2:].mean(axis=1) - corners[:, :2].mean(axis=1),
+                corners[:, 1:3].mean(axis=1) - corners[:, [0, 3]].mean(axis=1),
+            ]
+        )
+        lengths = np.linalg.norm(ways, axis=2)
+        longer = np.where((lengths[0] >= lengths[1])[:, None], ways[0], ways[1])
         return cls(
             middles=corners.mean(axis=1),
-            inwards=inwards / np.linalg.norm(inwards, axis=1, keepdims=True),
+            directions=longer / lengths.max(axis=0)[:, None],
             levels=np.array([index[plan.stalls[k].level] for k in taken], dtype=np.int64),
         )
 

@@ -26,4 +26,6 @@ class Reduction:
     def __call__(self, descriptors: Vectors) -> Vectors:
         """Return (N, K) for descriptors (N, D)."""
         rows = np.ascontiguousarray(descriptors, dtype=np.float32)
-        return rows if self._matrix is None or len(rows) == 0 else np.asarray(self._matrix.apply(rows))
+        if self._matrix is None:
+            return rows
+        return np.asarray(self._matrix.apply(rows)) if len(rows) else np.zeros((0, self._matrix.d_out), np.float32)

@@ -1,4 +1,4 @@
-"""Matching a photo's features against landmarks rather than images: one search over all candidate observations."""
+"""Matching a photo's features against landmarks rather than images: with all that some views saw, or by projection."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,11 @@ from scipy.spatial import cKDTree
 
 from geometry import InputError, project, transform_points
 from perception import Features
-from retrieval import angle_between
 from twin.landmarks import Landmarks
 
 Indices = NDArray[np.int64]
 Array = NDArray[np.float64]
 
-NEAREST = 2
-"""Observations of a view that may be a feature's match or its rival: a view sees a landmark once."""
 ROLL_TOLERANCE = np.radians(30.0)
 
 CANDIDATES = 4
@@ -36,8 +33,8 @@ class ViewSearch:
     def __init__(self, features: Features, landmarks: Landmarks, upright: Uprightness | None = None) -> None:
         """Take a photo's features and a map.
 
-        With ``upright``, what is turned otherwise than the photo is neither a match nor a rival, as far as it is among
-        a view's ``NEAREST``. Raises ``InputError`` for features of another kind than the map's.
+        With ``upright``, what is turned otherwise than the photo is neither a match nor a rival. Raises ``InputError``
+        for features of another kind than the map's.
         """
         if features.kind != landmarks.kind:
             raise InputError(f"features are {features.kind}, the twin's are {landmarks.kind}")
@@ -51,8 +48,8 @@ class ViewSearch:
         """Return (feature (M,), landmark (M,)) pairs; neither a feature nor a landmark occurs twice.
 
         Lowe's ratio is taken between the nearest and the nearest *other* landmark that the views saw, as several views
-        of one landmark are no contradiction. Where several features want one landmark the nearest gets it. No further
-        views are looked at once these have ``budget`` observations.
+        of one landmark are no contradiction; without another there is no match. Where several features want one
+        landmark the nearest gets it. No further views are looked at once these have ``budget`` observations.
         """
         if budget is not None:
             seen = np.cumsum(np.diff(self._landmarks.view_offsets)[views])
@@ -66,34 +63,47 @@ class ViewSearch:
         feature, best = np.arange(len(squared)), squared.argmin(axis=1)
         nearest, landmark = squared[feature, best], seen_as[feature, best]
         other = np.where(seen_as == landmark[:, None], np.inf, squared).min(axis=1)
-        distinct = np.flatnonzero(nearest < ratio**2 * other)
+        distinct = np.flatnonzero((nearest < ratio**2 * other) & np.isfinite(other))
         by_distance = distinct[np.argsort(nearest[distinct], kind="stable")]
         matched, first = np.unique(landmark[by_distance], return_index=True)
         return by_distance[first].astype(np.int64), matched
 
     def _nearest(self, view: int) -> tuple[NDArray[np.float32], Indices]:
-        """Return squared distances (N, ``NEAREST``) to the nearest observations of a view, and these (N, ``NEAREST``).
+        """Return squared distances (N, K) to the nearest observations of a view, and these (N, K), of two landmarks.
 
-        Infinite where the view has fewer, or where they are turned otherwise than the photo.
+        Infinite where the view has fewer, and for those that are turned otherwise than the photo.
         """
         if view not in self._of_view:
             first, beyond = self._landmarks.view_offsets[view : view + 2].tolist()
-            shape = (len(self._features), NEAREST)
+            _, again = np.unique(self._landmarks.landmark[first:beyond], return_counts=True)
+            # A view sees a landmark once, but for a few that merged tracks have twice.
+            count = 1 + int(again.max(initial=0))
+            shape = (len(self._features), count)
             squared, nearest = np.full(shape, np.inf, np.float32), np.zeros(shape, np.int64)
-            described = self._landmarks.described(slice(first, beyond))
-            # |a - b|^2 = |a|^2 - (2 a b - |b|^2), by one matrix product; then as many passes.
-            likeness = self._features.descriptors @ (2.0 * described).T
-            likeness -= np.einsum("od,od->o", described, described)
-            for rank in range(min(NEAREST, beyond - first)):
+            likeness = self._likeness(first, beyond)
+            rows = np.arange(len(likeness))
+            for rank in range(min(count, beyond - first)):
                 at = likeness.argmax(axis=1)
-                squared[:, rank] = self._squares - likeness[np.arange(len(at)), at]
+                squared[:, rank] = np.maximum(self._squares - likeness[rows, at], 0.0)
                 nearest[:, rank] = first + at
-                likeness[np.arange(len(at)), at] = -np.inf
-            if self._upright is not None:
-                turns = self._features.orientations[:, None] - self._upright.orientations[nearest]
-                squared[np.abs(angle_between(turns, self._upright.roll)) >= ROLL_TOLERANCE] = np.inf
-            self._of_view[view] = np.maximum(squared, 0.0), nearest
+                likeness[rows, at] = -np.inf
+            self._of_view[view] = squared, nearest
         return self._of_view[view]
+
+    def _likeness(self, first: int, beyond: int) -> NDArray[np.float32]:
+        """Return 2 a b - |b|^2 for features a and observations b, (N, O): |a|^2 less that is their squared distance."""
+        described = self._landmarks.described(slice(first, beyond))
+        likeness = self._features.descriptors @ (2.0 * described).T
+        likeness -= np.einsum("od,od->o", described, described)
+        if self._upright is not None:
+            turned = self._upright.orientations[first:beyond] + self._upright.roll
+            alike = _directions(self._features.orientations) @ _directions(turned).T
+            np.copyto(likeness, -np.inf, where=alike < np.cos(ROLL_TOLERANCE))
+        return np.asarray(likeness)
+
+
+def _directions(angles: NDArray[np.floating]) -> NDArray[np.float32]:
+    return np.stack([np.cos(angles), np.sin(angles)], axis=-1).astype(np.float32)
 
 
 def match_by_projection(

@@ -17,6 +17,7 @@ from scipy.optimize import linear_sum_assignment
 
 from geometry.solids import Family
 from perception.linking.paths import log_normal
+from perception.tracking.parking import MIN_WIDTH_M
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -54,8 +55,8 @@ class LinkOptions:
 
     exclusion_m: two people, two vehicles can't be nearer to each other than this
     both_seen: share of common frames in which one camera may show both, by false boxes, and they still are one
-    one_room: log-odds of two vehicles whose middles are within half of that all the time being one: a detector that
-        draws two boxes around one is likelier than two in one place
+    one_room: log-odds of two cars or larger whose middles are within half of that all the time being one: a detector
+        that draws two boxes around one is likelier than two in one place
     new_per_m2, new_per_s: new objects a square metre where something stood, and a second in a neighbourhood
     stay: share of objects that are found again where they were lost after more than a moment: parked vehicles;
         stay_sigma_m: how near to it; stay_s: time in which that becomes less likely by a factor of e
@@ -122,7 +123,7 @@ def _same_time(a: Piece, b: Piece, options: LinkOptions) -> dict[str, float]:
         "no camera shows both": both_odds * (BOTH_SHOWN if both_odds < 0 else 1.0),
         "class": 0.0 if a.kind == b.kind else 0.5 * options.other_class,
     }
-    if a.family == "vehicle":
+    if min(a.size[1], b.size[1]) >= MIN_WIDTH_M:
         terms["no room for both"] = options.one_room * float((distance < 0.5 * limit).mean())
     return terms | _appearance(a, b, options)
 

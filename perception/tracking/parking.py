@@ -1,7 +1,8 @@
 """Vehicles that stand still stand in stalls: what a plan knows of a place that a loose box does not tell.
 
 A stall is a hypothesis among its neighbours and "somewhere else" (Bayes' rule); where one is clearly the likeliest, its
-middle, its direction and standing still are taken in like a measurement.
+middle, its direction and standing still are taken in like a measurement. They are at every instant, as boxes are whose
+errors, of a vehicle that stands, repeat themselves as well: positions are better for it than their covariance is.
 """
 
 import numpy as np
@@ -13,7 +14,9 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 STILL_MPS = 1.0
-"""A vehicle that is slower may stand."""
+"""A vehicle that is slower, as far as is known to this, may stand."""
+MIN_WIDTH_M = 1.3
+"""Of what fills a stall: motorcycles share one."""
 RIVALS = 4
 WITHIN_M = 3.0
 FOUND_SIGMA_M = 0.6
@@ -38,9 +41,9 @@ def parked(mean: Array, covariance: Array, level: Indices, places: ParkingPlaces
     rows = np.flatnonzero(stall >= 0)
     if len(rows) == 0:
         return mean, covariance, stall
-    inwards = places.inwards[stall[rows]]
+    directions = places.directions[stall[rows]]
     noise = np.zeros((len(rows), len(PARTS), len(PARTS)))
-    noise[:, :2, :2] = _scatter(inwards)
+    noise[:, :2, :2] = _scatter(directions)
     noise[:, [2, 3], [2, 3]] = STANDING_SIGMA_MPS**2
     noise[:, 4, 4] = TURNED_SIGMA**2
     own = covariance[rows]
@@ -48,7 +51,7 @@ def parked(mean: Array, covariance: Array, level: Indices, places: ParkingPlaces
     off[:, :2] = places.middles[stall[rows]] - mean[rows, :2]
     off[:, 2:4] = -mean[rows, 2:4]
     # Along the stall, forwards or backwards.
-    off[:, 4] = 0.5 * np.angle(np.exp(2j * (np.arctan2(inwards[:, 1], inwards[:, 0]) - mean[rows, 4])))
+    off[:, 4] = 0.5 * np.angle(np.exp(2j * (np.arctan2(directions[:, 1], directions[:, 0]) - mean[rows, 4])))
     gain = np.swapaxes(np.linalg.solve(own[:, PARTS][:, :, PARTS] + noise, own[:, PARTS]), 1, 2)
     mean, covariance = mean.copy(), covariance.copy()
     mean[rows] += (gain @ off[..., None])[..., 0]
@@ -60,14 +63,16 @@ def parked(mean: Array, covariance: Array, level: Indices, places: ParkingPlaces
 def _stalls(mean: Array, covariance: Array, level: Indices, places: ParkingPlaces) -> Indices:
     """Return the stall (N,) that each vehicle probably stands in, -1 for none."""
     stall = np.full(len(mean), -1)
-    slow = np.flatnonzero(np.hypot(mean[:, 2], mean[:, 3]) < STILL_MPS)
+    unsure = np.sqrt(np.maximum(covariance[:, 2, 2], covariance[:, 3, 3]))
+    still = np.maximum(np.hypot(mean[:, 2], mean[:, 3]), unsure) < STILL_MPS
+    slow = np.flatnonzero(still & (mean[:, 6] >= MIN_WIDTH_M))
     near = places.nearest(level[slow], mean[slow, :2], RIVALS, WITHIN_M)
     some = near[:, 0] >= 0
     slow, near = slow[some], near[some]
     if len(slow) == 0:
         return stall
     offset = places.middles[near] - mean[slow, None, :2]
-    spread = covariance[slow, None, :2, :2] + _scatter(places.inwards[near]) + FOUND_SIGMA_M**2 * np.eye(2)
+    spread = covariance[slow, None, :2, :2] + _scatter(places.directions[near]) + FOUND_SIGMA_M**2 * np.eye(2)
     squared = np.einsum("nri,nri->nr", offset, np.linalg.solve(spread, offset[..., None])[..., 0])
     density = np.exp(-0.5 * squared) / (2 * np.pi * np.sqrt(np.linalg.det(spread)))
     density[near < 0] = 0.0
@@ -78,9 +83,9 @@ def _stalls(mean: Array, covariance: Array, level: Indices, places: ParkingPlace
     return stall
 
 
-def _scatter(inwards: Array) -> Array:
+def _scatter(directions: Array) -> Array:
     """Return the covariances (..., 2, 2) of how vehicles stand in stalls with directions (..., 2)."""
-    along = inwards[..., :, None] * inwards[..., None, :]
+    along = directions[..., :, None] * directions[..., None, :]
     return ACROSS_SIGMA_M**2 * np.eye(2) + (ALONG_SIGMA_M**2 - ACROSS_SIGMA_M**2) * along
 
 

@@ -27,7 +27,7 @@ def test_stalls_have_a_middle_and_a_direction() -> None:
     places = ParkingPlaces.of(plan())
     assert len(places) == 12
     np.testing.assert_allclose(places.middles[2], (6.25, 2.5))
-    np.testing.assert_allclose(places.inwards, np.tile([0.0, 1.0], (12, 1)), atol=1e-12)
+    np.testing.assert_allclose(places.directions, np.tile([0.0, 1.0], (12, 1)), atol=1e-12)
     np.testing.assert_array_equal(places.levels, [0] * 6 + [1] * 6)
 
 
@@ -41,6 +41,15 @@ def test_the_nearest_are_those_of_the_level(seed: int, count: int, within: float
         distance = np.where(places.levels == own, np.linalg.norm(places.middles - point, axis=1), np.inf)
         wanted = [k for k in np.argsort(distance).tolist()[:count] if distance[k] < within]
         assert [k for k in near if k >= 0] == wanted
+
+
+def test_a_place_along_the_kerb_is_stood_in_along_its_longer_side() -> None:
+    outline = shapely.box(-10, -10, 40, 20)
+    kerb = Stall(id="K", level="P1", polygon=shapely.Polygon([(0, 0), (6, 0), (6, 2.2), (0, 2.2)]))
+    odd = Stall(id="odd", level="P1", polygon=shapely.Polygon([(10, 0), (12, 0), (13, 3), (11, 5), (10, 4)]))
+    level = Level(id="P1", elevation=0.0, outline=outline)
+    places = ParkingPlaces.of(FloorPlan(levels=(level,), stalls=(kerb, odd)))
+    np.testing.assert_allclose(np.abs(places.directions), [(1.0, 0.0)], atol=1e-12)
 
 
 def test_without_stalls_none_is_near() -> None:

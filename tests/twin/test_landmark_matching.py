@@ -1,5 +1,7 @@
 """A photo's features against what views of a map saw, beside comparing each with each."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +14,8 @@ from twin.landmark_matching import Uprightness, ViewSearch
 from twin.landmarks import Landmarks
 
 Indices = NDArray[np.int64]
+
+OBSERVED = ("landmark", "pixels", "scales", "orientations", "descriptors")
 
 
 def unit(rng: np.random.Generator, count: int, dimensions: int = 128) -> NDArray[np.float32]:
@@ -96,6 +100,38 @@ def test_what_is_turned_otherwise_is_no_match_and_no_rival() -> None:
     feature, landmark = ViewSearch(features, landmarks, upright).matches(np.arange(4), 0.85)
     np.testing.assert_array_equal(feature, np.arange(1, len(seen), 2))
     np.testing.assert_array_equal(landmark, seen[1::2])
+
+
+def test_features_of_nothing_match_nothing_however_few_are_upright() -> None:
+    rng = np.random.default_rng(7)
+    landmarks, _ = a_map(rng, 300, 5, 0.3)
+    turned = np.where(rng.random(len(landmarks.landmark)) < 0.3, 0.0, 2.0)
+    search = ViewSearch(photo(unit(rng, 400)), landmarks, Uprightness(roll=0.0, orientations=turned))
+    for views in (1, 3, 5):
+        assert len(search.matches(np.arange(views), 0.85)[0]) <= 2  # measured 0
+
+
+def test_a_landmark_that_a_view_sees_twice_is_no_rival_to_itself_and_hides_none() -> None:
+    landmarks, looks = a_map(np.random.default_rng(8), 12, 1, 0.0)
+    order = np.concatenate([[0, 0], np.arange(1, len(landmarks.landmark))])
+    twice = replace(
+        landmarks,
+        **{name: getattr(landmarks, name)[order] for name in OBSERVED},
+        view_offsets=np.array([0, len(order)]),
+    )
+    first = int(landmarks.landmark[0])
+    near = looks[first] + 0.9 * (looks[int(landmarks.landmark[1])] - looks[first]) * 0.55
+    asked = photo(np.stack([looks[first], near / np.linalg.norm(near)]).astype(np.float32))
+    feature, landmark = ViewSearch(asked, twice).matches(np.zeros(1, np.int64), 0.85)
+    wanted = each_with_each(asked, twice, np.zeros(1, np.int64), 0.85)
+    np.testing.assert_array_equal(feature, wanted[0])
+    np.testing.assert_array_equal(landmark, wanted[1])
+    assert feature.tolist() == [0]
+
+
+def test_without_another_landmark_nothing_is_matched() -> None:
+    landmarks, looks = a_map(np.random.default_rng(9), 1, 40, 0.0)
+    assert len(ViewSearch(photo(looks), landmarks).matches(np.arange(40), 0.85)[0]) == 0
 
 
 def test_no_view_is_looked_at_beyond_the_budget() -> None:

@@ -55,8 +55,11 @@ def with_ramp_lanes(lanes: Sequence[OnLevel], ramps: Sequence[Ramp]) -> list[OnL
     ramp is too narrow for two. Lanes over a ramp count to the level that they leave.
     """
     paths = _paths(ramps)
-    taken = shapely.union_all([path.area for path in paths]) if paths else shapely.Polygon()
-    kept = [(part, level) for lane, level in lanes for part in _outside(lane, taken)]
+    taken = {
+        level: shapely.union_all([path.area for path in paths if level in (path.lower, path.upper)])
+        for level in {level for _, level in lanes}
+    }
+    kept = [(part, level) for lane, level in lanes for part in _outside(lane, taken[level])]
     found = list(kept)
     for path in paths:
         ways = [way for lane, level in kept for way in _ways(path, lane, level)]
@@ -152,9 +155,12 @@ def _frame(path: _Path, at_foot: bool) -> tuple[Array, Array]:
 
 
 def _lane(path: _Path, left: float, *, upwards: bool, oneway: bool, confidence: float) -> LaneProposal:
+    most = max(path.width - NARROWEST_M, 0.0) / 2
+    left = float(np.clip(left, -most, most))
     line = path.line if abs(left) < 1e-6 else path.line.offset_curve(left, join_style="mitre")
     points = shapely.get_coordinates(line)
-    width = min(path.width, max(NARROWEST_M, path.width / 2)) if oneway else path.width
+    reach = path.width - 2 * abs(left)  # as wide as fits beside its middle
+    width = min(reach, max(NARROWEST_M, path.width / 2)) if oneway else reach
     return LaneProposal(line=points if upwards else points[::-1], width=width, oneway=oneway, confidence=confidence)
 
 

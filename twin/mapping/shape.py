@@ -111,6 +111,11 @@ def _prior_covariances(capture: Capture, rows: list[int]) -> Array | None:
         return None
     sigma_deg = priors.sigma_deg[rows]
     metres = np.maximum(capture.prior_sigmas()[rows], 1e-4)
+    poses = capture.prior_poses()
+    turns = np.array([poses[row].rotation.matrix() for row in rows])
     radians = np.radians(np.where(np.isnan(sigma_deg), DEFAULT_PRIOR_SIGMA_DEG, np.maximum(sigma_deg, 1e-3)))
-    variances = np.column_stack([np.repeat(radians[:, None], 3, axis=1), metres]) ** 2
-    return np.asarray(variances[:, :, None] * np.eye(6))
+    covariances = np.zeros((len(rows), 6, 6))
+    covariances[:, [0, 1, 2], [0, 1, 2]] = radians[:, None] ** 2
+    # A shift of the camera is one along its own axes, the sigmas are along those of the site.
+    covariances[:, 3:, 3:] = (turns * metres[:, None] ** 2) @ turns.transpose(0, 2, 1)
+    return covariances

@@ -27,6 +27,7 @@ from geometry import (
     tag_corners,
     transform_points,
 )
+from geometry.drift_correction import GATE_SIGMAS
 from geometry.level_walking import climbed_by_drift
 from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_DEG, Capture
 from twin.mapping.tag_sightings import CORNER_SIGMA_PX, TagSighting
@@ -40,8 +41,6 @@ MAX_FIX_SIGMA_M = 1.0
 START_DEPTHS_M = (1.0, 3.0, 8.0)
 MAX_MEAN_SQUARE = 10.0
 """Of whitened residuals; more is not the tag that it claims to be."""
-MAX_MEDIAN_SIGMAS = 3.0
-"""Of tags' heights from those of a walk that is taken for level; more says that it was none."""
 
 
 def correct_priors(capture: Capture, sightings: list[TagSighting], tags: TagSpecs | None) -> Capture:
@@ -75,19 +74,21 @@ def _drift(
 ) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Return the drift (N, 3) of a walk, the sigmas (N, 2) along and across the floor, and which fixes (F,) agreed.
 
-    The walk was level but for ramps, unless the fixes' heights say otherwise: then it drifted in height as it did along
-    the floor.
+    The walk was level but for ramps, unless more fixes agree with a walk that drifted in height as it did along the
+    floor.
     """
     climbed, height_sigma = climbed_by_drift(path, sigma_m)
-    left = (errors[:, 2] - climbed[fixed]) / np.sqrt(variances + height_sigma[fixed] ** 2)
-    if len(fixed) and np.median(np.abs(left)) > MAX_MEDIAN_SIGMAS:
-        drift, variance, agreed = correct_drift(sigma_m, fixed, errors, variances)
-        sigma = np.sqrt(sigma_m[0] ** 2 + variance)
-        return drift, np.column_stack([sigma, sigma]), agreed
     along, variance, agreed = correct_drift(sigma_m, fixed, errors[:, :2], variances)
-    rest, of_height, agreed_too = correct_drift(height_sigma, fixed, errors[:, 2:] - climbed[fixed, None], variances)
+    off = errors[:, 2:] - climbed[fixed, None]
+    rest, of_height, level = correct_drift(height_sigma, fixed, off, variances)
+    left = (off - rest[fixed])[:, 0] / np.sqrt(variances + height_sigma[0] ** 2 + of_height[fixed])
+    level &= np.abs(left) <= GATE_SIGMAS
+    drift, own_variance, drifted = correct_drift(sigma_m, fixed, errors, variances)
+    if drifted.sum() > (agreed & level).sum():
+        sigma = np.sqrt(sigma_m[0] ** 2 + own_variance)
+        return drift, np.column_stack([sigma, sigma]), drifted
     sigmas = np.sqrt(np.column_stack([sigma_m[0] ** 2 + variance, height_sigma[0] ** 2 + of_height]))
-    return np.column_stack([along, climbed + rest[:, 0]]), sigmas, agreed & agreed_too
+    return np.column_stack([along, climbed + rest[:, 0]]), sigmas, agreed & level
 
 
 def walks(priors: PoseTable) -> list[NDArray[np.int64]]:

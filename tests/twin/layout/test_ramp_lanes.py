@@ -76,9 +76,10 @@ def test_a_ramp_between_two_aisles_is_driven_both_ways_in_its_middle() -> None:
 
 @pytest.mark.parametrize(("width", "oneway"), [(6.5, False), (4.0, True)])
 def test_where_one_direction_is_shown_a_narrow_ramp_has_no_other(width: float, oneway: bool) -> None:
-    found = with_ramp_lanes([*AISLES, LEAVING], [ramp(width)])
+    leaving = lane((28.0, -0.6), (20.0, -0.6), level="P2", oneway=True)
+    found = with_ramp_lanes([*AISLES, leaving], [ramp(width)])
     ((only, level),) = over(found)
-    np.testing.assert_allclose(only.line, [(20, -1.6), (0, -1.6)])
+    np.testing.assert_allclose(only.line, [(20, -0.6), (0, -0.6)])
     assert level == "P2"
     assert only.oneway is oneway
     plan = plan_of(found, [ramp(width)])
@@ -101,6 +102,20 @@ def test_what_leads_onto_a_ramp_begins_at_the_lane_behind_it() -> None:
     found = with_ramp_lanes([*AISLES, ARRIVING, late], [ramp()])
     assert any(np.allclose(each.line, [(28, -1.6), (24, -1.6)]) for each, _ in found)
     assert joined(plan_of(found, [ramp()]), "P2", "P1")
+
+
+def test_ramps_between_other_levels_leave_lanes_alone() -> None:
+    above = [lane((10.0, -30.0), (10.0, 30.0), level="P3"), lane((2.0, 0.5), (18.0, 0.5), level="P3")]
+    found = with_ramp_lanes([*AISLES, *above], [ramp()])
+    assert [each for each, level in found if level == "P3"] == [each for each, _ in above]
+
+
+def test_lanes_over_a_ramp_stay_on_it() -> None:
+    wide = lane((28.0, -2.9), (20.0, -2.9), level="P2", oneway=True)
+    for width in (6.5, 4.0):
+        for each, _ in over(with_ramp_lanes([*AISLES, wide], [ramp(width)])):
+            strip = shapely.buffer(shapely.LineString(each.line), each.width / 2, cap_style="flat")
+            assert strip.difference(shapely.buffer(ramp(width).polygon, 1e-6)).is_empty
 
 
 def test_a_ramp_with_a_bend_is_one() -> None:
