@@ -95,6 +95,11 @@ def test_a_map_in_two_parts_is_as_sure_as_its_priors() -> None:
         pose_covariances(model, unposed(model))
     sigma = [np.sqrt(c[3, 3]) for c in pose_covariances(model, posed(model, 0.3, 2.0)).values()]
     np.testing.assert_allclose(sigma, 0.3)
+    low = replace(posed(model, 0.3, 2.0), height_sigmas=np.full(IMAGES, 0.1))
+    found = pose_covariances(model, low)
+    for image in (model.images[i] for i in images):
+        in_site = position_covariance(image.cam_from_world(), found[image.name])
+        np.testing.assert_allclose(in_site, np.diag([0.09, 0.09, 0.01]), atol=1e-9)
 
 
 def shape_errors(model: pycolmap.Reconstruction, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

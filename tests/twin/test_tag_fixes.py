@@ -20,7 +20,7 @@ from geometry import (
 )
 from scenes import look
 from twin.mapping.capture import Capture
-from twin.mapping.tag_fixes import correct_priors, locate_by_corners, walks
+from twin.mapping.tag_fixes import _drift, correct_priors, locate_by_corners, walks
 from twin.mapping.tag_sightings import TagSighting
 
 CAMERA = camera_from_params("SIMPLE_RADIAL", 640, 480, [500.0, 320.0, 240.0, -0.02])
@@ -140,6 +140,25 @@ def test_claims_without_tags_or_without_drift_stay() -> None:
     np.testing.assert_array_equal(kept.priors.positions, made.priors.positions)
     np.testing.assert_array_equal(kept.prior_sigmas(), 0.3)
     assert correct_priors(replace(made, priors=None), [], tags).priors is None
+
+
+def test_late_tags_that_say_the_floor_rose_are_believed_and_one_tag_that_was_moved_is_not() -> None:
+    """150 m of level floor and as much that rises by 4 %, slowly enough to pass for drift; two of five fixes late."""
+    along = 1.5 * np.arange(200)
+    true = np.column_stack([along, np.zeros(200), 1.6 + 0.04 * np.maximum(along - 150.0, 0.0)])
+    sigma = np.hypot(0.3, 3.0 * along / along[-1])
+    rows, variances = [20, 50, 80, 150, 195], np.full(5, 0.01)
+    drift, sigmas, agreed = _drift(true, sigma, rows, np.zeros((5, 3)), variances)
+    assert agreed.all()
+    assert np.abs(drift[:, 2]).max() < 0.6  # measured 0.00; 5.9 m where early fixes outvote late ones
+    assert (np.abs(drift[:, 2]) < 3 * sigmas[:, 1]).all()
+    level = true * (1.0, 1.0, 0.0) + (0.0, 0.0, 1.6)
+    moved = np.zeros((5, 3))
+    moved[2, 2] = 3.5
+    drift, sigmas, agreed = _drift(level, sigma, rows, moved, variances)
+    assert agreed.tolist() == [True, True, False, True, True]
+    assert np.abs(drift[:, 2]).max() < 0.05
+    assert sigmas[-1, 1] < 0.4
 
 
 def test_walks_are_told_apart_and_go_by_time() -> None:

@@ -39,6 +39,8 @@ Array = NDArray[np.float64]
 MAX_FIX_SIGMA_M = 1.0
 """A tag that is seen from so far that it tells less is no fix."""
 START_DEPTHS_M = (1.0, 3.0, 8.0)
+RISEN_M = 20.0
+"""Further than one tag is seen from."""
 MAX_MEAN_SQUARE = 10.0
 """Of whitened residuals; more is not the tag that it claims to be."""
 
@@ -74,8 +76,8 @@ def _drift(
 ) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Return the drift (N, 3) of a walk, the sigmas (N, 2) along and across the floor, and which fixes (F,) agreed.
 
-    The walk was level but for ramps, unless more fixes agree with a walk that drifted in height as it did along the
-    floor.
+    The walk was level but for ramps, unless fixes one after the other say otherwise over more than ``RISEN_M`` of the
+    way: then it drifted in height as it did along the floor. A tag that was moved says so at one place.
     """
     climbed, height_sigma = climbed_by_drift(path, sigma_m)
     along, variance, agreed = correct_drift(sigma_m, fixed, errors[:, :2], variances)
@@ -83,12 +85,19 @@ def _drift(
     rest, of_height, level = correct_drift(height_sigma, fixed, off, variances)
     left = (off - rest[fixed])[:, 0] / np.sqrt(variances + height_sigma[0] ** 2 + of_height[fixed])
     level &= np.abs(left) <= GATE_SIGMAS
-    drift, own_variance, drifted = correct_drift(sigma_m, fixed, errors, variances)
-    if drifted.sum() > (agreed & level).sum():
-        sigma = np.sqrt(sigma_m[0] ** 2 + own_variance)
-        return drift, np.column_stack([sigma, sigma]), drifted
+    if _longest_way(path, np.array(fixed, dtype=np.int64), ~level) > RISEN_M:
+        drift, variance, agreed = correct_drift(sigma_m, fixed, errors, variances)
+        sigma = np.sqrt(sigma_m[0] ** 2 + variance)
+        return drift, np.column_stack([sigma, sigma]), agreed
     sigmas = np.sqrt(np.column_stack([sigma_m[0] ** 2 + variance, height_sigma[0] ** 2 + of_height]))
     return np.column_stack([along, climbed + rest[:, 0]]), sigmas, agreed & level
+
+
+def _longest_way(path: Array, fixed: NDArray[np.int64], wrong: NDArray[np.bool_]) -> float:
+    """Return how far a walk (N, 3) goes at most from one wrong fix to another with no right one between, metres."""
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path[:, :2], axis=0), axis=1))])[fixed]
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], wrong, [False]]))).reshape(-1, 2)
+    return max((float(along[stop - 1] - along[start]) for start, stop in edges.tolist()), default=0.0)
 
 
 def walks(priors: PoseTable) -> list[NDArray[np.int64]]:
