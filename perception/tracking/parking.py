@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 STILL_MPS = 1.0
-"""A vehicle that is slower, as far as is known to this, may stand."""
+"""A vehicle that is slower may stand."""
 MIN_WIDTH_M = 1.3
 """Of what fills a stall: motorcycles share one."""
 RIVALS = 4
@@ -44,7 +44,9 @@ def parked(mean: Array, covariance: Array, level: Indices, places: ParkingPlaces
     directions = places.directions[stall[rows]]
     noise = np.zeros((len(rows), len(PARTS), len(PARTS)))
     noise[:, :2, :2] = _scatter(directions)
-    noise[:, [2, 3], [2, 3]] = STANDING_SIGMA_MPS**2
+    # A velocity that nothing has shown yet is half as unsure after it, not known.
+    unsure = covariance[rows][:, [2, 3], [2, 3]]
+    noise[:, [2, 3], [2, 3]] = np.maximum(STANDING_SIGMA_MPS**2, unsure / 3.0)
     noise[:, 4, 4] = TURNED_SIGMA**2
     own = covariance[rows]
     off = np.zeros((len(rows), len(PARTS)))
@@ -63,8 +65,7 @@ def parked(mean: Array, covariance: Array, level: Indices, places: ParkingPlaces
 def _stalls(mean: Array, covariance: Array, level: Indices, places: ParkingPlaces) -> Indices:
     """Return the stall (N,) that each vehicle probably stands in, -1 for none."""
     stall = np.full(len(mean), -1)
-    unsure = np.sqrt(np.maximum(covariance[:, 2, 2], covariance[:, 3, 3]))
-    still = np.maximum(np.hypot(mean[:, 2], mean[:, 3]), unsure) < STILL_MPS
+    still = np.hypot(mean[:, 2], mean[:, 3]) < STILL_MPS
     slow = np.flatnonzero(still & (mean[:, 6] >= MIN_WIDTH_M))
     near = places.nearest(level[slow], mean[slow, :2], RIVALS, WITHIN_M)
     some = near[:, 0] >= 0

@@ -49,14 +49,20 @@ def test_others_are_left_as_they_are(where: tuple[float, float], speed: float) -
     np.testing.assert_array_equal(covariance[0], spread(0.5))
 
 
-def test_motorcycles_and_what_may_be_moving_are_left_as_they_are() -> None:
-    narrow, unknown = state(6.3, 2.6), state(6.3, 2.6)
+def test_motorcycles_are_left_as_they_are() -> None:
+    narrow = state(6.3, 2.6)
     narrow[6] = 0.8
-    covariance = np.stack([spread(0.5), spread(0.5)])
-    covariance[1, [2, 3], [2, 3]] = 3.0**2
-    mean, _, stall = parked(np.array([narrow, unknown]), covariance, np.zeros(2, np.int64), PLACES)
-    assert stall.tolist() == [-1, -1]
-    np.testing.assert_array_equal(mean, [narrow, unknown])
+    mean, _, stall = ask(narrow)
+    assert stall == [-1]
+    np.testing.assert_array_equal(mean[0], narrow)
+
+
+def test_a_velocity_that_nothing_has_shown_yet_stays_open() -> None:
+    covariance = spread(0.5)[None]
+    covariance[:, [2, 3], [2, 3]] = 3.0**2
+    _, after, stall = parked(state(6.3, 2.6)[None], covariance, np.zeros(1, np.int64), PLACES)
+    assert stall.tolist() == [2]
+    np.testing.assert_allclose(np.sqrt(after[0, [2, 3], [2, 3]]), 1.5)
 
 
 def test_one_that_stands_badly_is_drawn_in_by_loose_boxes_and_not_by_exact_ones() -> None:
