@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geometry.floorplan import Ramp
 from geometry.plan_lane_joints import JOIN_M
-from twin.layout.lanes import BEYOND_M, NARROWEST_M, SHORTEST_M, LaneProposal
+from twin.layout.lanes import NARROWEST_M, SHORTEST_M, LaneProposal
 
 Array = NDArray[np.float64]
 OnLevel = tuple[LaneProposal, str]
@@ -23,6 +23,8 @@ ALONG = np.cos(np.radians(25))
 """Of a lane with a ramp that it leads onto."""
 UNMARKED = 0.5
 """Confidence in a lane over a ramp that no lane leads onto: one drives there, in whatever direction."""
+REACH_M = 20.0
+"""From the end of a ramp to the lane that it joins, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +53,8 @@ class _Way:
 def with_ramp_lanes(lanes: Sequence[OnLevel], ramps: Sequence[Ramp]) -> list[OnLevel]:
     """Return the lanes of all levels, cut off where ramps take their floor, and those over the ramps.
 
-    Where lanes lead onto a ramp in both directions it gets one of each; else one that is driven both ways, unless the
-    ramp is too narrow for two. Lanes over a ramp count to the level that they leave.
+    A ramp gets a lane up and a lane down where lanes show either, but for one that is too narrow for two; where they
+    show nothing, one that is driven both ways. Lanes over a ramp count to the level that they leave.
     """
     paths = _paths(ramps)
     taken = {
@@ -101,21 +103,24 @@ def _outside(lane: LaneProposal, taken: shapely.Geometry) -> list[LaneProposal]:
 
 def _over(path: _Path, ways: Sequence[_Way]) -> list[OnLevel]:
     """Return the lanes over a ramp: one up and one down, or one for both."""
+
+    def over(left: float, *, upwards: bool, oneway: bool, confidence: float) -> OnLevel:
+        lane = _lane(path, left, upwards=upwards, oneway=oneway, confidence=confidence)
+        return lane, path.lower if upwards else path.upper
+
     best = sorted(ways, key=lambda way: -way.lane.confidence)
-    up, down = ([way for way in best if (way.up if upwards else way.down)] for upwards in (True, False))
     if not best:
-        return [(_lane(path, 0.0, upwards=True, oneway=False, confidence=UNMARKED), path.lower)]
-    if up and down and not (up[0].down or down[0].up):
-        lanes = [(up[0], True, True), (down[0], False, True)]
-    else:
-        lanes = [(best[0], best[0].up, path.width < 2 * NARROWEST_M and not (up and down))]
-    return [
-        (
-            _lane(path, way.left, upwards=upwards, oneway=oneway, confidence=way.lane.confidence),
-            path.lower if upwards else path.upper,
-        )
-        for way, upwards, oneway in lanes
-    ]
+        return [over(0.0, upwards=True, oneway=False, confidence=UNMARKED)]
+    if best[0].up and best[0].down:
+        return [over(best[0].left, upwards=True, oneway=False, confidence=best[0].lane.confidence)]
+    shown, upwards = best[0], best[0].up
+    lanes = [over(shown.left, upwards=upwards, oneway=True, confidence=shown.lane.confidence)]
+    other = next((way for way in best if way.up != upwards), None)
+    if other is not None:
+        lanes.append(over(other.left, upwards=not upwards, oneway=True, confidence=other.lane.confidence))
+    elif path.width >= 2 * NARROWEST_M:
+        lanes.append(over(-shown.left, upwards=not upwards, oneway=True, confidence=UNMARKED))
+    return lanes
 
 
 def _ways(path: _Path, lane: LaneProposal, level: str) -> list[_Way]:
@@ -171,7 +176,7 @@ def _joint(lane: LaneProposal, end: int, level: str, lanes: Sequence[OnLevel]) -
     if shapely.distance(np.array(others, dtype=object), shapely.Point(at)).min(initial=np.inf) <= JOIN_M:
         return []
     ahead = (at - inner) / np.linalg.norm(at - inner)
-    reach = shapely.LineString([at, at + BEYOND_M * ahead])
+    reach = shapely.LineString([at, at + REACH_M * ahead])
     met = shapely.get_coordinates(shapely.intersection(reach, shapely.union_all(others)))
     if len(met) == 0:
         return []

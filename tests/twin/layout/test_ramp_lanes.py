@@ -2,7 +2,6 @@
 
 import networkx as nx
 import numpy as np
-import pytest
 import shapely
 
 from geometry import FloorPlan
@@ -74,17 +73,28 @@ def test_a_ramp_between_two_aisles_is_driven_both_ways_in_its_middle() -> None:
     assert joined(plan, "P2", "P1")
 
 
-@pytest.mark.parametrize(("width", "oneway"), [(6.5, False), (4.0, True)])
-def test_where_one_direction_is_shown_a_narrow_ramp_has_no_other(width: float, oneway: bool) -> None:
+def test_where_one_direction_is_shown_the_other_has_the_other_side() -> None:
+    found = with_ramp_lanes([*AISLES, LEAVING], [ramp()])
+    (down, of_down), (up, of_up) = over(found)
+    np.testing.assert_allclose(down.line, [(20, -1.6), (0, -1.6)])
+    np.testing.assert_allclose(up.line, [(0, 1.6), (20, 1.6)])
+    assert [of_down, of_up] == ["P2", "P1"]
+    assert [down.confidence, up.confidence] == [0.9, 0.5]
+    plan = plan_of(found, [ramp()])
+    assert joined(plan, "P2", "P1")
+    assert joined(plan, "P1", "P2")
+
+
+def test_a_narrow_ramp_has_the_one_direction_that_is_shown() -> None:
     leaving = lane((28.0, -0.6), (20.0, -0.6), level="P2", oneway=True)
-    found = with_ramp_lanes([*AISLES, leaving], [ramp(width)])
+    found = with_ramp_lanes([*AISLES, leaving], [ramp(4.0)])
     ((only, level),) = over(found)
     np.testing.assert_allclose(only.line, [(20, -0.6), (0, -0.6)])
     assert level == "P2"
-    assert only.oneway is oneway
-    plan = plan_of(found, [ramp(width)])
+    assert only.oneway
+    plan = plan_of(found, [ramp(4.0)])
     assert joined(plan, "P2", "P1")
-    assert joined(plan, "P1", "P2") is not oneway
+    assert not joined(plan, "P1", "P2")
 
 
 def test_lanes_end_where_a_ramp_takes_their_floor() -> None:
@@ -94,7 +104,7 @@ def test_lanes_end_where_a_ramp_takes_their_floor() -> None:
     for each, _ in found:
         assert np.isclose(np.ptp(each.line[:, 0]), 20.0) or not shapely.LineString(each.line).intersects(area)
     assert sum(np.allclose(each.line[:, 0], 10.0) for each, _ in found) == 2
-    assert len(over(found)) == 1
+    assert len(over(found)) == 2
 
 
 def test_what_leads_onto_a_ramp_begins_at_the_lane_behind_it() -> None:
