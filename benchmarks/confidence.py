@@ -25,13 +25,13 @@ from twin.written_evidence import Written
 Array = NDArray[np.float64]
 
 RIDGE = 0.05
-START = np.array([4.0, 1.0, 0.3, 1.0, -1.0, 0.3, 0.5])
-"""Weights of the traits, then what evidence beyond ``ENOUGH`` counts, then what is written."""
+START = np.array([4.0, 1.0, 0.3, 1.0, -1.0, 2.0, -1.0, 0.3, 0.5, 0.7])
+"""Weights of the traits, then what evidence beyond ``ENOUGH`` counts, then what is written, and what names a level."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contest:
-    """Poses that competed for a photo: traits (C, 5), what is written, their levels and what was read of these, right
+    """Poses that competed for a photo: traits (C, 7), what is written, their levels and what was read of these, right
     (C,), and the map's look-alikes.
     """
 
@@ -54,7 +54,16 @@ def main() -> None:
     machine = describe_machine()
     contests = [contest for scene, folder in arguments.case for contest in contests_of(scene, Twin.open(folder))]
     weights = fit(contests)
-    print("weights", weights[:5].round(2).tolist(), "beyond", round(weights[5], 2), "written", round(weights[6], 2))
+    print(
+        "weights",
+        weights[:7].round(2).tolist(),
+        "beyond",
+        round(weights[7], 2),
+        "written",
+        round(weights[8], 2),
+        "named",
+        round(weights[9], 2),
+    )
     cases = [[scene.name, folder.name] for scene, folder in arguments.case]
     write_results(arguments.out, {"cases": cases, "photos": len(contests), "weights": weights.tolist()}, machine)
 
@@ -94,10 +103,13 @@ def _contest(asked: Asked, scene: Path, twin: Twin, localizer: Localizer) -> Con
 
 
 def fit(contests: Sequence[Contest]) -> Array:
-    """Return the seven parameters of greatest likelihood, with a weak ridge on the traits' weights."""
+    """Return the ten parameters of greatest likelihood, with a weak ridge on the traits' weights."""
 
     def loss(parameters: Array) -> float:
-        ridge = RIDGE * float((parameters[1:5] ** 2).sum()) + 100.0 * min(0.0, parameters[5]) ** 2
+        ridge = (
+            RIDGE * float((parameters[1:7] ** 2).sum())
+            + 100.0 * (parameters[7] - np.clip(parameters[7], 0.0, 1.0)) ** 2
+        )
         return ridge - sum(log_likelihood(contest, parameters) for contest in contests)
 
     return np.asarray(minimize(loss, START).x)
@@ -105,11 +117,17 @@ def fit(contests: Sequence[Contest]) -> Array:
 
 def log_likelihood(contest: Contest, parameters: Array) -> float:
     """Return the log-probability of what is true: that one of the right poses is it, or that none is."""
-    odds = contest.traits @ parameters[:5]
-    plausible = np.where(odds < ENOUGH, odds, ENOUGH + parameters[5] * (odds - ENOUGH))
+    odds = contest.traits @ parameters[:7]
+    plausible = np.where(odds < ENOUGH, odds, ENOUGH + parameters[7] * (odds - ENOUGH))
     written = contest.written
     probable = probabilities(
-        plausible, written.log_odds, contest.alike, contest.levels, written.shared, weight=parameters[6]
+        plausible,
+        written.log_odds,
+        contest.alike,
+        contest.levels,
+        written.shared,
+        weight=parameters[8],
+        named=parameters[9],
     )
     true = probable[contest.right].sum() if contest.right.any() else 1.0 - probable.sum()
     return float(np.log(max(true, 1e-300)))

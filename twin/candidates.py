@@ -1,10 +1,11 @@
 """Poses that may explain a photo: matches with what some views see, RANSAC, and refinement on all they predict.
 
+A pose is verified where floors and ceilings show the textures that it says they show: then no more are looked for.
 Where storeys look alike, what fits one is tried on the others too, so that they compete on equal terms.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pycolmap
@@ -27,37 +28,54 @@ from perception import Features
 from twin.landmark_matching import ViewSearch, match_by_projection
 from twin.landmarks import Landmarks, keypoint_sigma_px
 from twin.localizer_options import LocalizerOptions
+from twin.textures import Pyramid, TextureMatches, Textures, TextureSupport, match_textures
+from twin.textures.matching import SIGMA_M, SIGMA_PX
 from twin.visibility import Viewpoints
 
 Indices = NDArray[np.int64]
 Pairs = tuple[Indices, Indices]
 
-HYPOTHESES = 2
-"""Poses tried for each group of views; the second is a look-alike among them."""
+HYPOTHESES, TEXTURED_HYPOTHESES = 2, 4
+"""Poses tried for each group of views; the second is a look-alike among them. More where textures can tell which is
+right, until one is verified."""
 MIN_SHARE = 0.35
 """A pose supported by less than this share of the best one's matches is not worth refining."""
 MAX_REFINED = 4
 MAX_TRANSFERRED = 2
 """Best candidates that are tried on other storeys."""
 SETTLING_VIEWS = 10
+TEXTURES_TRIED, TEXTURES_SETTLED = 48, 80
+"""Patches that a hypothesis and a candidate are compared with."""
+REACH, SETTLED_REACH = 2, 1
+"""Cells by which textures may lie off, of a hypothesis and of a refined pose."""
+LEAST_TEXTURES = 6
+"""Found textures that a pose is refined on."""
+NOWHERE = TextureSupport(found=0, looked_for=0)
 CELLS = (8, 6)
 """Across and down, of a photo, in which inliers are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hypothesis:
-    """A pose that RANSAC found in what ``views`` see, its inliers (feature, landmark), and the number of matches."""
+    """A pose that RANSAC found in what ``views`` see, its inliers (feature, landmark), the number of matches, and the
+    textures that the photo shows from there."""
 
     cam_from_site: pycolmap.Rigid3d
     views: Indices
     feature: Indices
     landmark: Indices
     matches: int
+    textures: TextureMatches | None = None
 
     @property
     def support(self) -> int:
         """Number of matches that agree with it."""
         return len(self.feature)
+
+    @property
+    def textured(self) -> TextureSupport:
+        """How many textures are where they should be."""
+        return NOWHERE if self.textures is None else self.textures.support
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +87,7 @@ class Candidate:
     expected, explained: landmarks that a photo from this pose should show, and how many of them it does; one that may
         have vanished counts less
     spread: how many of ``CELLS`` have inliers
+    textured: how many textures of floors and ceilings are where they should be
     feature, landmark: (M,) the matches that the pose was refined on; ``estimate.inliers`` is among them
     """
 
@@ -79,6 +98,7 @@ class Candidate:
     expected: int
     explained: int
     spread: int
+    textured: TextureSupport
     feature: Indices
     landmark: Indices
 
@@ -90,20 +110,28 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """A photo's features, its camera, and its strongest features compared with views."""
+    """A photo's features, its camera, its strongest features compared with views, and the photo itself where textures
+    are to be looked for."""
 
     features: Features
     camera: pycolmap.Camera
     search: ViewSearch
+    pyramid: Pyramid | None = None
 
 
 class CandidateFinder:
     """Finds candidates among the landmarks of one map."""
 
     def __init__(
-        self, landmarks: Landmarks, viewpoints: Viewpoints, storeys: Sequence[float], options: LocalizerOptions
+        self,
+        landmarks: Landmarks,
+        viewpoints: Viewpoints,
+        storeys: Sequence[float],
+        options: LocalizerOptions,
+        textures: Textures | None = None,
     ) -> None:
         """Take a map's parts; ``storeys`` are the heights of its floors, ascending, none where they are unknown."""
+        self._textures = textures
         self._landmarks = landmarks
         self._viewpoints = viewpoints
         self._storeys = np.asarray(storeys, dtype=np.float64)
@@ -121,22 +149,58 @@ class CandidateFinder:
             hypotheses += self._hypotheses(query, views)
             if self._is_enough(hypotheses):
                 break
-        hypotheses.sort(key=lambda hypothesis: -hypothesis.support)
+        verified = [hypothesis for hypothesis in hypotheses if self.is_verified(hypothesis)]
+        enough = MIN_SHARE * max((hypothesis.support for hypothesis in hypotheses), default=0)
         candidates: list[Candidate] = []
-        for hypothesis in hypotheses:
-            weak = hypothesis.support < MIN_SHARE * hypotheses[0].support
-            if len(candidates) < MAX_REFINED and not weak:
+        for hypothesis in sorted(verified or hypotheses, key=self._rank):
+            if len(candidates) < MAX_REFINED and (self.is_likely(hypothesis) or hypothesis.support >= enough):
                 self._add(candidates, query, hypothesis)
-        strongest = sorted(candidates, key=lambda candidate: -candidate.support)[:MAX_TRANSFERRED]
-        for pose in [p for c in strongest for p in self.on_other_storeys(c.estimate.cam_from_site)]:
+        best = sorted(candidates, key=self._rank)[:MAX_TRANSFERRED]
+        for pose in [pose for each in best for pose in self.on_other_storeys(each.estimate.cam_from_site)]:
             if self._is_new(pose, candidates):
-                expected = self._viewpoints.expected(self._landmarks, pose, query.camera)
-                for found in self._hypotheses(query, self._views_of(expected, SETTLING_VIEWS)):
-                    if not self.are_distinct(found.cam_from_site, pose):
-                        self._add(candidates, query, found)
+                for found in self._transferred(query, pose):
+                    self._add(candidates, query, found)
         return candidates
 
+    def is_verified(self, pose: Hypothesis | Candidate) -> bool:
+        """Tell whether so many textures are where they should be that no wrong pose would do."""
+        return self._is_sure(pose.textured)
+
+    def is_likely(self, pose: Hypothesis | Candidate) -> bool:
+        """Tell whether so many textures are where they should be that few wrong poses would do."""
+        return pose.textured.log10_false_alarms < self._options.likely_log10_false_alarms
+
+    def _rank(self, pose: Hypothesis | Candidate) -> tuple[float, int]:
+        """Return what poses are tried by, first the least: how hardly chance would find its textures, then support."""
+        return (pose.textured.log10_false_alarms if self.is_likely(pose) else 0.0), -pose.support
+
+    def _is_sure(self, support: TextureSupport) -> bool:
+        return support.log10_false_alarms < self._options.verified_log10_false_alarms
+
+    def _transferred(self, query: Query, pose: pycolmap.Rigid3d) -> list[Hypothesis]:
+        """Return what the views there support near a pose that was found on another storey.
+
+        Where the photo shows that storey's textures, that is the pose itself.
+        """
+        expected = self._viewpoints.expected(self._landmarks, pose, query.camera)
+        views = self._views_of(expected, SETTLING_VIEWS)
+        feature, landmark = self._matches(query, views)
+        agree = self._agree(pose, query, feature, landmark)
+        copy = Hypothesis(
+            cam_from_site=pose,
+            views=views,
+            feature=feature[agree],
+            landmark=landmark[agree],
+            matches=len(feature),
+            textures=self._look_for_textures(query, pose, REACH, TEXTURES_TRIED),
+        )
+        if self.is_likely(copy):
+            return [copy]
+        return [found for found in self._hypotheses(query, views) if not self.are_distinct(found.cam_from_site, pose)]
+
     def _is_enough(self, hypotheses: Sequence[Hypothesis]) -> bool:
+        if any(self.is_verified(hypothesis) for hypothesis in hypotheses):
+            return True
         best = max((hypothesis.support for hypothesis in hypotheses), default=0)
         unique = self._options.alike is not None and self._options.alike < self._options.often_alike
         return unique and best >= self._options.enough_support
@@ -170,9 +234,10 @@ class CandidateFinder:
         return [pose_from_position(position + np.array([0.0, 0.0, rise]), turned) for rise in rises]
 
     def _hypotheses(self, query: Query, views: Indices) -> list[Hypothesis]:
-        """Return up to ``HYPOTHESES`` poses that the landmarks of some views, best ranked first, support."""
+        """Return the poses that the landmarks of some views, best ranked first, support: a few, or a verified one."""
         options = self._options
         feature, landmark = self._matches(query, views)
+        textures = None if query.pyramid is None else self._textures
         found: list[Hypothesis] = []
         for pose, inliers in pose_hypotheses(
             query.features.keypoints[feature].astype(np.float64),
@@ -180,12 +245,22 @@ class CandidateFinder:
             query.camera,
             max_error_px=options.max_error_px,
             seed=options.seed,
-            limit=HYPOTHESES,
+            limit=HYPOTHESES if textures is None else TEXTURED_HYPOTHESES,
         ):
-            pairs = feature[inliers], landmark[inliers]
             found.append(
-                Hypothesis(cam_from_site=pose, views=views, feature=pairs[0], landmark=pairs[1], matches=len(feature))
+                Hypothesis(
+                    cam_from_site=pose,
+                    views=views,
+                    feature=feature[inliers],
+                    landmark=landmark[inliers],
+                    matches=len(feature),
+                    textures=self._look_for_textures(query, pose, REACH, TEXTURES_TRIED),
+                )
             )
+            if textures is not None:
+                if self.is_verified(found[-1]):
+                    break
+                continue
             rivals = len(feature) - found[0].support
             if found[0].support < options.min_inliers or rivals < options.ambiguity_ratio * found[0].support:
                 break  # the matches left could not make a rival, or one of nothing
@@ -201,7 +276,7 @@ class CandidateFinder:
         ``refine_pose``.
         """
         options, pairs = self._options, (hypothesis.feature, hypothesis.landmark)
-        pose = self._refine(hypothesis.cam_from_site, query, pairs).cam_from_site
+        pose = self._refine(hypothesis.cam_from_site, query, pairs, hypothesis.textures).cam_from_site
         expected = self._viewpoints.expected(self._landmarks, pose, query.camera)
         around = self._views_of(expected, SETTLING_VIEWS)
         feature, landmark = self._matches(
@@ -211,8 +286,10 @@ class CandidateFinder:
         matches, support = len(feature), int(agree.sum())
         if support >= len(pairs[0]):
             pairs = feature[agree], landmark[agree]
-        estimate = self._refine(pose, query, pairs)
-        if int(estimate.inliers.sum()) >= options.min_inliers:
+        textures = self._look_for_textures(query, pose, SETTLED_REACH, TEXTURES_SETTLED)
+        estimate = self._refine(pose, query, pairs, textures)
+        is_there = textures is not None and self._is_sure(textures.support)
+        if is_there or int(estimate.inliers.sum()) >= options.min_inliers:
             guided = match_by_projection(
                 query.features,
                 self._landmarks,
@@ -224,8 +301,10 @@ class CandidateFinder:
             )
             if len(guided[0]) > len(pairs[0]):
                 pairs = guided
-                estimate = self._refine(estimate.cam_from_site, query, pairs)
+                estimate = self._refine(estimate.cam_from_site, query, pairs, textures)
         expected = self._viewpoints.expected(self._landmarks, estimate.cam_from_site, query.camera)
+        if textures is not None:
+            textures = self._look_for_textures(query, estimate.cam_from_site, SETTLED_REACH, TEXTURES_SETTLED)
         near = np.linalg.norm(estimate.residuals_px, axis=1) < options.explained_px
         size = query.features.image_size
         return Candidate(
@@ -236,9 +315,17 @@ class CandidateFinder:
             expected=round(float(self._presence[expected].sum())),
             explained=round(float((self._presence * expected)[pairs[1][near]].sum())),
             spread=_occupied_cells(query.features.keypoints[pairs[0][estimate.inliers]], size),
+            textured=NOWHERE if textures is None else textures.support,
             feature=pairs[0],
             landmark=pairs[1],
         )
+
+    def _look_for_textures(self, query: Query, pose: pycolmap.Rigid3d, reach: int, most: int) -> TextureMatches | None:
+        """Return the textures that a photo shows from a pose, None where there are none to look for."""
+        level = int(np.searchsorted(self._storeys, position_of(pose)[2])) - 1
+        if self._textures is None or query.pyramid is None or level < 0:
+            return None
+        return match_textures(self._textures, query.pyramid, query.camera, pose, level, reach=reach, most=most)
 
     def _agree(self, pose: pycolmap.Rigid3d, query: Query, feature: Indices, landmark: Indices) -> NDArray[np.bool_]:
         predicted, valid = project(query.camera, transform_points(pose, self._landmarks.points[landmark]))
@@ -257,16 +344,23 @@ class CandidateFinder:
         observations = self._landmarks.observations_of(self._views_of(expected, self._options.guided_views))
         return observations[expected[self._landmarks.landmark[observations]]]
 
-    def _refine(self, pose: pycolmap.Rigid3d, query: Query, pairs: Pairs) -> PoseEstimate:
+    def _refine(
+        self, pose: pycolmap.Rigid3d, query: Query, pairs: Pairs, textures: TextureMatches | None = None
+    ) -> PoseEstimate:
+        """Refine on matches of features and, if enough were found, textures; inliers and residuals are of features."""
         feature, landmark = pairs
-        return refine_pose(
-            pose,
-            query.features.keypoints[feature].astype(np.float64),
-            self._landmarks.points[landmark],
-            query.camera,
-            sigma_px=keypoint_sigma_px(query.features.scales[feature]),
-            point_covariances=self._landmarks.covariances[landmark].astype(np.float64),
-        )
+        pixels = query.features.keypoints[feature].astype(np.float64)
+        points = self._landmarks.points[landmark]
+        sigma = keypoint_sigma_px(query.features.scales[feature])
+        covariances = self._landmarks.covariances[landmark].astype(np.float64)
+        if textures is not None and self._textures is not None and len(textures.patch) >= LEAST_TEXTURES:
+            count = len(textures.patch)
+            pixels = np.concatenate([pixels, textures.pixels])
+            points = np.concatenate([points, self._textures.centres[textures.patch]])
+            sigma = np.concatenate([sigma, np.full(count, SIGMA_PX)])
+            covariances = np.concatenate([covariances, np.tile(np.diag(np.square(SIGMA_M)), (count, 1, 1))])
+        found = refine_pose(pose, pixels, points, query.camera, sigma_px=sigma, point_covariances=covariances)
+        return replace(found, inliers=found.inliers[: len(feature)], residuals_px=found.residuals_px[: len(feature)])
 
 
 def _occupied_cells(pixels: NDArray[np.floating], size: tuple[int, int]) -> int:

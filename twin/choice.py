@@ -7,7 +7,7 @@ of which look-alike it is. The weights were fitted by ``python -m benchmarks.con
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,17 +16,26 @@ from twin.candidates import Candidate
 
 Array = NDArray[np.float64]
 
-WEIGHTS = np.array([4.01, 2.06, 0.59, 1.22, -2.0])
+WEIGHTS = np.array([4.01, 2.06, 0.59, 1.22, -2.0, 2.5, -1.5])
+MOST_TEXTURED, MANY_TEXTURES = 20.0, 24
 ENOUGH, BEYOND = 3.0, 0.29
 WRITTEN = 0.49
 """Of the log-odds that tags and signs give: readings of one photo err together."""
+NAMED = 0.7
+"""The same of what names a level."""
+LEVELS_DIFFER = 0.1
+"""Of how much more plausible the pose on one level is than its copies on others, if textures verify both."""
+OFTEN_ALIKE = 0.5
+"""In a map with so many look-alikes a place, one that was not found is as likely on another storey."""
 LEAST_ALIKE = 0.02
 
 
 def traits(candidate: Candidate, usual_noise: float) -> Array:
-    """Return what speaks for a pose (5,): 1, how many matches agree, over how much of the photo, how much of what the
-    pose should show is there, and how badly it all fits against what is usual in the map.
+    """Return what speaks for a pose (7,): 1, how many matches agree, over how much of the photo, how much of what the
+    pose should show is there, how badly it all fits against what is usual in the map, how hardly chance would find as
+    many textures where they should be, and how many were looked for.
     """
+    textured = candidate.textured
     return np.array(
         [
             1.0,
@@ -34,6 +43,8 @@ def traits(candidate: Candidate, usual_noise: float) -> Array:
             candidate.spread / 10.0,
             np.log((candidate.explained + 2.0) / (candidate.expected + 50.0)),
             np.log(max(candidate.estimate.noise_scale, 0.3) / usual_noise),
+            min(-textured.log10_false_alarms, MOST_TEXTURED) / 10.0,
+            min(textured.looked_for, MANY_TEXTURES) / MANY_TEXTURES,
         ]
     )
 
@@ -51,11 +62,15 @@ class Levels:
     level: (C,) index of each pose's, -1 for none
     log_odds: (K,) natural, how much less what is written speaks for each level than for the likeliest; 0 where not read
     shown: (C, K) the same of what the photo shows at telltales, where each pose has them; 0 where there are none
+    copies: (C, C) which poses are at the same place of some level, each of its own too
+    verified: (C,) poses whose textures are where they should be
     """
 
     level: NDArray[np.int64]
     log_odds: Array
     shown: Array
+    copies: NDArray[np.bool_]
+    verified: NDArray[np.bool_]
 
     def of_poses(self) -> Array:
         """Return what both say of each pose's level (C,), 0 for a pose that is on none."""
@@ -74,6 +89,7 @@ def probabilities(
     levels: Levels | None = None,
     shared: ArrayLike | None = None,
     weight: float = WRITTEN,
+    named: float = NAMED,
 ) -> Array:
     """Return the probability (C,) of each pose; what is missing to 1 is that of none of them.
 
@@ -81,11 +97,14 @@ def probabilities(
     alike: how many look-alikes of a place in the map there are on average; None counts as few
     levels: what names a level counts there beside ``written``: once for the place, once for the level
     shared: (C,) the part of ``written`` that a look-alike on another level would have too, None for all of it
-    weight: of what is written
+    weight, named: of what is written, and of what names a level
     """
     by_look, told = np.asarray(plausible, dtype=np.float64), np.asarray(written, dtype=np.float64)
-    odds = by_look + weight * told
     unseen = alike or 0.0
+    if levels is not None:
+        levels = replace(levels, log_odds=named * levels.log_odds)
+        by_look = _of_one_place(by_look, levels) if unseen >= OFTEN_ALIKE else by_look
+    odds = by_look + weight * told
     if levels is not None and len(levels.log_odds) > 1:
         odds = odds + levels.of_poses()
         unseen = _unseen(by_look, levels, unseen)
@@ -94,6 +113,18 @@ def probabilities(
     same = weight * max(0.0, float((told if shared is None else np.asarray(shared, dtype=np.float64))[best]))
     nowhere, elsewhere = 0.0, by_look[best] + same + np.log(max(unseen, LEAST_ALIKE))
     return np.exp(odds - np.logaddexp.reduce([*odds, nowhere, elsewhere]))
+
+
+def _of_one_place(by_look: Array, levels: Levels) -> Array:
+    """Return plausibilities (C,) of which verified copies of the best verified pose have its own, but for a little.
+
+    They are one place for sure; what else differs is mostly how well the map shows each level.
+    """
+    if not levels.verified.any():
+        return by_look
+    best = int(np.where(levels.verified, by_look, -np.inf).argmax())
+    shared = by_look[best] - LEVELS_DIFFER * (by_look[best] - by_look)
+    return np.where(levels.verified & levels.copies[best], shared, by_look)
 
 
 def _unseen(by_look: Array, levels: Levels, alike: float) -> float:
@@ -106,6 +137,8 @@ def _unseen(by_look: Array, levels: Levels, alike: float) -> float:
     left = np.full(count, alike / (count - 1))
     on_one = levels.level >= 0
     np.subtract.at(left, levels.level[on_one], np.exp(by_look[on_one] - by_look[best]))
+    # A verified copy is that level's pose at this place, and no better one is left to find.
+    left[levels.level[on_one & levels.verified & levels.copies[best]]] = 0.0
     if levels.level[best] >= 0:
         left[levels.level[best]] = 0.0
     return float(np.maximum(left, 0.0) @ np.exp(levels.of_look_alikes(best)))

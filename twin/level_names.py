@@ -42,6 +42,16 @@ class LevelNames:
         """Tell whether a text names just one level."""
         return len(self._named_in(text)) == 1
 
+    def on_each_level(self, text: str) -> tuple[str, ...] | None:
+        """Return what a sign that names one level says on each (K,), None for other texts."""
+        named = self._named_in(text)
+        if len(named) != 1:
+            return None
+        for number, name in enumerate(self._names[named[0]]):
+            if _has_word(text, name) and all(len(names) > number for names in self._names):
+                return tuple(_word(name).sub(lambda _, own=names[number]: own, text) for names in self._names)  # type: ignore[misc]
+        return None
+
     def likelihood(self, readings: Sequence[TextReading]) -> Array:
         """Return P(readings | the photo was taken on the level), (K,), against the mean over all levels.
 
@@ -66,4 +76,8 @@ class LevelNames:
 
 
 def _has_word(text: str, name: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
+    return _word(name).search(text) is not None
+
+
+def _word(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)

@@ -12,7 +12,7 @@ from geometry import largest_sigma, position_covariance, position_of, probabilit
 from perception import Features, Picture
 from retrieval import Vocabulary
 from twin.candidates import Candidate, CandidateFinder, Query
-from twin.choice import Levels, plausibility, probabilities
+from twin.choice import OFTEN_ALIKE, Levels, plausibility, probabilities
 from twin.hints import weighed
 from twin.landmark_matching import Uprightness, ViewSearch
 from twin.landmarks import Landmarks
@@ -21,6 +21,7 @@ from twin.localizer_options import LocalizerOptions
 from twin.map_uncertainty import MapUncertainty
 from twin.place_finder import PlaceFinder, Places
 from twin.telltales import Telltale, level_log_odds
+from twin.textures import Textures, pyramid_of
 from twin.visibility import Viewpoints
 from twin.written_evidence import WrittenEvidence
 
@@ -30,8 +31,8 @@ Weigh = Callable[[Sequence[pycolmap.Rigid3d]], Array]
 
 FITTING = 0.05
 """A pose with this share of the best one's probability fits as well, and is named where the photo is ambiguous."""
-OFTEN_ALIKE = 0.5
-"""In a map with so many look-alikes a place, one that was not found is as likely on another storey."""
+READ_BELOW = 0.9
+"""The probability below which a photo is read in a map of look-alikes; in others that which an answer must have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,7 @@ class Localizer:
         down: ArrayLike | None = None,
         storeys: Sequence[float] = (),
         written: WrittenEvidence | None = None,
+        textures: Textures | None = None,
         telltales: Sequence[Telltale] = (),
         covariance_scale: float = 1.0,
         map_uncertainty: MapUncertainty | None = None,
@@ -84,6 +86,7 @@ class Localizer:
         down: (3,) a direction in site, None where it is unknown: then that of the photos
         storeys: heights of floors in site; what fits one of them is tried on the others
         written: is asked where poses compete, if there is a picture
+        textures: of floors and ceilings, whose levels are those of ``storeys``; are looked for in every picture
         telltales: of the levels that have ``storeys``; are looked at in every picture
         map_uncertainty: is added to every answer's own covariance, which counts the map's poses as exact
         """
@@ -97,7 +100,10 @@ class Localizer:
         self._map_uncertainty = map_uncertainty
         self._view_of_observation = landmarks.view_of_observation()
         positions = np.array([position_of(pose) for pose in cams_from_site]).reshape(-1, 3)
-        self._candidates = CandidateFinder(landmarks, Viewpoints.of(landmarks, positions), storeys, self.options)
+        self._textures = textures
+        self._candidates = CandidateFinder(
+            landmarks, Viewpoints.of(landmarks, positions), storeys, self.options, textures
+        )
 
     def localize(
         self,
@@ -129,7 +135,9 @@ class Localizer:
             upright = Uprightness(roll=places.roll, orientations=self._places.orientations)
         strongest = features.take(slice(self.options.search_features))
         search = ViewSearch(strongest, self.landmarks, upright)
-        candidates = self._candidates.find(Query(features=features, camera=camera, search=search), places.groups)
+        pyramid = None if picture is None or self._textures is None else pyramid_of(picture.gray)
+        query = Query(features=features, camera=camera, search=search, pyramid=pyramid)
+        candidates = self._candidates.find(query, places.groups)
         if not candidates:
             seconds = time.perf_counter() - start
             return refusal(image, "nothing in the twin looks like this photo", coarse=coarse, seconds=seconds), None
@@ -170,7 +178,8 @@ class Localizer:
         written, levels = np.zeros((2, len(candidates))), self.levels_of(candidates, camera, picture)
         probable = probabilities(plausible, written[0], self.options.alike, levels)
         contested = np.flatnonzero(probable >= FITTING * probable.max())
-        undecided = probable.max() < self.options.min_probability and plausible.max() > 0.0
+        enough = READ_BELOW if (self.options.alike or 0.0) >= OFTEN_ALIKE else self.options.min_probability
+        undecided = probable.max() < enough and plausible.max() > 0.0
         if undecided and picture is not None and self._written is not None:
             poses = [candidates[k].estimate.cam_from_site for k in contested]
             read = self._written.log_odds(picture, camera, poses)
@@ -197,14 +206,23 @@ class Localizer:
         poses = [candidate.estimate.cam_from_site for candidate in candidates]
         level = np.searchsorted(self._storeys, [position_of(pose)[2] for pose in poses]) - 1
         shown = np.zeros((len(poses), len(self._storeys)))
-        if picture is not None and self._telltales:
-            for row, (pose, own) in enumerate(zip(poses, level.tolist(), strict=True)):
-                told = level_log_odds(self._telltales, picture.gray, camera, pose, own) if own >= 0 else None
-                shown[row] = 0.0 if told is None else told
         copies = (self._copies(poses) & (level >= 0) & (level >= 0)[:, None]) | np.eye(len(poses), dtype=np.bool_)
-        # Of one place seen from poses on several levels, those differing a little, the clearest look counts for all.
-        clearest = np.where(copies, -shown.min(axis=1, initial=0.0), -1.0).argmax(axis=1)
-        return Levels(level=level, log_odds=np.zeros(len(self._storeys)), shown=shown[clearest])
+        if picture is not None and self._telltales:
+            for family in np.unique(copies[level >= 0], axis=0):
+                of_place = np.flatnonzero(family & (level >= 0))
+                told = level_log_odds(
+                    self._telltales, picture.gray, camera, [poses[row] for row in of_place], level[of_place].tolist()
+                )
+                shown[of_place] = 0.0 if told is None else told
+        verified = np.array([self._candidates.is_verified(candidate) for candidate in candidates], dtype=np.bool_)
+        likely = np.array([self._candidates.is_likely(candidate) for candidate in candidates], dtype=np.bool_)
+        return Levels(
+            level=level,
+            log_odds=np.zeros(len(self._storeys)),
+            shown=shown,
+            copies=copies,
+            verified=verified | (likely & (copies & verified).any(axis=1)),
+        )
 
     def _copies(self, poses: Sequence[pycolmap.Rigid3d]) -> NDArray[np.bool_]:
         """Tell which poses are at the same place of some level, (C, C), each of its own too."""
@@ -217,12 +235,11 @@ class Localizer:
     def _reason_to_refuse(self, choice: Choice, covariance: Array) -> str | None:
         options, best = self.options, choice.best
         support = f"{best.support} of {best.matches} matches agree on a pose"
-        if (
-            min(best.support, best.inliers) < options.min_inliers
-            or best.log10_false_alarms > options.max_log10_false_alarms
-        ):
+        likely = self._candidates.is_likely(best)
+        few = min(best.support, best.inliers) < options.min_inliers
+        if not likely and (few or best.log10_false_alarms > options.max_log10_false_alarms):
             return f"{support}: no more than chance would give"
-        if best.estimate.noise_scale > options.max_noise_scale:
+        if not likely and best.estimate.noise_scale > options.max_noise_scale:
             ratio = best.estimate.noise_scale / options.max_noise_scale
             return f"fits badly: residuals are {ratio:.1f} times larger than this map allows"
         if choice.contradicted:

@@ -14,6 +14,8 @@ class LocalizerOptions:
     ratio: of descriptor distances to the nearest and the nearest other landmark
     max_error_px: RANSAC's inlier bound
     min_inliers, max_log10_false_alarms: weaker support is refused as chance
+    verified_log10_false_alarms, likely_log10_false_alarms: a pose is verified by textures that chance finds less often,
+        and preferred to others, as are copies of a verified pose on other storeys
     explained_px: landmarks that a pose should show are there if they are found this near
     max_noise_scale: poses whose residuals are so many times larger than keypoints' sigmas are refused; a twin sets this
         and the above as its own left-out photos ask, see twin.mapping.left_out
@@ -35,6 +37,8 @@ class LocalizerOptions:
     max_error_px: float = 6.0
     min_inliers: int = 12
     max_log10_false_alarms: float = -20.0
+    verified_log10_false_alarms: float = -12.0
+    likely_log10_false_alarms: float = -5.0
     explained_px: float = 1.0
     max_noise_scale: float = 20.0
     usual_noise: float = 1.4

@@ -36,6 +36,7 @@ from twin.signs import SignLandmark, read_signs
 from twin.store import Manifest, missing_files, problems, read_manifest
 from twin.surface import Surface
 from twin.telltales import Telltale, read_telltales
+from twin.textures import Textures, read_textures
 from twin.written_evidence import WrittenEvidence
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ VOCABULARY_FILE = "vocabulary.npy"
 PLAN_FILE, TAGS_FILE, UPDATE_FILE = "plan.json", "tags.csv", "update.json"
 FLOORS_FILE, SIGNS_FILE, SURFACE_FILE, LAYOUT_FOLDER = "floors.json", "signs.json", "mesh.ply", "layout"
 TELLTALES_FOLDER = "telltales"
+TEXTURES_FOLDER = "textures"
 MAP_BOUNDS = ("explained_px", "max_noise_scale", "usual_noise", "alike")
 """Fields of ``LocalizerOptions`` that a twin sets, from its own photos."""
 VIEW_COVARIANCES = "map/view_covariances.npy"
@@ -125,6 +127,12 @@ class Twin:
         """Where levels that look alike differ. Raises ``TwinDamagedError`` where that can't be read."""
         folder = self.folder / TELLTALES_FOLDER
         return read_telltales(folder) if folder.exists() else ()
+
+    @cached_property
+    def textures(self) -> Textures | None:
+        """What floors and ceilings look like, if that was found. Raises ``TwinDamagedError`` as above."""
+        folder = self.folder / TEXTURES_FOLDER
+        return read_textures(folder) if folder.exists() else None
 
     @cached_property
     def surface(self) -> Surface | None:
@@ -226,6 +234,7 @@ class Twin:
             down=self.down,
             storeys=self.storeys,
             written=self.written,
+            textures=self.textures if self.storeys else None,
             telltales=self._telltales_of_storeys,
             covariance_scale=float(self.manifest.mapping.get("covariance_scale", 1.0)),
             map_uncertainty=self.uncertainty,

@@ -32,7 +32,7 @@ def remarks(quality: Mapping[str, Any]) -> list[str]:
         lines.append(f"plan: {plan['source']}, {plan['stalls']} stalls on {len(plan['levels'])} levels")
         lines += [f"plan and map disagree: {d['level']} {d['element']}: {d['what']}" for d in plan["disagreements"]]
         lines += [f"plan: {text}" for text in (*plan["remarks"], *plan["warnings"])]
-    for part in ("floors", "marks", "signs", "telltales", "surface"):
+    for part in ("floors", "marks", "signs", "textures", "telltales", "surface"):
         if "skipped" in quality.get(part, {}):
             lines.append(f"no {part}: {quality[part]['skipped']}")
     return lines

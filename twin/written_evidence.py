@@ -10,11 +10,12 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import TagSpecs, position_of, project, tag_corners, transform_points
+from geometry import TagSpecs, project, tag_corners, transform_points
 from geometry.floorplan import Level
 from perception import Picture, TextReader, detect_tags
 from twin.level_names import LevelNames
-from twin.signs import SignLandmark, place_likelihood
+from twin.level_signs import MOST_LOG_ODDS, ExpectedSign, LevelSigns
+from twin.signs import SignLandmark, place_likelihood, quad_of_line
 
 Array = NDArray[np.float64]
 
@@ -24,14 +25,12 @@ are hardly ever misread, but tags get moved."""
 TAG_TOLERANCE_PX, TAG_TOLERANCE = 4.0, 0.3
 """Of its place in the photo: pixels, and as a share of its side."""
 MIN_LETTER_PX = 6.0
-MIN_FACING = 0.35
-"""Cosine between a sign's normal and the direction to the camera."""
 SURE_READING = 0.5
+DECISIVE = 3.0
+"""Log-odds between levels beyond which the rest of a photo is not read."""
 UNMAPPED = 0.4
 """A pose that expects no sign where one is read is hardly less likely than one that expects just that text: maps
 lack about three signs in ten."""
-LINE_HEIGHT, LETTER_WIDTH = 1.5, 1.0
-"""A line of text against the height of its letters; with room around it, as the recogniser expects."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,6 +58,9 @@ class WrittenEvidence:
         self._signs = [s for s in signs if s.kind in ("board", "lettering") and s.text]
         self._names = LevelNames(levels, self._signs)
         self._naming = np.array([bool(self._names) and self._names.names_one(s.text) for s in self._signs], dtype=bool)
+        self._level_signs = LevelSigns(
+            [s for s, one in zip(self._signs, self._naming, strict=True) if one], levels, self._names
+        )
         self._reader = TextReader() if self._signs or self._names else None
         self._tags = tags
         self._row_of: dict[tuple[str, int], int] = {}
@@ -80,18 +82,32 @@ class WrittenEvidence:
     ) -> Array | None:
         """Return how much less than for the likeliest level texts in a photo speak for each (K,), natural logarithm.
 
-        The whole photo is read, and closely where some pose expects a sign that names a level. None where no text could
-        tell one.
+        Signs are read where some pose expects one that names a level, then the whole photo if they leave it open. None
+        where no text could tell one.
         """
         if self._reader is None or not self._names or not cams_from_site:
             return None
-        up = (cams_from_site[0].rotation.matrix() @ [0.0, 0.0, 1.0])[:2]
-        readings = self._reader.read(picture.pixels, up)
-        expected = self._expected(camera, cams_from_site, picture.size, naming=True)
-        quads, _ = _distinct([quad for signs in expected for _, quad in signs])
-        readings += [reading for reading in self._reader.read_at(picture.pixels, quads) if reading is not None]
-        likelihood = self._names.likelihood(readings)
-        return np.asarray(np.log(likelihood / likelihood.max()))
+        expected = self._level_signs.expected(camera, cams_from_site, picture.size)
+        told = self._of_level_signs(picture, expected)
+        if not told or np.ptp(np.sum(told, axis=0)) < DECISIVE:
+            up = (cams_from_site[0].rotation.matrix() @ [0.0, 0.0, 1.0])[:2]
+            readings = self._reader.read(picture.pixels, up)
+            others = [each for each in readings if not any(sign.is_at(each.quad) for sign in expected)]
+            told.append(np.log(self._names.likelihood(others)))
+        total = np.sum(told, axis=0)
+        return np.asarray(np.maximum(total - total.max(), -MOST_LOG_ODDS))
+
+    def _of_level_signs(self, picture: Picture, expected: Sequence[ExpectedSign]) -> list[Array]:
+        """Return what each sign that is read says of levels (K,): as a line, or its word alone if that tells more."""
+        assert self._reader is not None
+        told = []
+        for sign in expected:
+            asked = [sign, *sign.words()]
+            readings = self._reader.read_at(picture.pixels, [each.quad for each in asked])
+            said = [each.log_odds(read) for each, read in zip(asked, readings, strict=True) if read is not None]
+            if said:
+                told.append(max(said, key=np.ptp))
+        return told
 
     def _of_tags(self, picture: Picture, camera: pycolmap.Camera, poses: Sequence[pycolmap.Rigid3d]) -> Array:
         odds = np.zeros(len(poses))
@@ -117,7 +133,12 @@ class WrittenEvidence:
         """Return which signs, those that name a level or the others, each pose should show legibly, and where."""
         rows = np.flatnonzero(self._naming == naming).tolist()
         return [
-            [(row, quad) for row in rows for quad in _shown(self._signs[row], camera, pose, size)] for pose in poses
+            [
+                (row, quad)
+                for row in rows
+                if (quad := quad_of_line(self._signs[row], camera, pose, size, MIN_LETTER_PX)) is not None
+            ]
+            for pose in poses
         ]
 
     def _of_signs(self, picture: Picture, expected: Sequence[Sequence[tuple[int, Array]]]) -> Array:
@@ -139,30 +160,6 @@ class WrittenEvidence:
             np.maximum.at(here, of_pose[at], ratios)  # of two signs that close together, the one that fits
             odds += here
         return odds
-
-
-def _shown(sign: SignLandmark, camera: pycolmap.Camera, pose: pycolmap.Rigid3d, size: tuple[int, int]) -> list[Array]:
-    """Return the quad (4, 2) px of a sign's line of text, none where a photo would not show it legibly."""
-    to_camera = position_of(pose) - np.array(sign.position)
-    if to_camera @ np.array(sign.normal) < MIN_FACING * np.linalg.norm(to_camera):
-        return []
-    quad, valid = project(camera, transform_points(pose, _line_of(sign)))
-    if not valid.all() or (quad < 0).any() or (quad > size).any():
-        return []
-    letters_px = np.linalg.norm(quad[[0, 1]] - quad[[3, 2]], axis=1).min() / LINE_HEIGHT
-    return [quad] if letters_px >= MIN_LETTER_PX else []
-
-
-def _line_of(sign: SignLandmark) -> Array:
-    """Return the corners (4, 3) in site of a sign's line of text: top-left first, clockwise as it is read."""
-    normal, up = np.array(sign.normal), np.array([0.0, 0.0, 1.0])
-    right = np.cross(up, normal)
-    right /= max(float(np.linalg.norm(right)), 1e-9)
-    up = np.cross(normal, right)
-    width = LETTER_WIDTH * sign.letter_height * (len(sign.text) + 0.5)
-    half_width, half_height = min(width, 1.1 * sign.width) / 2.0, LINE_HEIGHT * sign.letter_height / 2.0
-    corners = [(-1, 1), (1, 1), (1, -1), (-1, -1)]
-    return np.array([np.array(sign.position) + x * half_width * right + y * half_height * up for x, y in corners])
 
 
 def _distinct(quads: Sequence[Array]) -> tuple[Array, list[int]]:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from geometry import PoseEstimate
 from twin.candidates import Candidate
 from twin.choice import ENOUGH, Levels, plausibility, probabilities
+from twin.textures import TextureSupport
 
 USUAL = 1.4
 
@@ -16,21 +17,40 @@ odds = st.lists(st.floats(-30.0, 8.0), min_size=1, max_size=5)
 
 
 def candidate(
-    support: int, *, spread: int = 20, explained: int = 80, expected: int = 800, noise: float = 1.5
+    support: int,
+    *,
+    spread: int = 20,
+    explained: int = 80,
+    expected: int = 800,
+    noise: float = 1.5,
+    textured: tuple[int, int] = (0, 0),
 ) -> Candidate:
     estimate = PoseEstimate(
         cam_from_site=pycolmap.Rigid3d(), covariance=np.eye(6), inliers=np.ones(support, bool),
         residuals_px=np.zeros((support, 2)), noise_scale=noise,
     )  # fmt: skip
     return Candidate(
-        estimate=estimate, matches=2 * support, support=support, log10_false_alarms=-100.0, expected=expected,
-        explained=explained, spread=spread, feature=np.arange(support), landmark=np.arange(support),
-    )  # fmt: skip
+        estimate=estimate,
+        matches=2 * support,
+        support=support,
+        log10_false_alarms=-100.0,
+        expected=expected,
+        explained=explained,
+        spread=spread,
+        textured=TextureSupport(found=textured[0], looked_for=textured[1]),
+        feature=np.arange(support),
+        landmark=np.arange(support),
+    )
 
 
-def levels(level: NDArray[np.int64], log_odds: NDArray[np.float64], shown: ArrayLike = 0.0) -> Levels:
+def levels(
+    level: NDArray[np.int64], log_odds: NDArray[np.float64], shown: ArrayLike = 0.0, verified: ArrayLike = False
+) -> Levels:
+    """Return levels of poses, all of one place where they are verified, else of places of their own."""
     told = np.broadcast_to(np.asarray(shown, dtype=np.float64), (len(level), len(log_odds)))
-    return Levels(level=level, log_odds=log_odds, shown=told)
+    sure = np.broadcast_to(np.asarray(verified, dtype=np.bool_), len(level))
+    copies = np.eye(len(level), dtype=np.bool_) | (sure & sure[:, None])
+    return Levels(level=level, log_odds=log_odds, shown=told, copies=copies, verified=sure)
 
 
 @given(plausible=odds, alike=st.floats(0.0, 3.0))
@@ -118,3 +138,22 @@ def test_each_pose_is_judged_by_what_is_shown_where_it_has_it() -> None:
     both = probabilities([4.0, 4.0], none, 1.0, levels(level, none, [[0.0, -4.0], [0.0, -4.0]]))
     assert first[0] == first[1], "a pose on a level that shows what it should is not better than one without telltales"
     assert both[0] > 0.9  # measured 0.97
+
+
+def test_poses_of_one_place_are_told_apart_by_their_levels_alone() -> None:
+    level, none = np.array([0, 1]), np.zeros(2)
+    apart = probabilities([6.0, 2.0], none, 1.0, levels(level, none))
+    one_place = probabilities([6.0, 2.0], none, 1.0, levels(level, none, verified=True))
+    assert 0.45 < apart[0] < 0.55  # measured 0.50: the second fits worse, and a better one may be on its level
+    assert 0.5 < one_place[0] < 0.65  # measured 0.60: textures verify both
+    assert one_place.sum() > 0.98, "where a verified copy is nothing else is left to find"
+    told = probabilities([6.0, 2.0], none, 1.0, levels(level, none, [[-4.0, 0.0]] * 2, verified=True))
+    assert told[1] > 0.9  # measured 0.97
+    rare = probabilities([6.0, 2.0], none, 0.0, levels(level, none, verified=True))
+    assert rare[0] > 0.9, "where levels don't look alike, the worse fit is no copy"
+
+
+def test_textures_speak_for_a_pose_and_their_absence_against_it() -> None:
+    plain = plausibility([candidate(20)], USUAL)[0]
+    assert plausibility([candidate(20, textured=(40, 80))], USUAL)[0] > plain + 1.0
+    assert plausibility([candidate(20, textured=(3, 80))], USUAL)[0] < plain

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import shapely
 
-from geometry import DegenerateError, FloorPlan, find_floors, plan_levels
+from geometry import DegenerateError, FloorPlan, Floors, find_floors, plan_levels
 from tests.geometry.garage_points import floor, garage
 from tests.twin.telltales.test_surfaces import STAIN, alike, surfaces
 from twin.layout import Ortho, OrthoOptions
 from twin.mapping.meaning_stages import MeaningStages
+from twin.mapping.rectified_levels import RectifiedLevel, rectify_levels
 from twin.mapping.telltales import find_telltales
 from twin.progress import silent
 
@@ -39,17 +40,21 @@ class _Stages(MeaningStages):
         return surfaces(grey)[int(upper)].ortho
 
 
+def rectified(stages: Any, floors: Floors, plan: FloorPlan, landmarks: Any) -> list[RectifiedLevel]:
+    return rectify_levels(stages, [], floors, plan.levels, _Landmarks(landmarks), silent)  # type: ignore[arg-type]
+
+
 def test_floors_and_ceilings_of_all_levels_are_compared() -> None:
     place = garage(np.random.default_rng(0))
     floors = find_floors(place.cameras, place.landmarks, place.covariances, seen_from=place.seen_from)
     levels, _ = plan_levels(floors)
     stages: Any = _Stages()
     plan = FloorPlan(levels=levels)
-    found = find_telltales(stages, [], floors, plan, _Landmarks(place.landmarks), [], silent)  # type: ignore[arg-type]
+    found = find_telltales(rectified(stages, floors, plan, place.landmarks), plan, [], [])
     heights = np.array([height for height, _ in stages.asked])
     upper = float(floor(np.array([[20.0, 5.0]]), 1)[0])
-    np.testing.assert_allclose(heights, [0.0, upper, 2.9, upper + 2.9], atol=0.03)
-    assert [below for _, below in stages.asked] == [False, False, True, True]
+    np.testing.assert_allclose(heights, [0.0, 2.9, upper, upper + 2.9], atol=0.03)
+    assert [below for _, below in stages.asked] == [False, True, False, True]
     assert [each.name.split()[0] for each in found] == ["floor", "ceiling"]
     np.testing.assert_allclose(found[1].origin[:, 2], [2.9, upper + 2.9], atol=0.2)  # the upper floor slopes
 
@@ -60,7 +65,7 @@ def test_a_single_level_has_none() -> None:
     levels, _ = plan_levels(floors)
     for plan in (FloorPlan(levels=levels[:1]), FloorPlan(levels=(*levels, levels[0].model_copy(update={"id": "P9"})))):
         with pytest.raises(DegenerateError, match="two or more"):
-            find_telltales(_Stages(), [], floors, plan, _Landmarks(place.landmarks), [], silent)  # type: ignore[arg-type]
+            find_telltales(rectified(_Stages(), floors, plan, place.landmarks), plan, [], [])
 
 
 def test_levels_beside_each_other_have_none() -> None:
@@ -70,4 +75,4 @@ def test_levels_beside_each_other_have_none() -> None:
     away = levels[1].model_copy(update={"outline": shapely.box(500, 500, 520, 520)})
     plan = FloorPlan(levels=(levels[0], away))
     with pytest.raises(DegenerateError, match="over each other"):
-        find_telltales(_Stages(), [], floors, plan, _Landmarks(place.landmarks), [], silent)  # type: ignore[arg-type]
+        find_telltales(rectified(_Stages(), floors, plan, place.landmarks), plan, [], [])

@@ -10,7 +10,8 @@ from geometry.floorplan import Level
 from perception import Picture
 from scenes import look
 from twin.signs import SignLandmark
-from twin.written_evidence import TAG_LOG_ODDS, WrittenEvidence, _distinct, _line_of
+from twin.signs.lines import _line_of
+from twin.written_evidence import TAG_LOG_ODDS, WrittenEvidence, _distinct
 
 CAMERA = camera_from_params("PINHOLE", 640, 480, [500.0, 500.0, 320.0, 240.0])
 POSE = look((0.0, 0.0, 1.6), np.pi / 2, 0.0, 0.0)  # looks along +y

@@ -30,7 +30,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option(
     "--without",
     multiple=True,
-    type=click.Choice(["marks", "signs", "telltales", "surface"]),
+    type=click.Choice(["marks", "signs", "textures", "telltales", "surface"]),
     help="Leave out; can be repeated.",
 )
 @click.option("--refine-lens", is_flag=True, help="Adjust the lenses of --cameras too.")

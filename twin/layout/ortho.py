@@ -79,6 +79,14 @@ class Ortho:
         return (np.asarray(points, dtype=np.float64) - self.top_left) / (self.m_per_px, -self.m_per_px)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RectifiedSurface:
+    """A floor or a ceiling from straight ahead, and its height (N,) in site, metres, at points (N, 2)."""
+
+    ortho: Ortho
+    height: FloorHeight
+
+
 def rectify_floor(
     photos: Sequence[MapPhoto],
     height: FloorHeight,

@@ -6,7 +6,7 @@ Each part goes on what the parts before it found. One that can't be made says wh
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
@@ -30,14 +30,16 @@ from geometry import (
     with_plan,
 )
 from geometry.floorplan import Level
+from twin.choice import OFTEN_ALIKE
 from twin.landmarks import Landmarks
 from twin.layout import MarkedFloor, OrthoOptions, propose_plan, read_marks
-from twin.localizer import OFTEN_ALIKE
 from twin.map_uncertainty import MapUncertainty
 from twin.mapping.floors import disagreements_with, floors_of_map, register_plan, view_centres
 from twin.mapping.meaning_report import floor_report, mark_report, plan_report, sign_report, surface_report
 from twin.mapping.meaning_stages import MeaningStages
+from twin.mapping.rectified_levels import RectifiedLevel, rectify_levels
 from twin.mapping.telltales import find_telltales
+from twin.mapping.textures import find_textures
 from twin.mapping.workspace import Workspace
 from twin.photos import MapPhoto
 from twin.progress import Progress, silent
@@ -45,12 +47,13 @@ from twin.signs import SignLandmark, place_signs
 from twin.store import SiteFrame
 from twin.surface import Surface
 from twin.telltales import Telltale
+from twin.textures import Textures
 
 logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
-Part = Literal["marks", "signs", "telltales", "surface"]
+Part = Literal["marks", "signs", "textures", "telltales", "surface"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 OPEN_SKY_M = 10.0
@@ -70,6 +73,7 @@ class Meaning:
     plan: FloorPlan | None = None
     marked: tuple[MarkedFloor, ...] = ()
     signs: tuple[SignLandmark, ...] | None = None
+    textures: Textures | None = None
     telltales: tuple[Telltale, ...] = ()
     surface: Surface | None = None
     report: dict[str, Any] = field(default_factory=dict)
@@ -128,26 +132,29 @@ def find_meaning(
     found = Meaning(plan=plan, report=report)
     if floors is not None:
         found = _find_plan(landmarks, photos, centres, floors, found, options, stages, on_progress)
-    signs = surface = telltales = None
+    signs = surface = textures = telltales = None
     if "signs" in options.parts:
         signs = _attempt(
             report, "signs", lambda: _read_signs(stages, landmarks, photos, found.plan, uncertainty, on_progress)
         )
+    rectified = cache(lambda: _rectify(stages, landmarks, photos, floors, found.plan, on_progress))
+    if "textures" in options.parts:
+        textures = _attempt(report, "textures", lambda: find_textures(rectified()))
     if "telltales" in options.parts and options.alike >= OFTEN_ALIKE:
         telltales = _attempt(
-            report,
-            "telltales",
-            lambda: _find_telltales(stages, landmarks, photos, floors, found.plan, signs or (), on_progress),
+            report, "telltales", lambda: find_telltales(rectified(), _known(found.plan), signs or (), photos)
         )
     if "surface" in options.parts:
         surface = _attempt(report, "surface", lambda: _make_surface(stages, landmarks, photos, found.plan, on_progress))
     if signs is not None:
         report["signs"] = sign_report(signs)
+    if textures is not None:
+        report["textures"] = {"patches": len(textures), "on floors": int(textures.faces_up.sum())}
     if telltales is not None:
         report["telltales"] = {"found": [each.name for each in telltales]}
     if surface is not None:
         report["surface"] = surface_report(surface)
-    return replace(found, signs=signs, telltales=telltales or (), surface=surface)
+    return replace(found, signs=signs, textures=textures, telltales=telltales or (), surface=surface)
 
 
 def _find_plan(
@@ -281,18 +288,24 @@ def _make_surface(
     return stages.surface(plan, landmarks, photos, on_progress)
 
 
-def _find_telltales(
+def _rectify(
     stages: MeaningStages,
     landmarks: Landmarks,
     photos: Sequence[MapPhoto],
     floors: Floors | None,
     plan: FloorPlan | None,
-    signs: Sequence[SignLandmark],
     on_progress: Progress,
-) -> tuple[Telltale, ...]:
-    if floors is None or plan is None:
-        raise DegenerateError("floors or levels are not known")
-    return find_telltales(stages, photos, floors, plan, landmarks, signs, on_progress)
+) -> list[RectifiedLevel]:
+    if floors is None:
+        raise DegenerateError("no floors are known")
+    levels = plan_levels(floors)[0] if plan is None else plan.levels
+    return rectify_levels(stages, photos, floors, levels, landmarks, on_progress)
+
+
+def _known(plan: FloorPlan | None) -> FloorPlan:
+    if plan is None:
+        raise DegenerateError("levels are not known")
+    return plan
 
 
 def _read_signs(

@@ -6,9 +6,10 @@ from geometry import write_plan
 from twin.floors_file import write_floors
 from twin.layout import write_ortho
 from twin.mapping.meaning import Meaning
-from twin.model import FLOORS_FILE, LAYOUT_FOLDER, PLAN_FILE, SIGNS_FILE, TELLTALES_FOLDER
+from twin.model import FLOORS_FILE, LAYOUT_FOLDER, PLAN_FILE, SIGNS_FILE, TELLTALES_FOLDER, TEXTURES_FOLDER
 from twin.signs import write_signs
 from twin.telltales import write_telltales
+from twin.textures import write_textures
 
 
 def write_meaning(folder: Path, meaning: Meaning) -> None:
@@ -23,6 +24,9 @@ def write_meaning(folder: Path, meaning: Meaning) -> None:
         write_ortho(folder / LAYOUT_FOLDER, floor.level.id, floor.ortho)
     if meaning.signs is not None:
         write_signs(folder / SIGNS_FILE, meaning.signs)
+    if meaning.textures is not None:
+        (folder / TEXTURES_FOLDER).mkdir()
+        write_textures(folder / TEXTURES_FOLDER, meaning.textures)
     if meaning.telltales:
         (folder / TELLTALES_FOLDER).mkdir()
         write_telltales(folder / TELLTALES_FOLDER, meaning.telltales)

@@ -12,7 +12,7 @@ class MapOptions:
 
     refine_lens: adjust intrinsics that were given too (those from EXIF always are, unless all poses are known)
     extractor, matcher: names of perception's; force: publish a map that is folded, which says so
-    parts: of "marks", "signs", "telltales", "surface", what to look for beside floors
+    parts: of "marks", "signs", "textures", "telltales", "surface", what to look for beside floors
     fit_plan: the plan has a frame of its own
     georeference: where on Earth the site is
     budget_mb: how many million bytes the map may take: map/, landmarks/ and places/; None for all that is useful

@@ -48,9 +48,8 @@ def facility_facts(quality: Mapping[str, Any]) -> list[Fact]:
         facts.append(("Surface", f"{units.share(surface['seen_share'])} of its texture seen by photos"))
     if quality.get("telltales", {}).get("found"):
         facts.append(("Levels differ at", "; ".join(quality["telltales"]["found"])))
-    skipped = (
-        (part, quality.get(part, {}).get("skipped")) for part in ("floors", "marks", "signs", "telltales", "surface")
-    )
+    parts = ("floors", "marks", "signs", "textures", "telltales", "surface")
+    skipped = ((part, quality.get(part, {}).get("skipped")) for part in parts)
     return facts + [(f"No {part}", str(why)) for part, why in skipped if why]
 
 

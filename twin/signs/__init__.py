@@ -2,6 +2,7 @@
 
 from twin.signs.finding import PhotoReading, SignOptions, find_signs, place_signs, read_photos
 from twin.signs.landmark import SignLandmark
+from twin.signs.lines import quad_of_line
 from twin.signs.place_likelihood import place_likelihood
 from twin.signs.signs_file import read_signs, write_signs
 
@@ -12,6 +13,7 @@ __all__ = [
     "find_signs",
     "place_likelihood",
     "place_signs",
+    "quad_of_line",
     "read_photos",
     "read_signs",
     "write_signs",

@@ -2,11 +2,10 @@
 
 from twin.telltales.evidence import level_log_odds
 from twin.telltales.signs import telltale_signs
-from twin.telltales.surfaces import LevelSurface, telltale_spots
+from twin.telltales.surfaces import telltale_spots
 from twin.telltales.telltale import Telltale, read_telltales, write_telltales
 
 __all__ = [
-    "LevelSurface",
     "Telltale",
     "level_log_odds",
     "read_telltales",

@@ -1,22 +1,25 @@
 """On which level a photo was taken, by what it shows where levels differ.
 
 A pose says where in the photo a telltale is. What is there is explained by each level's look, with a contrast of its
-own, the light's mean and slope taken out, and some shift, as poses are not exact; the level whose look leaves least is
-the likeliest (a likelihood ratio of Gaussian residuals with unknown variance). Looks are not exact either: a share of
-their contrast counts as noise. What no look explains is something that stands before the telltale, and says nothing.
+own, the light's mean and slope taken out, and one shift, as poses are not exact. Only where looks differ it counts how
+much is left; the level whose look leaves least is the likeliest (a likelihood ratio of Gaussian residuals with unknown
+variance). Looks are not exact either: a share of what they differ by counts as noise. What no look explains is
+something that stands before the telltale, and says nothing.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from twin.telltales.patches import Shown, inside, log_grey, shown, without_slope
+from twin.telltales.patches import inside, log_grey, px_per_cell, without_slope
 from twin.telltales.telltale import Telltale
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 LEAST_PART = 0.5
 """Of a patch, and of what levels differ by in it, that the photo must hold."""
@@ -25,67 +28,125 @@ LEAST_PX = 60.0
 PX_EACH, MOST_SAMPLES = 12.0, 16.0
 """So many pixels are one sample that errs by itself, and a patch is never worth more samples."""
 LOOK_SHARE, LEAST_NOISE = 0.25, 0.05
-"""Standard deviations of looks: a share of the patch's contrast, and natural logarithms of grey levels."""
+"""Standard deviations of looks: a share of what they differ by, and natural logarithms of grey levels."""
 CONTRAST = (0.4, 2.5)
 """Between a photo's and the map's."""
-UNEXPLAINED, UNEXPLAINED_SHARE = 0.08, 0.5
-"""A patch is hidden of which the best look leaves more than both, natural logarithms and a share of its variance."""
-SHIFT_PX, SHIFT_M, MOST_SHIFT = 1.5, 0.06, 12
+UNEXPLAINED, UNEXPLAINED_SHARE, HIDDEN_SHARE = 0.08, 0.3, 0.5
+"""A patch is hidden of which the best look leaves more than that (natural logarithms), and more than a share of what it
+differs by from the others, or of all that is seen."""
+DIFFERING = 0.25
+"""Of the largest variance over levels: cells above it are those in which looks differ."""
+SHIFT_PX, SHIFT_M, MOST_SHIFT = 2.0, 0.06, 12
 MOST_LOG_ODDS = 4.0
 """Of a patch, and of all: those of one photo err together."""
 BLUR = 0.5
 """Of a photo, in its pixels: standard deviation of what a pixel gathers."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Glance:
+    """What a photo shows at a telltale.
+
+    log_odds: (K,) how much less than for the likeliest level it speaks for each
+    misfit: what the best look leaves unexplained, as a share of what it differs by from the others
+    """
+
+    log_odds: Array
+    misfit: float
+
+
 def level_log_odds(
     telltales: Sequence[Telltale],
     gray: NDArray[np.uint8],
     camera: pycolmap.Camera,
-    cam_from_site: pycolmap.Rigid3d,
-    level: int,
+    poses: Sequence[pycolmap.Rigid3d],
+    levels: Sequence[int],
 ) -> Array | None:
     """Return how much less than for the likeliest level a photo (H, W) speaks for each (K,), natural logarithm.
 
-    level: that of the pose, by which telltales are looked for. None where the photo shows none of them.
+    poses, levels: of one place, on some levels, and which these are; each telltale counts where it fits best.
+    None where the photo shows none of them.
     """
-    found = [odds for each in telltales if (odds := _of_one(each, gray, camera, cam_from_site, level)) is not None]
+    found = []
+    for telltale in telltales:
+        glances = [
+            each
+            for pose, level in zip(poses, levels, strict=True)
+            if (each := glance_at(telltale, gray, camera, pose, level)) is not None
+        ]
+        if glances:
+            found.append(min(glances, key=lambda glance: glance.misfit).log_odds)
     if not found:
         return None
     total = np.sum(found, axis=0)
     return np.asarray(np.maximum(total - total.max(), -MOST_LOG_ODDS))
 
 
-def _of_one(
+def glance_at(
     telltale: Telltale, gray: NDArray[np.uint8], camera: pycolmap.Camera, cam_from_site: pycolmap.Rigid3d, level: int
-) -> Array | None:
-    normal = telltale.normal(level)
-    there, _ = inside(camera, cam_from_site, telltale.cells(level), normal)
-    part = _whole_part(there)
+) -> Glance | None:
+    """Compare what a photo shows at a telltale with all levels' looks; None where it shows too little of it."""
+    cells, normal = telltale.cells(level, (MOST_SHIFT, MOST_SHIFT)), telltale.normal(level)
+    there, pixels = inside(camera, cam_from_site, cells, normal)
+    scale = px_per_cell(there, pixels)
+    if scale is None:
+        return None
+    margin = _margin(telltale, level, scale)
+    part = _whole_part(_clear(there, margin))
     if part is None:
         return None
-    whole, telltale = telltale, telltale.part(*part)
-    if _differences(telltale.looks) < LEAST_PART * _differences(whole.looks):
+    looks = telltale.looks[:, part[0], part[1]]
+    if _differences(looks) < LEAST_PART * _differences(telltale.looks):
         return None  # what is left shows what all levels have
-    place = shown(camera, cam_from_site, telltale.cells(level), normal)
-    if place is None or place.area_px < LEAST_PX:
+    area_px = looks[0].size * scale[0] * scale[1]
+    if area_px < LEAST_PX:
         return None
-    margin = _margin(telltale, level, place)
-    around = telltale.cells(level, margin)
-    seen = shown(camera, cam_from_site, around, normal)
-    if seen is None:  # at the border of the photo
-        margin, seen = (0, 0), place
-    patch = log_grey(gray, seen.pixels)
-    left, variance = _residuals(patch, telltale.looks, place.px_per_cell)
+    rows, columns = (
+        slice(of.start + MOST_SHIFT - by, of.stop + MOST_SHIFT + by) for of, by in zip(part, margin, strict=True)
+    )
+    patch = log_grey(gray, pixels[rows, columns])
+    sigma_y, sigma_x = (max(BLUR / max(px, 0.05), 0.3) for px in scale)
+    blurred = np.stack([cv2.GaussianBlur(look, (0, 0), sigma_x, sigmaY=sigma_y) for look in looks])
+    return _compared(_aligned(patch, blurred), blurred, area_px)
+
+
+def _compared(seen: NDArray[np.float32], looks: NDArray[np.float32], area_px: float) -> Glance | None:
+    """Compare what is seen (h, w) with looks (K, h, w), where these differ; None where none of them explains it."""
+    there, *expected = without_slope(np.stack([seen, *looks]))
+    by_level = np.stack(expected)
+    contrast = np.clip(by_level @ there / np.maximum((by_level**2).sum(axis=1), 1e-9), *CONTRAST)[:, None]
+    varied = by_level.var(axis=0)
+    weight = varied / varied.sum()
+    left = ((there - contrast * by_level) ** 2) @ weight
     best = int(left.argmin())
-    if left[best] > UNEXPLAINED**2 and left[best] > UNEXPLAINED_SHARE * variance[best]:
+    apart = np.delete((contrast[best] * (by_level - by_level[best])) ** 2 @ weight, best).mean()
+    everywhere = np.mean((there - contrast[best] * by_level[best]) ** 2)
+    if left[best] > UNEXPLAINED**2 and left[best] > UNEXPLAINED_SHARE * apart:
         return None
-    samples = min(place.area_px / PX_EACH, MOST_SAMPLES)
-    noise = LOOK_SHARE**2 * variance.max() + LEAST_NOISE**2
-    odds = -0.5 * samples * np.log(left + noise)
-    return np.asarray(np.maximum(odds - odds.max(), -MOST_LOG_ODDS))
+    if everywhere > UNEXPLAINED**2 and everywhere > HIDDEN_SHARE * np.mean(there**2):
+        return None
+    samples = min(area_px * float((varied > DIFFERING * varied.max()).mean()) / PX_EACH, MOST_SAMPLES)
+    odds = -0.5 * samples * np.log(left + LOOK_SHARE**2 * apart + LEAST_NOISE**2)
+    return Glance(log_odds=np.maximum(odds - odds.max(), -MOST_LOG_ODDS), misfit=float(left[best] / max(apart, 1e-9)))
 
 
-def _whole_part(there: NDArray[np.bool_]) -> tuple[slice, slice] | None:
+def _aligned(patch: NDArray[np.float32], looks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the part of a patch that lies where some look (h, w) fits best."""
+    height, width = looks.shape[1:]
+    fits = [cv2.minMaxLoc(cv2.matchTemplate(patch, look, cv2.TM_CCOEFF_NORMED)) for look in looks]
+    x, y = max(fits, key=lambda fit: fit[1])[3]
+    return patch[y : y + height, x : x + width]
+
+
+def _clear(there: Mask, margin: tuple[int, int]) -> Mask:
+    """Tell which cells (h, w) of a telltale are there with their margin, of (h, w) and ``MOST_SHIFT`` around."""
+    down, right = margin
+    kernel = np.ones((2 * down + 1, 2 * right + 1), np.uint8)
+    whole = cv2.erode(there.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(whole[MOST_SHIFT:-MOST_SHIFT, MOST_SHIFT:-MOST_SHIFT] > 0)
+
+
+def _whole_part(there: Mask) -> tuple[slice, slice] | None:
     """Return the rows and columns of a part that is all there, (h, w); None where that is less than ``LEAST_PART``."""
     every = slice(0, there.shape[0]), slice(0, there.shape[1])
     parts = [(_span(np.asarray(there.all(axis=1))), every[1]), (every[0], _span(np.asarray(there.all(axis=0))))]
@@ -98,7 +159,7 @@ def _differences(looks: NDArray[np.float32]) -> float:
     return float(((looks - looks.mean(axis=0)) ** 2).sum())
 
 
-def _span(good: NDArray[np.bool_]) -> slice:
+def _span(good: Mask) -> slice:
     """Return the longest run of what is good."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]])))
     runs = edges.reshape(-1, 2)
@@ -108,26 +169,9 @@ def _span(good: NDArray[np.bool_]) -> slice:
     return slice(start, stop)
 
 
-def _margin(telltale: Telltale, level: int, place: Shown) -> tuple[int, int]:
+def _margin(telltale: Telltale, level: int, scale: tuple[float, float]) -> tuple[int, int]:
     """Return how many cells (down, right) a telltale may lie off."""
     metres = [float(np.linalg.norm(step[level])) for step in (telltale.down, telltale.right)]
-    cells = [max(SHIFT_PX / max(px, 0.05), SHIFT_M / step) for px, step in zip(place.px_per_cell, metres, strict=True)]
+    cells = [max(SHIFT_PX / max(px, 0.05), SHIFT_M / step) for px, step in zip(scale, metres, strict=True)]
     down, right = (min(int(np.ceil(each)), MOST_SHIFT) for each in cells)
     return down, right
-
-
-def _residuals(
-    patch: NDArray[np.float32], looks: NDArray[np.float32], px_per_cell: tuple[float, float]
-) -> tuple[Array, Array]:
-    """Return what each of K looks (K, h, w) leaves of a patch, shifted as it fits best: mean squares (K,), and the
-    variance (K,) of the patch there."""
-    height, width = looks.shape[1:]
-    sigma_y, sigma_x = (max(BLUR / max(px, 0.05), 0.3) for px in px_per_cell)
-    left, variance = np.zeros(len(looks)), np.zeros(len(looks))
-    for k, look in enumerate(looks):
-        blurred = cv2.GaussianBlur(look, (0, 0), sigmaX=sigma_x, sigmaY=sigma_y, borderType=cv2.BORDER_REPLICATE)
-        _, _, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(patch, blurred, cv2.TM_CCOEFF_NORMED))
-        there, expected = without_slope(np.stack([patch[y : y + height, x : x + width], blurred]))
-        contrast = np.clip(there @ expected / max(expected @ expected, 1e-9), *CONTRAST)
-        left[k], variance[k] = np.mean((there - contrast * expected) ** 2), np.mean(there**2)
-    return left, variance

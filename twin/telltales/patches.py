@@ -43,6 +43,16 @@ def inside(
     return there.reshape(height, width), flat.reshape(height, width, 2)
 
 
+def px_per_cell(there: NDArray[np.bool_], pixels: Array) -> tuple[float, float] | None:
+    """Return the pixels from a cell to the next (down, right) in the middle of those that are there, None for none.
+
+    there: (h, w) and pixels: (h, w, 2), as of ``inside``
+    """
+    down = np.linalg.norm(np.diff(pixels, axis=0), axis=2)[there[1:] & there[:-1]]
+    right = np.linalg.norm(np.diff(pixels, axis=1), axis=2)[there[:, 1:] & there[:, :-1]]
+    return (float(np.median(down)), float(np.median(right))) if len(down) and len(right) else None
+
+
 def shown(camera: pycolmap.Camera, cam_from_site: pycolmap.Rigid3d, cells: Array, normal: Array) -> Shown | None:
     """Return where a photo shows cells (h, w, 3), None where it shows them not from their front, or not all."""
     height, width = cells.shape[:2]

@@ -24,14 +24,20 @@ LEAST_PROBABILITY = 0.5
 """Of a sign's text."""
 MOST_VIEWS, LEAST_VIEWS, AGREEING = 16, 3, 6
 """Photos that are looked at, the largest first; that a look needs; that agree and are averaged."""
+OFF, SAME_SIGN = 6, 0.5
+"""Cells by which a sign may be off its place on another level, and the correlation above which it is a like one."""
 SHIFT = 3
 """Cells by which photos may show a sign off its place."""
 DISTINCT = 0.93
 """Correlation of two looks above which they are too alike to tell levels apart."""
 FAINT = 0.5
 """Contrast of a sign against the clearest level's, below which its look is none."""
-DIFFERS, ROOM = 0.5, 2
-"""Share of the largest difference that is looked at, and cells around it."""
+DIFFERS, GRAIN, ROOM = 0.5, 2.0, 8
+"""Share of the largest difference that is looked at, how far (cells) it is smoothed, lest one sign's blur count, and
+cells around it, by which a photo's shift is seen."""
+LEAST_CELLS, MOST_ASPECT = 6, 2.5
+"""Of what differs, a letter or two: its height in cells, and its width against that. Where all of a text does, some
+level's photos show it as a smear."""
 ROUNDS = 3
 LEAST_STD = 0.02
 
@@ -79,7 +85,7 @@ def _looked_at(
 ) -> Telltale | None:
     first, main = next(iter(place.items()))
     width, height = main.width + 2 * AROUND_M, main.height + 2 * AROUND_M
-    shape = round(height / STEP_M), round(width / STEP_M)
+    shape = round(height / STEP_M) + 2 * OFF, round(width / STEP_M) + 2 * OFF
     if not all(1 <= side <= MOST_CELLS for side in shape):
         return None
     frames = []
@@ -101,21 +107,42 @@ def _looked_at(
     contrast = np.array([look.std() for look in looks])
     if (contrast[sorted(place)] < FAINT * contrast.max()).any():
         return None  # that level's sign was hardly seen
-    found = replace(telltale, looks=np.stack(looks))
-    found = found.part(*_where_they_differ(found.looks))
-    alike = max(_likeness(a, b) for a, b in combinations(found.looks, 2))
-    return None if alike > DISTINCT else found
+    found = _registered(replace(telltale, looks=np.stack(looks)), first)
+    differs = _where_they_differ(found.looks)
+    tall, wide = (part.stop - part.start for part in differs)
+    if tall < LEAST_CELLS or wide > MOST_ASPECT * tall:
+        return None
+    alike = max(_likeness(a, b) for a, b in combinations(found.looks[:, differs[0], differs[1]], 2))
+    height, width = found.looks.shape[1:]
+    around = (
+        slice(max(0, part.start - ROOM), min(size, part.stop + ROOM))
+        for part, size in zip(differs, (height, width), strict=True)
+    )
+    return None if alike > DISTINCT else found.part(*around)
+
+
+def _registered(telltale: Telltale, first: int) -> Telltale:
+    """Return a telltale without ``OFF`` cells on each side, each level's look brought over that of level ``first``.
+
+    Signs are read some centimetres off their places, and letters that all levels have must not count as a difference.
+    """
+    inner = telltale.looks[:, OFF:-OFF, OFF:-OFF]
+    height, width = inner.shape[1:]
+    looks, origin = [], []
+    for level, look in enumerate(telltale.looks):
+        _, score, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(look, inner[first], cv2.TM_CCOEFF_NORMED))
+        x, y = (x, y) if score >= SAME_SIGN else (OFF, OFF)
+        looks.append(look[y : y + height, x : x + width])
+        origin.append(telltale.origin[level] + x * telltale.right[level] + y * telltale.down[level])
+    return replace(telltale, looks=np.stack(looks), origin=np.stack(origin))
 
 
 def _where_they_differ(looks: NDArray[np.float32]) -> tuple[slice, slice]:
-    """Return the rows and columns around what differs most: the letter or digit that names the level."""
-    apart = np.ptp(np.stack([cv2.GaussianBlur(look, (0, 0), 1.0) for look in looks]), axis=0)
+    """Return the rows and columns of what differs most: the letter or digit that names the level."""
+    clear = [cv2.GaussianBlur(look / (look.std() + LEAST_STD), (0, 0), GRAIN) for look in looks]
+    apart = np.ptp(np.stack(clear), axis=0)
     rows, columns = np.nonzero(apart >= DIFFERS * apart.max())
-    height, width = apart.shape
-    return (
-        slice(max(0, int(rows.min()) - ROOM), min(height, int(rows.max()) + 1 + ROOM)),
-        slice(max(0, int(columns.min()) - ROOM), min(width, int(columns.max()) + 1 + ROOM)),
-    )
+    return slice(int(rows.min()), int(rows.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1)
 
 
 def _likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

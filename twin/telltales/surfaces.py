@@ -1,7 +1,6 @@
 """Spots of floors and ceilings that one level has and the others, alike elsewhere, have not: stains, repairs, leaks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -9,7 +8,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from twin.layout import FloorHeight, Ortho
+from twin.layout import Ortho, RectifiedSurface
 from twin.telltales.patches import LEAST_GREY, without_slope
 from twin.telltales.telltale import MOST_CELLS, Telltale
 
@@ -35,16 +34,8 @@ OUTSTANDING = 1.4
 AROUND_M = 0.48
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LevelSurface:
-    """A floor or a ceiling of one level, from straight ahead, and its height (N,) in site, metres, at points (N, 2)."""
-
-    ortho: Ortho
-    height: FloorHeight
-
-
 def telltale_spots(
-    kind: str, surfaces: Sequence[LevelSurface], stalls: Sequence[shapely.Polygon] = ()
+    kind: str, surfaces: Sequence[RectifiedSurface], stalls: Sequence[shapely.Polygon] = ()
 ) -> list[Telltale]:
     """Return the spots of ``kind`` (floor or ceiling) of K levels, in order, whose orthophotos share one grid.
 
@@ -126,7 +117,7 @@ def _around(window: tuple[slice, slice], ortho: Ortho) -> tuple[slice, slice]:
     return rows, columns
 
 
-def _telltale(kind: str, surfaces: Sequence[LevelSurface], window: tuple[slice, slice]) -> Telltale:
+def _telltale(kind: str, surfaces: Sequence[RectifiedSurface], window: tuple[slice, slice]) -> Telltale:
     """Return the spot with some of its surroundings, as every level shows it."""
     ortho = surfaces[0].ortho
     rows, columns = _around(window, ortho)

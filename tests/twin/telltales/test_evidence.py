@@ -58,7 +58,7 @@ def photo(made: Telltale, level: int, seen_from: pycolmap.Rigid3d, noise: float 
 
 
 def odds(made: Telltale, gray: NDArray[np.uint8], seen_from: pycolmap.Rigid3d, level: int) -> NDArray[np.float64]:
-    found = level_log_odds([made], gray, CAMERA, seen_from, level)
+    found = level_log_odds([made], gray, CAMERA, [seen_from], [level])
     assert found is not None
     assert found.shape == (LEVELS,)
     assert found.max() == 0.0
@@ -98,15 +98,15 @@ def test_what_stands_before_it_says_nothing() -> None:
     gray = photo(made, 1, at)
     rng = np.random.default_rng(5)
     gray[60:200, 60:260] = np.where(gaussian_filter(rng.normal(size=(140, 200)), 6) > 0, 220, 25)
-    assert level_log_odds([made], gray, CAMERA, at, 1) is None
+    assert level_log_odds([made], gray, CAMERA, [at], [1]) is None
 
 
 def test_what_is_not_in_the_photo_says_nothing() -> None:
     made = telltale()
     gray = np.full((240, 320), 100, np.uint8)
     for away in (pose(y=3.0), pose(x=9.0), pose(y=-60.0)):
-        assert level_log_odds([made], gray, CAMERA, away, 0) is None
-    assert level_log_odds([], gray, CAMERA, pose(), 0) is None
+        assert level_log_odds([made], gray, CAMERA, [away], [0]) is None
+    assert level_log_odds([], gray, CAMERA, [pose()], [0]) is None
 
 
 def test_levels_that_look_the_same_are_not_told_apart() -> None:
@@ -118,4 +118,4 @@ def test_a_stain_that_the_border_cuts_still_tells() -> None:
     made, at = telltale(), pose(x=1.4, level=1)
     gray = photo(made, 1, at)
     assert odds(made, gray, at, 1)[[0, 2]].max() < -2.0  # measured -4.0, of 78 % of it
-    assert level_log_odds([made], photo(made, 1, pose(x=2.6, level=1)), CAMERA, pose(x=2.6, level=1), 1) is None
+    assert level_log_odds([made], photo(made, 1, pose(x=2.6, level=1)), CAMERA, [pose(x=2.6, level=1)], [1]) is None

@@ -6,9 +6,9 @@ import shapely
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from twin.layout import Ortho
-from twin.telltales import LevelSurface, telltale_spots
+from twin.layout import Ortho, RectifiedSurface
 from twin.telltales import surfaces as found_in
+from twin.telltales import telltale_spots
 
 SHAPE, M_PER_PX = (300, 400), 0.04
 STAIN = (slice(140, 165), slice(200, 230))
@@ -29,7 +29,7 @@ def alike(levels: int, noise: float = 1.0) -> Values:
     ).astype(np.float32)
 
 
-def surfaces(grey: Values, spread: Values | None = None) -> list[LevelSurface]:
+def surfaces(grey: Values, spread: Values | None = None) -> list[RectifiedSurface]:
     pixels = np.clip(np.round(grey), 0, 255).astype(np.uint8)
     loose = np.full(grey.shape, 2.0, np.float32) if spread is None else spread
     orthos = [
@@ -40,7 +40,7 @@ def surfaces(grey: Values, spread: Values | None = None) -> list[LevelSurface]:
         for own, off in zip(pixels, loose, strict=True)
     ]  # fmt: skip
     return [
-        LevelSurface(ortho=ortho, height=lambda xy, z=3.5 * k: np.full(len(xy), z))  # type: ignore[misc]
+        RectifiedSurface(ortho=ortho, height=lambda xy, z=3.5 * k: np.full(len(xy), z))  # type: ignore[misc]
         for k, ortho in enumerate(orthos)
     ]
 

@@ -1,0 +1,17 @@
+"""What floors and ceilings look like from straight ahead, and whether a photo shows that where a pose says so."""
+
+from twin.textures.cutting import cut_textures
+from twin.textures.matching import Pyramid, TextureMatches, TextureSupport, match_textures, pyramid_of
+from twin.textures.textures import Textures, read_textures, write_textures
+
+__all__ = [
+    "Pyramid",
+    "TextureMatches",
+    "TextureSupport",
+    "Textures",
+    "cut_textures",
+    "match_textures",
+    "pyramid_of",
+    "read_textures",
+    "write_textures",
+]

@@ -1,0 +1,90 @@
+"""Patches cut from rectified floors and ceilings: wherever the map's photos agree on what is there."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry import InputError
+from twin.layout import Ortho, RectifiedSurface
+from twin.textures.textures import CELLS, LOG_STEP, Textures
+
+Values = NDArray[np.float32]
+
+CELL_M = 0.08
+STRIDE = 8
+"""Cells from a patch to the next, so that they overlap by a third."""
+LEAST_VIEWS = 3
+MOST_SPREAD, SPREAD_SHARE = 12.0, 0.1
+"""Grey levels by which photos may differ on a pixel, and more by this share of its own."""
+LEAST_GREY = 4.0
+"""Darker is counted as this, lest noise in the dark seem contrast."""
+LIGHT_CELLS = 2.5
+"""Wider changes (standard deviation, in cells) are the light's."""
+LEAST_SHOWN = 0.8
+LEAST_CONTRAST = 0.015
+"""Standard deviation, natural logarithm: in flatter patches there is nothing to find."""
+MOST_SLOPE_M = 0.03
+"""By which a patch's corners may lie off its plane."""
+
+
+def cut_textures(surface: RectifiedSurface, *, level: int, faces_up: bool) -> Textures:
+    """Return the patches of a level's floor, or of its ceiling, that are seen and have some contrast.
+
+    The orthophoto's pixels must be a whole fraction of ``CELL_M``. Raises ``InputError`` where they are not.
+    """
+    look, shown = relief(surface.ortho)
+    corners = _corners(shown)
+    side = np.arange(CELLS)
+    cells = look[corners[:, 0, None, None] + side[:, None], corners[:, 1, None, None] + side]
+    corners = corners[cells.std(axis=(1, 2)) >= LEAST_CONTRAST]
+    per_cell = CELL_M / surface.ortho.m_per_px
+    xy = surface.ortho.site_from_pixels((corners[:, ::-1] + CELLS / 2) * per_cell)
+    half = CELLS * CELL_M / 2
+    around = np.stack([surface.height(xy + half * np.array(to)) for to in ((-1, -1), (-1, 1), (1, -1), (1, 1))])
+    heights = surface.height(xy)
+    level_there = np.abs(around - heights).max(axis=0, initial=0.0) < MOST_SLOPE_M  # NaN is not
+    corners, xy, heights = corners[level_there], xy[level_there], heights[level_there]
+    cells = look[corners[:, 0, None, None] + side[:, None], corners[:, 1, None, None] + side]
+    return Textures(
+        level=np.full(len(corners), level, dtype=np.int16),
+        faces_up=np.full(len(corners), faces_up),
+        centres=np.column_stack([xy, heights]),
+        looks=np.clip(np.round(cells / LOG_STEP), -127, 127).astype(np.int8),
+        cell_m=CELL_M,
+    )
+
+
+def relief(ortho: Ortho) -> tuple[Values, NDArray[np.bool_]]:
+    """Return log brightness against the surroundings in cells (H, W), 0 where it is not known, and where it is."""
+    per_cell = round(CELL_M / ortho.m_per_px)
+    if abs(per_cell * ortho.m_per_px - CELL_M) > 1e-9 or per_cell < 1:
+        raise InputError(f"pixels of {ortho.m_per_px} m are no whole fraction of a cell of {CELL_M} m")
+    grey = ortho.pixels.mean(axis=2, dtype=np.float32)
+    agreed = (ortho.views >= LEAST_VIEWS) & (
+        np.nan_to_num(ortho.spread, nan=np.inf) <= MOST_SPREAD + SPREAD_SHARE * grey
+    )
+    weight = _cells(agreed.astype(np.float32), per_cell)
+    log_grey = _cells(np.where(agreed, np.log(np.maximum(grey, LEAST_GREY)), 0).astype(np.float32), per_cell)
+    shown = weight >= 0.5
+    known = np.where(shown, log_grey / np.maximum(weight, 1e-6), 0).astype(np.float32)
+    share = cv2.GaussianBlur(shown.astype(np.float32), (0, 0), LIGHT_CELLS)
+    light = cv2.GaussianBlur(known, (0, 0), LIGHT_CELLS) / np.maximum(share, 1e-3)
+    return np.where(shown, known - light, 0).astype(np.float32), shown
+
+
+def _cells(values: Values, per_cell: int) -> Values:
+    """Return means (H // k, W // k) over squares of k pixels."""
+    height, width = (side // per_cell for side in values.shape)
+    whole = values[: height * per_cell, : width * per_cell]
+    return np.asarray(whole.reshape(height, per_cell, width, per_cell).mean(axis=(1, 3)))
+
+
+def _corners(shown: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the first row and column (P, 2) of patches of which enough is shown."""
+    rows, columns = (np.arange(0, max(size - CELLS + 1, 0), STRIDE) for size in shown.shape)
+    total = np.pad(shown.astype(np.int64), ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    row, column = (each.ravel() for each in np.meshgrid(rows, columns, indexing="ij"))
+    inside = total[row + CELLS, column + CELLS] - total[row, column + CELLS]
+    inside -= total[row + CELLS, column] - total[row, column]
+    enough = inside >= LEAST_SHOWN * CELLS**2
+    return np.column_stack([row[enough], column[enough]])
