@@ -16,12 +16,12 @@ from twin.candidates import Candidate
 
 Array = NDArray[np.float64]
 
-WEIGHTS = np.array([4.01, 2.06, 0.59, 1.22, -2.0, 2.5, -1.5])
+WEIGHTS = np.array([2.31, 2.09, 1.19, 0.96, -1.49, 3.55, -1.52])
 MOST_TEXTURED, MANY_TEXTURES = 20.0, 24
-ENOUGH, BEYOND = 3.0, 0.29
-WRITTEN = 0.49
+ENOUGH, BEYOND = 3.0, 0.22
+WRITTEN = 0.4
 """Of the log-odds that tags and signs give: readings of one photo err together."""
-NAMED = 0.7
+NAMED = 0.92
 """The same of what names a level."""
 LEVELS_DIFFER = 0.1
 """Of how much more plausible the pose on one level is than its copies on others, if textures verify both."""

@@ -59,3 +59,14 @@ def test_levels_share_and_none_is_excluded(texts: list[tuple[str, float]]) -> No
     told = LevelNames(LEVELS, []).likelihood([reading_of(text, sure) for text, sure in texts])
     np.testing.assert_allclose(told.mean(), 1.0)
     assert (told >= ANOTHERS * 0.5).all()
+
+
+def test_a_text_is_put_on_each_level() -> None:
+    names = LevelNames(LEVELS, [])
+    assert names.on_each_level("Stairs P2 >") == ("Stairs P1 >", "Stairs P2 >", "Stairs P3 >")
+    assert names.on_each_level("EXIT") is None
+    assert names.on_each_level("P1 P2") is None
+    assert names.on_each_level("P12") is None
+    named = [level.model_copy(update={"name": f"Deck {k + 1}"}) for k, level in enumerate(LEVELS)]
+    assert LevelNames(named, []).on_each_level("deck 3") == ("Deck 1", "Deck 2", "Deck 3")
+    assert LevelNames([*named[:2], LEVELS[2]], []).on_each_level("deck 2") is None, "the third level has no such name"

@@ -15,6 +15,7 @@ from twin.landmarks import Landmarks, keypoint_sigma_px, refined
 from twin.localizer import Localizer
 from twin.localizer_options import LocalizerOptions
 from twin.telltales import Telltale
+from twin.textures import Textures
 
 Array = NDArray[np.float64]
 
@@ -96,6 +97,7 @@ class Mapped:
         options: LocalizerOptions | None = None,
         storeys: tuple[float, ...] = (),
         telltales: Sequence[Telltale] = (),
+        textures: Textures | None = None,
     ) -> Localizer:
         """Return a localizer in this map, whose floors are at ``storeys``."""
         rng = np.random.default_rng(0)
@@ -107,6 +109,7 @@ class Mapped:
             down=DOWN,
             storeys=storeys,
             telltales=telltales,
+            textures=textures,
             options=options,
         )
 

@@ -1,0 +1,98 @@
+"""Signs that name a level, expected on all levels and asked which they name."""
+
+import numpy as np
+import pytest
+import shapely
+
+from geometry import camera_from_params, pose_from_position, position_of, quat_xyzw_of
+from geometry.floorplan import Level
+from perception import TextReading
+from scenes import look
+from tests.twin.signs.sites import frames_of
+from twin.level_names import LevelNames
+from twin.level_signs import ExpectedSign, LevelSigns
+from twin.signs import SignLandmark
+
+CAMERA = camera_from_params("PINHOLE", 640, 480, [500.0, 500.0, 320.0, 240.0])
+POSE = look((0.0, 0.0, 1.6), np.pi / 2, 0.0, 0.0)  # looks along +y
+LEVELS = [Level(id=f"P{k + 1}", elevation=3.5 * k, outline=shapely.box(-10.0, -10.0, 10.0, 10.0)) for k in range(3)]
+QUAD = np.array([[0.0, 0.0], [90.0, 0.0], [90.0, 20.0], [0.0, 20.0]])
+
+
+def sign(text: str, height: float, x: float = 0.0) -> SignLandmark:
+    return SignLandmark(
+        id=text,
+        position=(x, 4.0, height),
+        normal=(0.0, -1.0, 0.0),
+        text=text,
+        width=1.2,
+        height=0.6,
+        letter_height=0.3,
+        probability=1.0,
+        covariance=((1e-4, 0, 0), (0, 1e-4, 0), (0, 0, 1e-4)),
+        views=5,
+        kind="board",
+    )
+
+
+def signs_of(*signs: SignLandmark) -> LevelSigns:
+    return LevelSigns(signs, LEVELS, LevelNames(LEVELS, signs))
+
+
+def reading(letters: str, sureness: float) -> TextReading:
+    confidence = sureness ** len(letters)
+    return TextReading(
+        quad=QUAD, text=letters, confidence=confidence, detection=1.0, log_frames=frames_of(letters, sureness)
+    )
+
+
+def test_a_sign_of_one_level_is_expected_on_all() -> None:
+    found = signs_of(sign("Stairs P2", 5.7), sign("EXIT", 2.0, x=1.0))
+    assert found
+    poses = [
+        pose_from_position(position_of(POSE) + np.array([0.0, 0.0, 3.5 * k]), quat_xyzw_of(POSE)) for k in range(3)
+    ]
+    for pose in poses:
+        (one,) = found.expected(CAMERA, [pose], (640, 480))
+        assert one.texts == ("Stairs P1", "Stairs P2", "Stairs P3")
+        np.testing.assert_allclose(one.quad.mean(axis=0), [320.0, 240.0 - 500.0 * 0.6 / 4.0], atol=1.0)
+    assert len(found.expected(CAMERA, poses, (640, 480))) == 1, "one place in the photo"
+    away = look((0.0, 0.0, 1.6), -np.pi / 2, 0.0, 0.0)
+    assert found.expected(CAMERA, [away], (640, 480)) == []
+
+
+def test_signs_of_one_place_are_one() -> None:
+    signs = signs_of(sign("P1", 2.0), sign("P2", 5.6), sign("P1", 2.0, x=3.0))
+    assert len(signs.expected(CAMERA, [look((1.5, -2.0, 1.6), np.pi / 2, 0.0, 0.0)], (640, 480))) == 2
+    assert not signs_of(sign("EXIT", 2.0))
+
+
+@pytest.mark.parametrize(
+    ("letters", "sureness", "likeliest", "least"),
+    [
+        ("P2", 0.95, 1, 2.0),  # measured 3.4
+        ("P2", 0.6, 1, 1.0),  # measured 1.7
+        ("PI", 0.95, 0, 2.0),  # measured 3.4: an I is a 1 here
+        ("PZ", 0.9, 1, 2.0),  # measured 3.1
+    ],
+)
+def test_a_reading_tells_the_level(letters: str, sureness: float, likeliest: int, least: float) -> None:
+    odds = ExpectedSign(quad=QUAD, texts=("P1", "P2", "P3")).log_odds(reading(letters, sureness))
+    assert odds.argmax() == likeliest
+    assert odds.max() == 0.0
+    assert np.delete(odds, likeliest).max() < -least
+
+
+def test_what_is_no_name_or_hardly_read_tells_nothing() -> None:
+    one = ExpectedSign(quad=QUAD, texts=("P1", "P2", "P3"))
+    assert np.abs(one.log_odds(reading("B7", 0.99))).max() < 0.1
+    assert np.abs(one.log_odds(reading("P2", 0.15))).max() < 0.3  # measured 0.17
+
+
+def test_the_word_by_which_levels_differ_is_asked_alone() -> None:
+    (word,) = ExpectedSign(quad=QUAD, texts=("STAIRS P1", "STAIRS P2", "STAIRS P3")).words()
+    assert word.texts == ("P1", "P2", "P3")
+    np.testing.assert_allclose(word.quad[:, 0], [60.0, 90.0, 90.0, 60.0])
+    np.testing.assert_allclose(word.quad[:, 1], QUAD[:, 1])
+    assert ExpectedSign(quad=QUAD, texts=("P1", "P2")).words() == []
+    assert ExpectedSign(quad=QUAD, texts=("Deck 1 A", "Deck 2 B")).words() == []

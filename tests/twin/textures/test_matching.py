@@ -1,0 +1,96 @@
+"""Textures that a photo shows, or does not: photos of a drawn floor, with a truth."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from geometry import position_of, project, refine_pose, transform_points
+from tests.twin.textures.grounds import CAMERA, ground, looking_down, photo_of, textures_of
+from twin.textures import TextureSupport, match_textures, pyramid_of
+from twin.textures.matching import SIGMA_M, SIGMA_PX, _correlation
+
+GROUND = ground()
+TEXTURES = textures_of(GROUND)
+
+
+@pytest.mark.parametrize(("noise", "least"), [(0.0, 0.9), (4.0, 0.8)])
+def test_a_right_pose_finds_them_where_they_are(noise: float, least: float) -> None:
+    pose = looking_down()
+    found = match_textures(TEXTURES, pyramid_of(photo_of(GROUND, pose, noise)), CAMERA, pose, 0, reach=2, most=80)
+    assert found.looked_for > 30
+    assert found.support.found > least * found.looked_for  # measured 0.96 clean, 0.91 noisy
+    true, _ = project(CAMERA, transform_points(pose, TEXTURES.centres[found.patch]))
+    assert np.median(np.linalg.norm(found.pixels - true, axis=1)) < 0.6  # measured 0.26, 0.32
+    assert found.support.log10_false_alarms < -20.0
+
+
+def test_a_wrong_pose_finds_none() -> None:
+    pyramid = pyramid_of(photo_of(GROUND, looking_down(), 2.0))
+    for wrong in (looking_down(1.0), looking_down(y=-2.0), looking_down(degrees=40.0)):
+        found = match_textures(TEXTURES, pyramid, CAMERA, wrong, 0, reach=2, most=80)
+        assert found.looked_for > 20
+        assert found.support.found < 0.1 * found.looked_for  # measured 1 of 65 at most
+        assert found.support.log10_false_alarms > -2.0
+
+
+def test_what_is_found_brings_a_pose_home() -> None:
+    pose, start = looking_down(), looking_down(0.06, -2.95, 30.5)
+    pyramid = pyramid_of(photo_of(GROUND, pose, 2.0))
+    for _ in range(2):
+        found = match_textures(TEXTURES, pyramid, CAMERA, start, 0, reach=2, most=80)
+        start = refine_pose(
+            start,
+            found.pixels,
+            TEXTURES.centres[found.patch],
+            CAMERA,
+            sigma_px=np.full(len(found.patch), SIGMA_PX),
+            point_covariances=np.tile(np.diag(np.square(SIGMA_M)), (len(found.patch), 1, 1)),
+        ).cam_from_site
+    assert np.linalg.norm(position_of(start) - position_of(pose)) < 0.02  # measured 0.008 m, 0.078 before
+
+
+def test_other_levels_and_the_other_side_are_not_looked_for() -> None:
+    pose = looking_down()
+    pyramid = pyramid_of(photo_of(GROUND, pose))
+    assert match_textures(TEXTURES, pyramid, CAMERA, pose, 1, reach=2, most=80).looked_for == 0
+    up = looking_down(degrees=-30.0)
+    assert match_textures(TEXTURES, pyramid, CAMERA, up, 0, reach=2, most=80).looked_for == 0
+
+
+def test_a_flat_photo_shows_none() -> None:
+    gray = np.full((CAMERA.height, CAMERA.width), 100, np.uint8)
+    found = match_textures(TEXTURES, pyramid_of(gray), CAMERA, looking_down(), 0, reach=2, most=80)
+    assert found.looked_for > 30
+    assert found.support == TextureSupport(found=0, looked_for=found.looked_for)
+    assert found.support.log10_false_alarms == 0.0
+
+
+def test_no_more_are_compared_than_asked_for() -> None:
+    pose = looking_down()
+    assert (
+        match_textures(TEXTURES, pyramid_of(photo_of(GROUND, pose)), CAMERA, pose, 0, reach=1, most=7).looked_for == 7
+    )
+
+
+@given(seen=arrays(np.float32, (16, 16), elements=st.floats(-1, 1, width=32)), seed=st.integers(0, 100))
+def test_correlation_is_that_of_opencv(seen: np.ndarray, seed: int) -> None:
+    look = np.random.default_rng(seed).normal(size=(12, 12)).astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(seen, (12, 12))
+    textured = windows.std(axis=(2, 3)) > 0.05
+    ours = _correlation(seen[None], look[None])[0]
+    oracle = cv2.matchTemplate(seen, look, cv2.TM_CCOEFF_NORMED)
+    np.testing.assert_allclose(ours[textured], oracle[textured], atol=2e-4)
+    assert (np.abs(ours) <= 1.0 + 1e-6).all()
+
+
+@given(looked_for=st.integers(1, 100), share=st.floats(0.0, 1.0))
+def test_more_is_found_less_often_by_chance(looked_for: int, share: float) -> None:
+    found = int(share * looked_for)
+    alarms = TextureSupport(found=found, looked_for=looked_for).log10_false_alarms
+    assert alarms <= 0.0
+    if found < looked_for:
+        assert TextureSupport(found=found + 1, looked_for=looked_for).log10_false_alarms < alarms + 1e-12
+        assert TextureSupport(found=found, looked_for=looked_for + 1).log10_false_alarms >= alarms - 1e-12
