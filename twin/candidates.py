@@ -48,6 +48,8 @@ TEXTURES_TRIED, TEXTURES_SETTLED = 48, 80
 """Patches that a hypothesis and a candidate are compared with."""
 REACH, SETTLED_REACH = 2, 1
 """Cells by which textures may lie off, of a hypothesis and of a refined pose."""
+MANY_TEXTURES = 24
+"""Where so many should be seen and are not, a pose on another storey is not one."""
 LEAST_TEXTURES = 6
 """Found textures that a pose is refined on."""
 NOWHERE = TextureSupport(found=0, looked_for=0)
@@ -196,14 +198,19 @@ class CandidateFinder:
         )
         if self.is_likely(copy):
             return [copy]
+        if copy.textured.looked_for >= MANY_TEXTURES and self._is_unique():
+            return []
         return [found for found in self._hypotheses(query, views) if not self.are_distinct(found.cam_from_site, pose)]
 
     def _is_enough(self, hypotheses: Sequence[Hypothesis]) -> bool:
         if any(self.is_verified(hypothesis) for hypothesis in hypotheses):
             return True
         best = max((hypothesis.support for hypothesis in hypotheses), default=0)
-        unique = self._options.alike is not None and self._options.alike < self._options.often_alike
-        return unique and best >= self._options.enough_support
+        return self._is_unique() and best >= self._options.enough_support
+
+    def _is_unique(self) -> bool:
+        """Tell whether places of the map hardly ever look alike."""
+        return self._options.alike is not None and self._options.alike < self._options.often_alike
 
     def _is_new(self, pose: pycolmap.Rigid3d, candidates: Sequence[Candidate]) -> bool:
         return all(self.are_distinct(candidate.estimate.cam_from_site, pose) for candidate in candidates)

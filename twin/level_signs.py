@@ -6,7 +6,7 @@ say little ("STARS 2"); asked which of a few names it is, the same picture often
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import product, takewhile
 
 import numpy as np
 import pycolmap
@@ -22,15 +22,16 @@ from twin.signs import SignLandmark, quad_of_line
 Array = NDArray[np.float64]
 
 SAME_PLACE_M = 1.0
-SOMETHING_ELSE = 0.02
-"""How likely what the recogniser reads is where none of the names is written: something hides the sign."""
-UNSURE = 0.1
-"""The same of a reading that the recogniser does not believe in, and by share of one that it half believes."""
+SOMETHING_ELSE, UNSURE = 0.02, 0.1
+"""How likely what is read is where none of the names is written, as something hides the sign: always, and more by the
+share of readings that spell none of them."""
 MOST_LOG_ODDS = 4.0
 """Of all signs of a photo, as they err together."""
 MIN_LETTER_PX = 4.5
 TAKEN_FOR = {"0": "OD", "1": "IL", "2": "Z", "5": "S", "6": "G", "8": "B"}
-"""Letters that a recogniser takes digits for; where a sign names a level, they are digits."""
+"""Letters that a recogniser takes digits for beside letters. In a sign of one word an I may be a pillar's edge."""
+CUT_SIZES, CUT_OFFSETS = (0.85, 1.1), (-0.1, 0.0, 0.1)
+"""Heights of a sign's cuts, and how far down they are moved, in its line's height."""
 
 
 class LevelSigns:
@@ -91,6 +92,19 @@ class ExpectedSign:
         height = np.linalg.norm(self.quad[0] - self.quad[3])
         return bool(np.linalg.norm(self.quad.mean(axis=0) - quad.mean(axis=0)) < height)
 
+    def covers(self, pixel: Array) -> bool:
+        """Tell whether a pixel (2,) lies in it."""
+        edges = np.roll(self.quad, -1, axis=0) - self.quad
+        to_pixel = pixel - self.quad
+        turns = edges[:, 0] * to_pixel[:, 1] - edges[:, 1] * to_pixel[:, 0]
+        return bool((turns >= 0).all() or (turns <= 0).all())
+
+    def cuts(self) -> list[Array]:
+        """Return the quads (4, 2) that it is read in: a pose is not exact, and small letters are read by luck."""
+        middle, half = (self.quad + self.quad[[3, 2, 1, 0]]) / 2, (self.quad - self.quad[[3, 2, 1, 0]]) / 2
+        down = self.quad[[3, 2, 2, 3]] - self.quad[[0, 1, 1, 0]]
+        return [middle + size * half + off * down for size in CUT_SIZES for off in CUT_OFFSETS]
+
     def words(self) -> list["ExpectedSign"]:
         """Return the word by which levels differ, as a sign of its own: in the company of letters a 1 is read as I.
 
@@ -112,25 +126,47 @@ class ExpectedSign:
         corners += [self.quad[3] + right * bottom, self.quad[3] + left * bottom]
         return [ExpectedSign(quad=np.array(corners), texts=tuple(words[differing[0]] for words in split))]
 
-    def log_odds(self, reading: TextReading) -> Array:
-        """Return how much less than for the likeliest level a reading there speaks for each (K,), natural logarithm."""
-        spelled = [_spellings(text, self.texts) for text in self.texts]
-        flat = [spelling for each in spelled for spelling in each]
-        likely = np.exp(text_log_likelihoods([reading.log_frames], flat)[0])
-        ends = np.cumsum([len(each) for each in spelled])
-        by_level = np.array([part.sum() for part in np.split(likely, ends[:-1])])
-        told = np.log(by_level + SOMETHING_ELSE + UNSURE * (1.0 - reading.confidence))
+    def log_odds(self, readings: Sequence[TextReading | None]) -> Array:
+        """Return how much less than for the likeliest level readings of its cuts speak for each (K,), natural log."""
+        shares = np.mean(
+            [np.zeros(len(self.texts)) if each is None else self.shares(each) for each in readings], axis=0
+        )
+        told = np.log(shares + SOMETHING_ELSE + UNSURE * (1.0 - shares.sum()))
         return np.asarray(told - told.max())
 
+    def shares(self, reading: TextReading) -> Array:
+        """Return how probably a reading ends in what each level (K,) has there, given how it begins.
 
-def _spellings(text: str, texts: Sequence[str]) -> list[str]:
-    """Return a text, folded, with its digits also as the letters that they are taken for, but for what others say."""
-    folded = fold_text(text)
-    others = {fold_text(other) for other in texts} - {folded}
-    digits = [letter + TAKEN_FOR.get(letter, "") for letter in folded]
-    if np.prod([len(each) for each in digits]) > 16:
-        return [folded]
-    return [spelling for spelling in map("".join, product(*digits)) if spelling not in others]
+        "STARSP2" is no sign's text, but of STAIRS P1, P2 and P3 it is the second. Sums to 1 at most.
+        """
+        folded = [fold_text(text) for text in self.texts]
+        first, after = _shared(folded), _shared([text[::-1] for text in folded])
+        read = reading.folded
+        until = len(read) - after
+        if until < 0 or read[until:] != folded[0][len(folded[0]) - after :]:
+            return np.zeros(len(folded))
+        parts = [text[first : len(text) - after] for text in folded]
+        level_of: dict[str, int] = {}
+        for level, part in enumerate(parts):
+            for spelling in _spellings(part, parts) if " " in self.texts[0] else [part]:
+                for start in (max(until - len(part), 0), until):  # instead of as many letters, or after them
+                    level_of.setdefault(read[:start] + spelling + read[until:], level)
+        likely = np.exp(text_log_likelihoods([reading.log_frames], list(level_of))[0])
+        by_level = np.bincount(list(level_of.values()), weights=likely, minlength=len(parts))
+        return np.asarray(by_level / max(reading.confidence, float(by_level.sum()), 1e-9))
+
+
+def _shared(texts: Sequence[str]) -> int:
+    """Return with how many letters all texts begin alike."""
+    return sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False)))
+
+
+def _spellings(part: str, parts: Sequence[str]) -> list[str]:
+    """Return what differs, also with the letters that digits are taken for, but for what other levels have."""
+    letters = [letter + TAKEN_FOR.get(letter, "") for letter in part]
+    if np.prod([len(each) for each in letters]) > 16:
+        return [part]
+    return [spelling for spelling in map("".join, product(*letters)) if spelling == part or spelling not in parts]
 
 
 def _raised(sign: SignLandmark, rise: float) -> SignLandmark:

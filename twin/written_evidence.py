@@ -102,11 +102,8 @@ class WrittenEvidence:
         assert self._reader is not None
         told = []
         for sign in expected:
-            asked = [sign, *sign.words()]
-            readings = self._reader.read_at(picture.pixels, [each.quad for each in asked])
-            said = [each.log_odds(read) for each, read in zip(asked, readings, strict=True) if read is not None]
-            if said:
-                told.append(max(said, key=np.ptp))
+            said = [each.log_odds(self._reader.read_at(picture.pixels, each.cuts())) for each in (sign, *sign.words())]
+            told.append(max(said, key=np.ptp))
         return told
 
     def _of_tags(self, picture: Picture, camera: pycolmap.Camera, poses: Sequence[pycolmap.Rigid3d]) -> Array:

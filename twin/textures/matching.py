@@ -142,21 +142,33 @@ def _sampling(
     and not too small, and the steps (M, 2, 2) px from a cell to the next, to the right and down.
     """
     side = CELLS + 2 * reach
-    at = (np.arange(side) - (side - 1) / 2) * textures.cell_m
-    offsets = np.stack(np.meshgrid(at, -at), axis=-1).reshape(-1, 2)
-    points = np.repeat(textures.centres[patches, None], len(offsets), axis=1)
-    points[:, :, :2] += offsets
-    pixels, valid = _within(camera, pose, points.reshape(-1, 3))
-    whole = np.asarray(valid.reshape(len(patches), len(offsets)).all(axis=1))
-    patches, pixels = patches[whole], pixels.reshape(len(whole), side, side, 2)[whole]
-    middle = side // 2
-    across = (pixels[:, middle, -1] - pixels[:, middle, 0]) / (side - 1)
-    down = (pixels[:, -1, middle] - pixels[:, 0, middle]) / (side - 1)
-    area = np.abs(across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0])
+    at = np.asarray((np.arange(side) - (side - 1) / 2) * textures.cell_m, dtype=np.float64)
+    corners, inside = _within(camera, pose, _around(textures.centres[patches], at[[0, -1]]).reshape(-1, 3))
+    whole = np.asarray(inside.reshape(len(patches), 4).all(axis=1))
+    upper_left, upper_right, lower_left, lower_right = np.moveaxis(corners.reshape(-1, 4, 2)[whole], 1, 0)
+    one, other = lower_right - upper_left, upper_right - lower_left
+    area = 0.5 * np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]) / (side - 1) ** 2
     chosen = np.flatnonzero(area >= LEAST_PX_PER_CELL**2)
     if len(chosen) > most:
         chosen = chosen[np.argsort(-area[chosen])[np.linspace(0, len(chosen) - 1, most).astype(np.int64)]]
-    return pixels[chosen], patches[chosen], np.stack([across, down], axis=1)[chosen]
+    patches = patches[whole][chosen]
+    points = _around(textures.centres[patches], at)
+    # What lies between corners that are in the photo needs no check, which costs as much again.
+    pixels = np.asarray(camera.img_from_cam(transform_points(pose, points.reshape(-1, 3)))).reshape(
+        (*points.shape[:3], 2)
+    )
+    middle = side // 2
+    across = (pixels[:, middle, -1] - pixels[:, middle, 0]) / (side - 1)
+    down = (pixels[:, -1, middle] - pixels[:, 0, middle]) / (side - 1)
+    return pixels, patches, np.stack([across, down], axis=1)
+
+
+def _around(centres: Array, at: Array) -> Array:
+    """Return the points (P, S, S, 3) of grids around centres (P, 3), rows from +y to -y."""
+    points = np.repeat(np.repeat(centres[:, None, None], len(at), axis=1), len(at), axis=2)
+    points[..., 0] += at
+    points[..., 1] -= at[:, None]
+    return points
 
 
 def _sample(pyramid: Pyramid, pixels: Array, px_per_cell: Array) -> NDArray[np.float32]:
