@@ -92,13 +92,6 @@ class ExpectedSign:
         height = np.linalg.norm(self.quad[0] - self.quad[3])
         return bool(np.linalg.norm(self.quad.mean(axis=0) - quad.mean(axis=0)) < height)
 
-    def covers(self, pixel: Array) -> bool:
-        """Tell whether a pixel (2,) lies in it."""
-        edges = np.roll(self.quad, -1, axis=0) - self.quad
-        to_pixel = pixel - self.quad
-        turns = edges[:, 0] * to_pixel[:, 1] - edges[:, 1] * to_pixel[:, 0]
-        return bool((turns >= 0).all() or (turns <= 0).all())
-
     def cuts(self) -> list[Array]:
         """Return the quads (4, 2) that it is read in: a pose is not exact, and small letters are read by luck."""
         middle, half = (self.quad + self.quad[[3, 2, 1, 0]]) / 2, (self.quad - self.quad[[3, 2, 1, 0]]) / 2

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
 from geometry import camera_from_params, pose_from_position, position_of, quat_xyzw_of
 from geometry.floorplan import Level
@@ -16,6 +18,7 @@ from twin.signs import SignLandmark
 CAMERA = camera_from_params("PINHOLE", 640, 480, [500.0, 500.0, 320.0, 240.0])
 POSE = look((0.0, 0.0, 1.6), np.pi / 2, 0.0, 0.0)  # looks along +y
 LEVELS = [Level(id=f"P{k + 1}", elevation=3.5 * k, outline=shapely.box(-10.0, -10.0, 10.0, 10.0)) for k in range(3)]
+STAIRS = ("STAIRS P1", "STAIRS P2", "STAIRS P3")
 QUAD = np.array([[0.0, 0.0], [90.0, 0.0], [90.0, 20.0], [0.0, 20.0]])
 
 
@@ -68,25 +71,53 @@ def test_signs_of_one_place_are_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("letters", "sureness", "likeliest", "least"),
+    ("texts", "letters", "sureness", "likeliest", "least"),
     [
-        ("P2", 0.95, 1, 2.0),  # measured 3.4
-        ("P2", 0.6, 1, 1.0),  # measured 1.7
-        ("PI", 0.95, 0, 2.0),  # measured 3.4: an I is a 1 here
-        ("PZ", 0.9, 1, 2.0),  # measured 3.1
+        (("P1", "P2", "P3"), "P2", 0.95, 1, 2.0),
+        (("P1", "P2", "P3"), "P2", 0.6, 1, 1.0),
+        (STAIRS, "STARSP2", 0.7, 1, 2.0),  # a letter is left out
+        (STAIRS, "STAUSPI", 0.9, 0, 2.0),  # beside letters an I is a 1
+        (("Deck 9", "Deck 10"), "DECK10", 0.9, 1, 2.0),
     ],
 )
-def test_a_reading_tells_the_level(letters: str, sureness: float, likeliest: int, least: float) -> None:
-    odds = ExpectedSign(quad=QUAD, texts=("P1", "P2", "P3")).log_odds(reading(letters, sureness))
+def test_a_reading_tells_the_level(
+    texts: tuple[str, ...], letters: str, sureness: float, likeliest: int, least: float
+) -> None:
+    odds = ExpectedSign(quad=QUAD, texts=texts).log_odds([reading(letters, sureness)])
     assert odds.argmax() == likeliest
     assert odds.max() == 0.0
-    assert np.delete(odds, likeliest).max() < -least
+    assert np.delete(odds, likeliest).max() < -least  # measured -3.9 each
 
 
 def test_what_is_no_name_or_hardly_read_tells_nothing() -> None:
     one = ExpectedSign(quad=QUAD, texts=("P1", "P2", "P3"))
-    assert np.abs(one.log_odds(reading("B7", 0.99))).max() < 0.1
-    assert np.abs(one.log_odds(reading("P2", 0.15))).max() < 0.3  # measured 0.17
+    assert np.abs(one.log_odds([reading("B7", 0.99), None])).max() < 0.1  # measured 0.0
+    assert np.abs(one.log_odds([reading("PI", 0.99)])).max() < 0.1, "of one word the I may be a pillar's edge"
+    assert np.abs(one.log_odds([None, None])).max() == 0.0
+
+
+def test_cuts_that_agree_say_more_than_one_of_many() -> None:
+    one = ExpectedSign(quad=QUAD, texts=("P1", "P2", "P3"))
+    sure = reading("P2", 0.95)
+    all_agree, one_of_six = one.log_odds([sure] * 6), one.log_odds([sure, *[None] * 5])
+    assert all_agree[0] < one_of_six[0] - 1.0  # measured -3.9, -1.0
+    assert one_of_six.argmax() == 1
+
+
+@given(letters=st.text("PSTAIR123", min_size=1, max_size=9), sureness=st.floats(0.2, 0.99))
+def test_shares_are_probabilities(letters: str, sureness: float) -> None:
+    for texts in (("P1", "P2", "P3"), STAIRS):
+        shares = ExpectedSign(quad=QUAD, texts=texts).shares(reading(letters, sureness))
+        assert (shares >= 0.0).all()
+        assert shares.sum() <= 1.0 + 1e-9
+
+
+def test_cuts_lie_about_the_line() -> None:
+    sign_there = ExpectedSign(quad=QUAD, texts=("P1", "P2"))
+    cuts = np.array(sign_there.cuts())
+    np.testing.assert_allclose(cuts[:, :, 0], np.tile(QUAD[:, 0], (len(cuts), 1)))
+    assert np.unique(cuts[:, 3, 1] - cuts[:, 0, 1]).round(6).tolist() == [17.0, 22.0]
+    np.testing.assert_allclose(cuts.mean(axis=(0, 1)), QUAD.mean(axis=0))
 
 
 def test_the_word_by_which_levels_differ_is_asked_alone() -> None:
