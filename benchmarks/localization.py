@@ -71,7 +71,7 @@ def rendered(folder: Path) -> Iterator[tuple[Path, Path]]:
                 tags=scene / "tags.csv",
                 plan=scene / "plan.json",
             )
-            map_images(inputs, twin, MapOptions(parts=("signs",)))
+            map_images(inputs, twin, MapOptions(parts=("signs", "textures", "telltales")))
             yield scene, twin
 
 
@@ -84,14 +84,24 @@ def judged(asked: Sequence[Asked], twin: Twin) -> dict[str, Any]:
         "seen, hardly told apart": [a for a in clear if 0 < a.evidence_px < EVIDENCE_PX],
         "seen, not told apart": [a for a in clear if a.evidence_px == 0],
     }
-    seconds = np.array([a.seconds for a in asked])
     return {
         "strata": {name: _stratum(part, twin) for name, part in strata.items()},
         "ellipsoids": _ellipsoids([a for a in asked if a.answered and pose_error(a.best, a.true)[0] < WRONG_M]),
         "confidence": _reliability([a for a in asked if a.choice is not None]),
         "place_recall_at_1": place_recall(clear, twin),
-        "cpu_seconds": {"median": float(np.median(seconds)), "p99": float(np.percentile(seconds, 99))},
+        "cpu_seconds": _seconds(asked),
+        "cpu_seconds_where_read": _seconds([a for a in asked if a.choice is not None and a.choice.read]),
+        "cpu_seconds_elsewhere": _seconds([a for a in asked if a.choice is None or not a.choice.read]),
     }
+
+
+def _seconds(asked: Sequence[Asked]) -> dict[str, float] | None:
+    """Return how many photos, and what asking one took, of one core."""
+    if not asked:
+        return None
+    seconds = np.array([a.seconds for a in asked])
+    median, late = np.percentile(seconds, [50, 99]).tolist()
+    return {"photos": len(seconds), "median": median, "p99": late, "max": float(seconds.max())}
 
 
 def _stratum(asked: Sequence[Asked], twin: Twin) -> dict[str, Any]:

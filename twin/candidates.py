@@ -100,9 +100,9 @@ class Candidate:
     expected: int
     explained: int
     spread: int
-    textured: TextureSupport
     feature: Indices
     landmark: Indices
+    textured: TextureSupport = NOWHERE
 
     @property
     def inliers(self) -> int:

@@ -39,12 +39,13 @@ READ_BELOW = 0.9
 class Choice:
     """Poses that compete for a photo, most probable first, and their probabilities (C,); the rest is for none.
 
-    ``contradicted`` tells that one of them would do, had no hint spoken against it.
+    contradicted: one of them would do, had no hint spoken against it; read: the photo was read, as poses competed
     """
 
     candidates: list[Candidate]
     probabilities: Array
     contradicted: bool = False
+    read: bool = False
 
     @property
     def best(self) -> Candidate:
@@ -180,11 +181,13 @@ class Localizer:
         contested = np.flatnonzero(probable >= FITTING * probable.max())
         enough = READ_BELOW if (self.options.alike or 0.0) >= OFTEN_ALIKE else self.options.min_probability
         undecided = probable.max() < enough and plausible.max() > 0.0
+        asked = None
         if undecided and picture is not None and self._written is not None:
+            asked = self._written
             poses = [candidates[k].estimate.cam_from_site for k in contested]
-            read = self._written.log_odds(picture, camera, poses)
+            read = asked.log_odds(picture, camera, poses)
             written[:, contested] = read.log_odds, read.shared
-            of_level = self._written.level_log_odds(picture, camera, poses)
+            of_level = asked.level_log_odds(picture, camera, poses)
             if of_level is not None:
                 # What names a level speaks for all poses on it, and not once more for those that expect it there.
                 levels, written[0, contested] = replace(levels, log_odds=of_level), read.log_odds - read.naming
@@ -196,7 +199,10 @@ class Localizer:
             contradicted = bool(would_do and probable.max() < self.options.min_probability)
         order = np.argsort(-probable, kind="stable")
         return Choice(
-            candidates=[candidates[k] for k in order], probabilities=probable[order], contradicted=contradicted
+            candidates=[candidates[k] for k in order],
+            probabilities=probable[order],
+            contradicted=contradicted,
+            read=asked is not None,
         )
 
     def levels_of(

@@ -1,4 +1,4 @@
-"""Telltales of a map: which surfaces are rectified, at what height, and what is found on them."""
+"""Floors and ceilings of a map: which are rectified, at what height, and what is found on them."""
 
 from typing import Any
 
@@ -13,6 +13,7 @@ from twin.layout import Ortho, OrthoOptions
 from twin.mapping.meaning_stages import MeaningStages
 from twin.mapping.rectified_levels import RectifiedLevel, rectify_levels
 from twin.mapping.telltales import find_telltales
+from twin.mapping.textures import find_textures
 from twin.progress import silent
 
 
@@ -76,3 +77,27 @@ def test_levels_beside_each_other_have_none() -> None:
     plan = FloorPlan(levels=(levels[0], away))
     with pytest.raises(DegenerateError, match="over each other"):
         find_telltales(rectified(_Stages(), floors, plan, place.landmarks), plan, [], [])
+
+
+def test_textures_are_cut_from_all_floors_and_ceilings_at_their_heights() -> None:
+    place = garage(np.random.default_rng(0))
+    floors = find_floors(place.cameras, place.landmarks, place.covariances, seen_from=place.seen_from)
+    levels, _ = plan_levels(floors)
+    found = find_textures(rectified(_Stages(), floors, FloorPlan(levels=levels), place.landmarks))
+    upper = float(floor(np.array([[8.0, 6.0]]), 1)[0])
+    for level, base in enumerate((0.0, upper)):
+        for faces_up, height in ((True, base), (False, base + 2.9)):
+            of_one = found.centres[(found.level == level) & (found.faces_up == faces_up)]
+            assert len(of_one) > 20
+            np.testing.assert_allclose(np.median(of_one[:, 2]), height, atol=0.1)
+
+
+def test_a_level_that_the_map_does_not_show_has_no_textures_and_shifts_no_other() -> None:
+    place = garage(np.random.default_rng(0))
+    floors = find_floors(place.cameras, place.landmarks, place.covariances, seen_from=place.seen_from)
+    levels, _ = plan_levels(floors)
+    below = levels[0].model_copy(update={"id": "P0", "elevation": -3.5})
+    found = find_textures(rectified(_Stages(), floors, FloorPlan(levels=(*levels, below)), place.landmarks))
+    assert set(found.level.tolist()) == {1, 2}
+    with pytest.raises(DegenerateError, match="none of the levels"):
+        rectified(_Stages(), floors, FloorPlan(levels=(below,)), place.landmarks)
