@@ -16,12 +16,12 @@ from twin.candidates import Candidate
 
 Array = NDArray[np.float64]
 
-WEIGHTS = np.array([2.31, 2.09, 1.19, 0.96, -1.49, 3.55, -1.52])
+WEIGHTS = np.array([1.95, 2.17, 1.17, 0.88, -1.6, 3.49, -1.3])
 MOST_TEXTURED, MANY_TEXTURES = 20.0, 24
-ENOUGH, BEYOND = 3.0, 0.22
-WRITTEN = 0.4
+ENOUGH, BEYOND = 3.0, 0.19
+WRITTEN = 0.39
 """Of the log-odds that tags and signs give: readings of one photo err together."""
-NAMED = 0.92
+NAMED = 0.71
 """The same of what names a level."""
 LEVELS_DIFFER = 0.1
 """Of how much more plausible the pose on one level is than its copies on others, if textures verify both."""
