@@ -50,8 +50,6 @@ REACH, SETTLED_REACH = 2, 1
 """Cells by which textures may lie off, of a hypothesis and of a refined pose."""
 MANY_TEXTURES = 24
 """Where so many should be seen and are not, a pose on another storey is not one."""
-LEAST_TEXTURES = 6
-"""Found textures that a pose is refined on."""
 NOWHERE = TextureSupport(found=0, looked_for=0)
 CELLS = (8, 6)
 """Across and down, of a photo, in which inliers are counted."""
@@ -151,10 +149,10 @@ class CandidateFinder:
             hypotheses += self._hypotheses(query, views)
             if self._is_enough(hypotheses):
                 break
-        verified = [hypothesis for hypothesis in hypotheses if self.is_verified(hypothesis)]
+        hypotheses = self._worth_refining(hypotheses)
         enough = MIN_SHARE * max((hypothesis.support for hypothesis in hypotheses), default=0)
         candidates: list[Candidate] = []
-        for hypothesis in sorted(verified or hypotheses, key=self._rank):
+        for hypothesis in sorted(hypotheses, key=self._rank):
             if len(candidates) < MAX_REFINED and (self.is_likely(hypothesis) or hypothesis.support >= enough):
                 self._add(candidates, query, hypothesis)
         best = sorted(candidates, key=self._rank)[:MAX_TRANSFERRED]
@@ -164,13 +162,23 @@ class CandidateFinder:
                     self._add(candidates, query, found)
         return candidates
 
+    def _worth_refining(self, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+        """Leave out poses that neither textures nor more matches than a verified one has speak for, if one is."""
+        verified = [hypothesis.support for hypothesis in hypotheses if self.is_verified(hypothesis)]
+        if not verified:
+            return hypotheses
+        return [each for each in hypotheses if self.is_likely(each) or each.support > max(verified)]
+
     def is_verified(self, pose: Hypothesis | Candidate) -> bool:
-        """Tell whether so many textures are where they should be that no wrong pose would do."""
+        """Tell whether so many textures are where they should be that hardly any wrong pose would do."""
         return self._is_sure(pose.textured)
 
     def is_likely(self, pose: Hypothesis | Candidate) -> bool:
         """Tell whether so many textures are where they should be that few wrong poses would do."""
-        return pose.textured.log10_false_alarms < self._options.likely_log10_false_alarms
+        return self._is_likely(pose.textured)
+
+    def _is_likely(self, support: TextureSupport) -> bool:
+        return support.log10_false_alarms < self._options.likely_log10_false_alarms
 
     def _rank(self, pose: Hypothesis | Candidate) -> tuple[float, int]:
         """Return what poses are tried by, first the least: how hardly chance would find its textures, then support."""
@@ -329,10 +337,9 @@ class CandidateFinder:
 
     def _look_for_textures(self, query: Query, pose: pycolmap.Rigid3d, reach: int, most: int) -> TextureMatches | None:
         """Return the textures that a photo shows from a pose, None where there are none to look for."""
-        level = int(np.searchsorted(self._storeys, position_of(pose)[2])) - 1
-        if self._textures is None or query.pyramid is None or level < 0:
+        if self._textures is None or query.pyramid is None:
             return None
-        return match_textures(self._textures, query.pyramid, query.camera, pose, level, reach=reach, most=most)
+        return match_textures(self._textures, query.pyramid, query.camera, pose, reach=reach, most=most)
 
     def _agree(self, pose: pycolmap.Rigid3d, query: Query, feature: Indices, landmark: Indices) -> NDArray[np.bool_]:
         predicted, valid = project(query.camera, transform_points(pose, self._landmarks.points[landmark]))
@@ -354,13 +361,16 @@ class CandidateFinder:
     def _refine(
         self, pose: pycolmap.Rigid3d, query: Query, pairs: Pairs, textures: TextureMatches | None = None
     ) -> PoseEstimate:
-        """Refine on matches of features and, if enough were found, textures; inliers and residuals are of features."""
+        """Refine on matches of features and, where these make the pose likely, textures.
+
+        Inliers and residuals are of features; the noise's scale is of both.
+        """
         feature, landmark = pairs
         pixels = query.features.keypoints[feature].astype(np.float64)
         points = self._landmarks.points[landmark]
         sigma = keypoint_sigma_px(query.features.scales[feature])
         covariances = self._landmarks.covariances[landmark].astype(np.float64)
-        if textures is not None and self._textures is not None and len(textures.patch) >= LEAST_TEXTURES:
+        if textures is not None and self._textures is not None and self._is_likely(textures.support):
             count = len(textures.patch)
             pixels = np.concatenate([pixels, textures.pixels])
             points = np.concatenate([points, self._textures.centres[textures.patch]])

@@ -4,6 +4,7 @@ Where levels look alike, a sign that says "P2" tells more than landmarks do, als
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,7 +27,11 @@ class LevelNames:
     def __init__(self, levels: Sequence[Level], signs: Sequence[SignLandmark]) -> None:
         """Take the levels of a plan, in the order that ``likelihood`` answers, and the signs of the map."""
         self._count = len(levels)
-        self._names = [[name for name in (level.id, level.name) if name and fold_text(name)] for level in levels]
+        both = [[name for name in (level.id, level.name) if fold_text(name)] for level in levels]
+        # A reader tells letters and digits alone: names such as -1 and 1 are none.
+        of_level = [{fold_text(name) for name in names} for names in both]
+        count = Counter(folded for names in of_level for folded in names)
+        self._names = [[name for name in names if count[fold_text(name)] == 1] for names in both]
         texts = {name for names in self._names for name in names} | {sign.text for sign in signs if sign.permanent}
         self._level: dict[str, int] = {}
         for text in sorted(texts):
@@ -48,8 +53,11 @@ class LevelNames:
         if len(named) != 1:
             return None
         for number, name in enumerate(self._names[named[0]]):
-            if _has_word(text, name) and all(len(names) > number for names in self._names):
-                return tuple(_word(name).sub(lambda _, own=names[number]: own, text) for names in self._names)  # type: ignore[misc]
+            if not _has_word(text, name) or any(len(names) <= number for names in self._names):
+                continue
+            texts = tuple(_word(name).sub(lambda _, own=names[number]: own, text) for names in self._names)  # type: ignore[misc]
+            if len({fold_text(each) for each in texts}) == len(texts):
+                return texts
         return None
 
     def likelihood(self, readings: Sequence[TextReading]) -> Array:

@@ -6,6 +6,7 @@ say little ("STARS 2"); asked which of a few names it is, the same picture often
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from itertools import product, takewhile
 
 import numpy as np
@@ -30,6 +31,10 @@ MOST_LOG_ODDS = 4.0
 MIN_LETTER_PX = 4.5
 TAKEN_FOR = {"0": "OD", "1": "IL", "2": "Z", "5": "S", "6": "G", "8": "B"}
 """Letters that a recogniser takes digits for beside letters. In a sign of one word an I may be a pillar's edge."""
+ALIKE_LETTERS = 0.6
+"""Of how a sign begins and how a reading of it does, as a share (Ratcliff & Obershelp 1988)."""
+MOST_PLACES, MOST_EXPECTED = 500, 8
+"""Signs of a map that are looked for, those that most photos show, and of a photo that are read, the largest."""
 CUT_SIZES, CUT_OFFSETS = (0.85, 1.1), (-0.1, 0.0, 0.1)
 """Heights of a sign's cuts, and how far down they are moved, in its line's height."""
 
@@ -42,6 +47,8 @@ class LevelSigns:
         self._elevations = np.array([level.elevation for level in levels])
         self._places: list[_Place] = []
         for sign in sorted(signs, key=lambda sign: -sign.views):
+            if len(self._places) == MOST_PLACES:
+                break
             texts = names.on_each_level(sign.text)
             level = int(np.searchsorted(self._elevations, sign.position[2])) - 1
             if texts is not None and level >= 0:
@@ -64,7 +71,7 @@ class LevelSigns:
                 quad = quad_of_line(sign, camera, pose, size, MIN_LETTER_PX)
                 if quad is not None and not any(each.is_at(quad) for each in found):
                     found.append(ExpectedSign(quad=quad, texts=place.texts))
-        return found
+        return sorted(found, key=lambda sign: -sign.height_px)[:MOST_EXPECTED]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +93,11 @@ class ExpectedSign:
 
     quad: Array
     texts: tuple[str, ...]
+
+    @property
+    def height_px(self) -> float:
+        """Mean length of the two upright sides."""
+        return float(np.linalg.norm(self.quad[[0, 1]] - self.quad[[3, 2]], axis=1).mean())
 
     def is_at(self, quad: Array) -> bool:
         """Tell whether a line of text is in the same place, within a line's height."""
@@ -133,20 +145,28 @@ class ExpectedSign:
         "STARSP2" is no sign's text, but of STAIRS P1, P2 and P3 it is the second. Sums to 1 at most.
         """
         folded = [fold_text(text) for text in self.texts]
-        first, after = _shared(folded), _shared([text[::-1] for text in folded])
+        first = _shared(folded)
+        after = min(_shared([text[::-1] for text in folded]), min(map(len, folded)) - first)
         read = reading.folded
         until = len(read) - after
         if until < 0 or read[until:] != folded[0][len(folded[0]) - after :]:
             return np.zeros(len(folded))
         parts = [text[first : len(text) - after] for text in folded]
-        level_of: dict[str, int] = {}
+        is_word = " " not in self.texts[0]
+        level_of = {text: level for level, text in enumerate(folded)}
         for level, part in enumerate(parts):
-            for spelling in _spellings(part, parts) if " " in self.texts[0] else [part]:
+            for spelling in _spellings(part, parts) if part and not is_word else [part] * bool(part):
                 for start in (max(until - len(part), 0), until):  # instead of as many letters, or after them
-                    level_of.setdefault(read[:start] + spelling + read[until:], level)
+                    if _begins_alike(read[:start], folded[0][:first], exactly=is_word):
+                        level_of.setdefault(read[:start] + spelling + read[until:], level)
         likely = np.exp(text_log_likelihoods([reading.log_frames], list(level_of))[0])
         by_level = np.bincount(list(level_of.values()), weights=likely, minlength=len(parts))
         return np.asarray(by_level / max(reading.confidence, float(by_level.sum()), 1e-9))
+
+
+def _begins_alike(read: str, expected: str, *, exactly: bool) -> bool:
+    """Tell whether a reading begins as a sign does; of several words a reader may get some letters wrong."""
+    return read == expected if exactly else SequenceMatcher(None, read, expected).ratio() >= ALIKE_LETTERS
 
 
 def _shared(texts: Sequence[str]) -> int:

@@ -87,7 +87,7 @@ class Localizer:
         down: (3,) a direction in site, None where it is unknown: then that of the photos
         storeys: heights of floors in site; what fits one of them is tried on the others
         written: is asked where poses compete, if there is a picture
-        textures: of floors and ceilings, whose levels are those of ``storeys``; are looked for in every picture
+        textures: of floors and ceilings; are looked for in every picture
         telltales: of the levels that have ``storeys``; are looked at in every picture
         map_uncertainty: is added to every answer's own covariance, which counts the map's poses as exact
         """
@@ -179,7 +179,9 @@ class Localizer:
         written, levels = np.zeros((2, len(candidates))), self.levels_of(candidates, camera, picture)
         probable = probabilities(plausible, written[0], self.options.alike, levels)
         contested = np.flatnonzero(probable >= FITTING * probable.max())
-        enough = READ_BELOW if (self.options.alike or 0.0) >= OFTEN_ALIKE else self.options.min_probability
+        enough = self.options.min_probability
+        if (self.options.alike or 0.0) >= OFTEN_ALIKE:
+            enough = max(enough, READ_BELOW)
         undecided = probable.max() < enough and plausible.max() > 0.0
         asked = None
         if undecided and picture is not None and self._written is not None:
@@ -250,7 +252,7 @@ class Localizer:
             return f"fits badly: residuals are {ratio:.1f} times larger than this map allows"
         if choice.contradicted:
             return f"contradicts the hint: {support} elsewhere than the hint says"
-        if choice.probabilities[0] < options.min_probability:
+        if not choice.probabilities[0] >= options.min_probability:
             places = self._fitting(choice)
             if len(places) > 1:
                 shares = ", ".join(f"{place.probability:.2f}" for place in places)

@@ -234,7 +234,7 @@ class Twin:
             down=self.down,
             storeys=self.storeys,
             written=self.written,
-            textures=self.textures if self.storeys else None,
+            textures=self.textures if self.is_in_site else None,
             telltales=self._telltales_of_storeys,
             covariance_scale=float(self.manifest.mapping.get("covariance_scale", 1.0)),
             map_uncertainty=self.uncertainty,

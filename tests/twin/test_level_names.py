@@ -70,3 +70,11 @@ def test_a_text_is_put_on_each_level() -> None:
     named = [level.model_copy(update={"name": f"Deck {k + 1}"}) for k, level in enumerate(LEVELS)]
     assert LevelNames(named, []).on_each_level("deck 3") == ("Deck 1", "Deck 2", "Deck 3")
     assert LevelNames([*named[:2], LEVELS[2]], []).on_each_level("deck 2") is None, "the third level has no such name"
+
+
+def test_names_of_which_a_reader_gets_the_same_letters_tell_nothing() -> None:
+    levels = [level.model_copy(update={"id": name}) for level, name in zip(LEVELS, ("-1", "0", "1"), strict=True)]
+    names = LevelNames(levels, [])
+    assert names.on_each_level("LEVEL 1") is None
+    told = names.likelihood([reading_of("1", 0.99)])
+    np.testing.assert_allclose(told[0], told[2])

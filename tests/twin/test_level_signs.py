@@ -78,6 +78,8 @@ def test_signs_of_one_place_are_one() -> None:
         (STAIRS, "STARSP2", 0.7, 1, 2.0),  # a letter is left out
         (STAIRS, "STAUSPI", 0.9, 0, 2.0),  # beside letters an I is a 1
         (("Deck 9", "Deck 10"), "DECK10", 0.9, 1, 2.0),
+        (("LEVEL 1", "LEVEL 11"), "LEVEL11", 0.9, 1, 1.0),
+        (("LEVEL 1", "LEVEL 11"), "LEVEL1", 0.9, 0, 2.0),
     ],
 )
 def test_a_reading_tells_the_level(
@@ -86,13 +88,19 @@ def test_a_reading_tells_the_level(
     odds = ExpectedSign(quad=QUAD, texts=texts).log_odds([reading(letters, sureness)])
     assert odds.argmax() == likeliest
     assert odds.max() == 0.0
-    assert np.delete(odds, likeliest).max() < -least  # measured -3.9 each
+    assert np.delete(odds, likeliest).max() < -least  # measured -3.9, of LEVEL 11 -1.4
 
 
 def test_what_is_no_name_or_hardly_read_tells_nothing() -> None:
     one = ExpectedSign(quad=QUAD, texts=("P1", "P2", "P3"))
     assert np.abs(one.log_odds([reading("B7", 0.99), None])).max() < 0.1  # measured 0.0
     assert np.abs(one.log_odds([reading("PI", 0.99)])).max() < 0.1, "of one word the I may be a pillar's edge"
+    for other in ("A2", "102", "P12", "2"):
+        assert np.abs(one.log_odds([reading(other, 0.99)])).max() < 0.1, other
+    stairs = ExpectedSign(quad=QUAD, texts=STAIRS)
+    assert np.abs(stairs.log_odds([reading("ZONEB2", 0.99)])).max() < 0.1
+    longer = ExpectedSign(quad=QUAD, texts=("LEVEL 1", "LEVEL 11"))
+    assert np.abs(longer.log_odds([reading("LEVEL1X", 0.99)])).max() < 0.1
     assert np.abs(one.log_odds([None, None])).max() == 0.0
 
 

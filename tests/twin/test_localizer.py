@@ -160,7 +160,7 @@ def test_what_a_photo_shows_decides_between_storeys(monkeypatch: pytest.MonkeyPa
 def floors(*seeds: int) -> Textures:
     """Return the textures of a floor on each level, 3.5 m apart."""
     surfaces = [surface_of(ground(seed), height=3.5 * level) for level, seed in enumerate(seeds)]
-    return Textures.joined([cut_textures(each, level=level, faces_up=True) for level, each in enumerate(surfaces)])
+    return Textures.joined([cut_textures(each, faces_up=True) for each in surfaces])
 
 
 def picture_of(seed: int) -> Picture:
@@ -207,7 +207,26 @@ def test_textures_that_all_storeys_share_decide_nothing() -> None:
         [mapped(lower, walk(), rng), mapped(moved(lower, (0.0, 0.0, 3.5)), walk(centre=(0.0, 0.0, 5.1)), rng)]
     )
     one = both.localizer(LocalizerOptions(alike=1.0), (0.0, 3.5), textures=floors(0, 0))
-    answer = one.localize("q", view, CAMERA, picture_of(0))
+    answer, choice = one.localize_with_choice("q", view, CAMERA, picture_of(0))
     assert answer.status == "refused"
     assert "ambiguous: 2 places" in str(answer.reason)
     assert sorted(round(place.position[2], 1) for place in answer.coarse) == [1.5, 5.0]
+    assert choice is not None
+    assert [each.textured.found > 20 for each in choice.candidates] == [True, True]
+    assert choice.probabilities.sum() > 0.97  # nothing that was not found is left
+    assert choice.probabilities[0] - choice.probabilities[1] < 0.03
+
+
+def test_a_pose_that_painted_lines_fit_is_not_verified() -> None:
+    rng = np.random.default_rng(9)
+    world, elsewhere = room(rng), room(rng)
+    right, wrong = world.see(QUERY, rng)[0].take(slice(9)), elsewhere.see(QUERY, rng)[0].take(slice(60))
+    names = ("keypoints", "scales", "orientations", "scores", "descriptors")
+    few = replace(right, **{name: np.concatenate([getattr(right, name), getattr(wrong, name)]) for name in names})
+    lines = np.full(ground().shape, 110.0)
+    lines[:, 50::63] = 200.0
+    floor = cut_textures(surface_of(lines), faces_up=True)
+    localizer = mapped(world, walk(), rng).localizer(storeys=(0.0,), textures=floor)
+    gray = photo_of(lines, QUERY, camera=CAMERA)
+    picture = Picture(name="q", pixels=np.repeat(gray[..., None], 3, axis=2))
+    assert localizer.localize("q", few, CAMERA, picture).status == "refused"

@@ -1,7 +1,7 @@
 """What is marked on a floor: seen from above, and proposed as a plan where there is none."""
 
 from twin.layout.marks import FloorMarks, MarkOptions, read_marks
-from twin.layout.ortho import FloorHeight, Ortho, OrthoOptions, RectifiedSurface, rectify_floor
+from twin.layout.ortho import FloorHeight, Ortho, OrthoOptions, RectifiedSurface, UnseenSurfaceError, rectify_floor
 from twin.layout.ortho_file import file_stem, ortho_path, read_ortho, write_ortho
 from twin.layout.overlay import draw_plan
 from twin.layout.proposal import MarkedFloor, propose_plan
@@ -14,6 +14,7 @@ __all__ = [
     "Ortho",
     "OrthoOptions",
     "RectifiedSurface",
+    "UnseenSurfaceError",
     "draw_plan",
     "file_stem",
     "ortho_path",

@@ -79,6 +79,10 @@ class Ortho:
         return (np.asarray(points, dtype=np.float64) - self.top_left) / (self.m_per_px, -self.m_per_px)
 
 
+class UnseenSurfaceError(InputError):
+    """No photo shows a surface from near enough."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RectifiedSurface:
     """A floor or a ceiling from straight ahead, and its height (N,) in site, metres, at points (N, 2)."""
@@ -101,7 +105,7 @@ def rectify_floor(
     therefore lies elsewhere in each view, drops out (``patches.reduce_patches``). A car that stood there
     throughout hides its floor: look at ``views`` and ``spread``.
 
-    Raises ``InputError`` for an empty extent, or where no photo shows the floor.
+    Raises ``InputError`` for an empty or too large extent, ``UnseenSurfaceError`` where no photo shows the floor.
     """
     options = options or OrthoOptions()
     if extent.is_empty or not extent.is_valid or extent.area <= 0:
@@ -109,7 +113,7 @@ def rectify_floor(
     tiles = _tiles(extent, options)
     views = _views_of_tiles(photos, height, tiles, options)
     if not len(views.photo):
-        raise InputError(
+        raise UnseenSurfaceError(
             f"none of {len(photos)} photos shows the floor closely enough",
             remedy="Check the floor's height and extent against the poses, or allow larger footprints.",
         )

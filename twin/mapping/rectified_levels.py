@@ -8,10 +8,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geometry import DegenerateError, Floors, InputError, ceiling_heights
+from geometry import DegenerateError, Floors, ceiling_heights
 from geometry.floorplan import Level
 from twin.landmarks import Landmarks
-from twin.layout import OrthoOptions, RectifiedSurface
+from twin.layout import OrthoOptions, RectifiedSurface, UnseenSurfaceError
 from twin.mapping.meaning_stages import MeaningStages
 from twin.photos import MapPhoto
 from twin.progress import Progress
@@ -41,7 +41,7 @@ def rectify_levels(
 ) -> list[RectifiedLevel]:
     """Return all levels, lowest first; ceilings that a plan does not know are those of the map.
 
-    Raises ``DegenerateError`` where the map shows none of the levels.
+    Raises ``DegenerateError`` where the map shows none of the levels, and ``InputError`` where they are too large.
     """
     over = dict(zip((level.name for level in floors.levels), ceiling_heights(landmarks.points, floors), strict=True))
     shown = [level for level in levels if level.id in over]
@@ -82,5 +82,5 @@ def _rectified(
     )
     try:
         return RectifiedSurface(ortho=stages.ortho(photos, height, extent, options, on_progress), height=height)
-    except InputError:
+    except UnseenSurfaceError:
         return None

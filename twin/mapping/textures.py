@@ -8,10 +8,10 @@ from twin.textures import Textures, cut_textures
 
 
 def find_textures(rectified: Sequence[RectifiedLevel]) -> Textures:
-    """Return the patches of all levels, lowest first. Raises ``DegenerateError`` where none has any contrast."""
+    """Return the patches of all levels. Raises ``DegenerateError`` where none has any contrast."""
     parts = [
-        cut_textures(surface, level=number, faces_up=faces_up)
-        for number, each in enumerate(rectified)
+        cut_textures(surface, faces_up=faces_up)
+        for each in rectified
         for faces_up, surface in ((True, each.floor), (False, each.ceiling))
         if surface is not None
     ]

@@ -71,9 +71,10 @@ def _example(
     map_folder: Path,
     rules: Sequence[CameraRule],
 ) -> MatchExample | None:
-    features = extractor.extract(read_image(path, name=name).gray)
-    _, choice = localizer.localize_with_choice(name, features, query_camera(twin, name, path, rules))
-    if choice is None:
+    picture = read_image(path, name=name)
+    features = extractor.extract(picture.gray)
+    _, choice = localizer.localize_with_choice(name, features, query_camera(twin, name, path, rules), picture)
+    if choice is None or choice.best.inliers == 0:
         return None
     best = choice.best
     inliers = best.estimate.inliers

@@ -34,6 +34,8 @@ CONTRAST = (0.4, 2.5)
 UNEXPLAINED, UNEXPLAINED_SHARE, HIDDEN_SHARE = 0.08, 0.3, 0.5
 """A patch is hidden of which the best look leaves more than that (natural logarithms), and more than a share of what it
 differs by from the others, or of all that is seen."""
+FLAT = 1e-4
+"""Variance, squared natural logarithm, of a look that fits anywhere, and of looks that no photo tells apart."""
 DIFFERING = 0.25
 """Of the largest variance over levels: cells above it are those in which looks differ."""
 SHIFT_PX, SHIFT_M, MOST_SHIFT = 2.0, 0.06, 12
@@ -116,6 +118,8 @@ def _compared(seen: NDArray[np.float32], looks: NDArray[np.float32], area_px: fl
     by_level = np.stack(expected)
     contrast = np.clip(by_level @ there / np.maximum((by_level**2).sum(axis=1), 1e-9), *CONTRAST)[:, None]
     varied = by_level.var(axis=0)
+    if varied.max() < FLAT:
+        return None  # levels look alike here
     weight = varied / varied.sum()
     left = ((there - contrast * by_level) ** 2) @ weight
     best = int(left.argmin())
@@ -133,7 +137,9 @@ def _compared(seen: NDArray[np.float32], looks: NDArray[np.float32], area_px: fl
 def _aligned(patch: NDArray[np.float32], looks: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the part of a patch that lies where some look (h, w) fits best."""
     height, width = looks.shape[1:]
-    fits = [cv2.minMaxLoc(cv2.matchTemplate(patch, look, cv2.TM_CCOEFF_NORMED)) for look in looks]
+    # OpenCV says 1 of a flat look, anywhere.
+    shaped = [look for look in looks if look.var() > FLAT] or list(looks)
+    fits = [cv2.minMaxLoc(cv2.matchTemplate(patch, look, cv2.TM_CCOEFF_NORMED)) for look in shaped]
     x, y = max(fits, key=lambda fit: fit[1])[3]
     return patch[y : y + height, x : x + width]
 

@@ -131,7 +131,8 @@ def _registered(telltale: Telltale, first: int) -> Telltale:
     looks, origin = [], []
     for level, look in enumerate(telltale.looks):
         _, score, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(look, inner[first], cv2.TM_CCOEFF_NORMED))
-        x, y = (x, y) if score >= SAME_SIGN else (OFF, OFF)
+        flat = inner[first].std() < LEAST_STD  # fits anywhere, by OpenCV
+        x, y = (x, y) if score >= SAME_SIGN and not flat else (OFF, OFF)
         looks.append(look[y : y + height, x : x + width])
         origin.append(telltale.origin[level] + x * telltale.right[level] + y * telltale.down[level])
     return replace(telltale, looks=np.stack(looks), origin=np.stack(origin))

@@ -23,12 +23,14 @@ LIGHT_CELLS = 2.5
 LEAST_SHOWN = 0.8
 LEAST_CONTRAST = 0.015
 """Standard deviation, natural logarithm: in flatter patches there is nothing to find."""
+LEAST_ISOTROPY = 0.15
+"""Of a patch's gradients, across against along: a painted line, or a joint, matches itself anywhere along it."""
 MOST_SLOPE_M = 0.03
 """By which a patch's corners may lie off its plane."""
 
 
-def cut_textures(surface: RectifiedSurface, *, level: int, faces_up: bool) -> Textures:
-    """Return the patches of a level's floor, or of its ceiling, that are seen and have some contrast.
+def cut_textures(surface: RectifiedSurface, *, faces_up: bool) -> Textures:
+    """Return the patches of a floor, or of a ceiling, that are seen and have some contrast along and across.
 
     The orthophoto's pixels must be a whole fraction of ``CELL_M``. Raises ``InputError`` where they are not.
     """
@@ -36,7 +38,7 @@ def cut_textures(surface: RectifiedSurface, *, level: int, faces_up: bool) -> Te
     corners = _corners(shown)
     side = np.arange(CELLS)
     cells = look[corners[:, 0, None, None] + side[:, None], corners[:, 1, None, None] + side]
-    corners = corners[cells.std(axis=(1, 2)) >= LEAST_CONTRAST]
+    corners = corners[(cells.std(axis=(1, 2)) >= LEAST_CONTRAST) & (isotropy(cells) >= LEAST_ISOTROPY)]
     per_cell = CELL_M / surface.ortho.m_per_px
     xy = surface.ortho.site_from_pixels((corners[:, ::-1] + CELLS / 2) * per_cell)
     half = CELLS * CELL_M / 2
@@ -46,7 +48,6 @@ def cut_textures(surface: RectifiedSurface, *, level: int, faces_up: bool) -> Te
     corners, xy, heights = corners[level_there], xy[level_there], heights[level_there]
     cells = look[corners[:, 0, None, None] + side[:, None], corners[:, 1, None, None] + side]
     return Textures(
-        level=np.full(len(corners), level, dtype=np.int16),
         faces_up=np.full(len(corners), faces_up),
         centres=np.column_stack([xy, heights]),
         looks=np.clip(np.round(cells / LOG_STEP), -127, 127).astype(np.int8),
@@ -70,6 +71,19 @@ def relief(ortho: Ortho) -> tuple[Values, NDArray[np.bool_]]:
     share = cv2.GaussianBlur(shown.astype(np.float32), (0, 0), LIGHT_CELLS)
     light = cv2.GaussianBlur(known, (0, 0), LIGHT_CELLS) / np.maximum(share, 1e-3)
     return np.where(shown, known - light, 0).astype(np.float32), shown
+
+
+def isotropy(cells: Values) -> Values:
+    """Return the smaller eigenvalue of patches' (P, n, n) structure tensors as a share of the larger (P,), 0 if flat.
+
+    Tensor: the mean of products of gradients over the patch (Förstner & Gülch 1987).
+    """
+    if len(cells) == 0:
+        return np.zeros(0, np.float32)
+    down, across = np.gradient(cells, axis=(1, 2))
+    xx, yy, xy = ((a * b).mean(axis=(1, 2)) for a, b in ((across, across), (down, down), (across, down)))
+    root = np.sqrt((xx - yy) ** 2 + 4.0 * xy**2)
+    return np.asarray((xx + yy - root) / np.maximum(xx + yy + root, 1e-12), dtype=np.float32)
 
 
 def _cells(values: Values, per_cell: int) -> Values:

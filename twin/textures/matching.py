@@ -24,6 +24,7 @@ Pyramid = tuple[NDArray[np.float32], ...]
 
 OCTAVES = 4
 MOST_DISTANCE_M = 9.0
+MOST_ABOVE_FLOOR_M, MOST_BELOW_CEILING_M = 3.0, 4.5
 LEAST_COSINE = 0.15
 """Between a patch's normal and the direction to the camera."""
 LEAST_PX_PER_CELL = 1.0
@@ -88,16 +89,15 @@ def match_textures(
     pyramid: Pyramid,
     camera: pycolmap.Camera,
     cam_from_site: pycolmap.Rigid3d,
-    level: int,
     *,
     reach: int,
     most: int,
 ) -> TextureMatches:
-    """Compare a photo with the patches of a level that a pose shows.
+    """Compare a photo with the patches that a pose shows.
 
     reach: how many cells a patch may lie off; most: no more are compared, taken evenly from near to far
     """
-    near = _facing(textures, camera, cam_from_site, level)
+    near = _facing(textures, camera, cam_from_site)
     pixels, chosen, steps = _sampling(textures, camera, cam_from_site, near, reach, most)
     if len(chosen) == 0:
         return TextureMatches(patch=chosen, pixels=np.zeros((0, 2)), looked_for=0)
@@ -116,14 +116,16 @@ def match_textures(
     return TextureMatches(patch=chosen[found], pixels=at[found], looked_for=len(chosen))
 
 
-def _facing(textures: Textures, camera: pycolmap.Camera, pose: pycolmap.Rigid3d, level: int) -> Indices:
-    """Return the patches of a level whose front a photo may show, with their centres inside."""
+def _facing(textures: Textures, camera: pycolmap.Camera, pose: pycolmap.Rigid3d) -> Indices:
+    """Return the patches whose front a photo may show, with their centres inside.
+
+    Floors and ceilings of other storeys, which lie behind those of its own, are too far below or above.
+    """
     rays = textures.centres - position_of(pose)
     distance = np.linalg.norm(rays, axis=1)
     towards = np.where(textures.faces_up, -rays[:, 2], rays[:, 2])
-    near = np.flatnonzero(
-        (textures.level == level) & (distance < MOST_DISTANCE_M) & (towards > LEAST_COSINE * distance)
-    )
+    reachable = towards < np.where(textures.faces_up, MOST_ABOVE_FLOOR_M, MOST_BELOW_CEILING_M)
+    near = np.flatnonzero(reachable & (distance < MOST_DISTANCE_M) & (towards > LEAST_COSINE * distance))
     _, inside = _within(camera, pose, textures.centres[near])
     return near[inside]
 
@@ -179,7 +181,9 @@ def _sample(pyramid: Pyramid, pixels: Array, px_per_cell: Array) -> NDArray[np.f
     for number in np.unique(octave).tolist():
         of_octave = octave == number
         at = (pixels_to_opencv(pixels[of_octave]) / 2**number).astype(np.float32).reshape(-1, side, 2)
-        values[of_octave] = cv2.remap(pyramid[number], at, None, cv2.INTER_LINEAR).reshape(-1, side, side)
+        values[of_octave] = cv2.remap(
+            pyramid[number], at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ).reshape(-1, side, side)
     return values
 
 

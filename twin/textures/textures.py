@@ -27,21 +27,19 @@ MOST_PATCHES = 10_000_000
 class Textures:
     """Struct of arrays of P square patches, horizontal, with their sides along x and y of the site.
 
-    level: (P,) int16, of the twin's storeys, lowest first; faces_up: (P,) bool, a floor, not a ceiling
-    centres: (P, 3) site metres
+    faces_up: (P,) bool, a floor, not a ceiling; centres: (P, 3) site metres
     looks: (P, CELLS, CELLS) int8, natural logarithm of brightness against its surroundings in steps of ``LOG_STEP``,
         0 where the map does not show it; rows from +y to -y, columns from -x to +x
     cell_m: metres from a cell to the next
     """
 
-    level: NDArray[np.int16]
     faces_up: NDArray[np.bool_]
     centres: Array
     looks: NDArray[np.int8]
     cell_m: float
 
     def __len__(self) -> int:
-        return len(self.level)
+        return len(self.faces_up)
 
     @classmethod
     def joined(cls, parts: Sequence["Textures"]) -> "Textures":
@@ -49,7 +47,6 @@ class Textures:
         if len({part.cell_m for part in parts}) != 1:
             raise InputError("textures are joined where there are some, of one cell size")
         return cls(
-            level=np.concatenate([part.level for part in parts]),
             faces_up=np.concatenate([part.faces_up for part in parts]),
             centres=np.concatenate([part.centres for part in parts]),
             looks=np.concatenate([part.looks for part in parts]),
@@ -65,8 +62,8 @@ class _About(BaseModel):
 
 
 def write_textures(folder: Path, textures: Textures) -> None:
-    """Write how many patches there are, where (level, side, x, y, z, a row each), and what they look like."""
-    places = np.column_stack([textures.level, textures.faces_up, textures.centres])
+    """Write how many patches there are, where (side, x, y, z, a row each), and what they look like."""
+    places = np.column_stack([textures.faces_up, textures.centres])
     np.save(folder / PLACES_FILE, places.astype(np.float64), allow_pickle=False)
     np.save(folder / LOOKS_FILE, np.ascontiguousarray(textures.looks, dtype=np.int8), allow_pickle=False)
     about = _About(patches=len(textures), cell_m=textures.cell_m)
@@ -82,19 +79,17 @@ def read_textures(folder: Path) -> Textures:
         raise TwinDamagedError(f"unreadable ({error})", where=str(path), remedy="Map again.") from error
     places, looks = _load(folder / PLACES_FILE), _load(folder / LOOKS_FILE)
     sound = (
-        places.shape == (about.patches, 5)
+        places.shape == (about.patches, 4)
         and places.dtype == np.float64
         and looks.shape == (about.patches, CELLS, CELLS)
         and looks.dtype == np.int8
         and bool(np.isfinite(places).all())
-        and bool((np.abs(places[:, 0]) < np.iinfo(np.int16).max).all())
     )
     if not sound:
         raise TwinDamagedError("places and looks don't belong together", where=str(path), remedy="Map again.")
     return Textures(
-        level=places[:, 0].astype(np.int16),
-        faces_up=places[:, 1] > 0,
-        centres=np.array(places[:, 2:]),
+        faces_up=places[:, 0] > 0,
+        centres=np.array(places[:, 1:]),
         looks=np.array(looks),
         cell_m=about.cell_m,
     )

@@ -1,5 +1,7 @@
 """Telling levels apart by what a photo shows: photos of a floor that are drawn here, with a truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pycolmap
 import pytest
@@ -109,9 +111,23 @@ def test_what_is_not_in_the_photo_says_nothing() -> None:
     assert level_log_odds([], gray, CAMERA, [pose()], [0]) is None
 
 
-def test_levels_that_look_the_same_are_not_told_apart() -> None:
+@pytest.mark.parametrize("levels", [2, 3, 4])
+def test_levels_that_look_the_same_are_not_told_apart(levels: int) -> None:
     made, at = telltale(contrast=0.0), pose(level=0)
-    assert np.abs(odds(made, photo(made, 0, at, 4.0), at, 0)).max() < 0.2  # measured 0.0
+    alike = replace(
+        made,
+        looks=np.repeat(made.looks[:1], levels, axis=0),
+        **{name: np.resize(getattr(made, name), (levels, 3)) for name in ("origin", "right", "down")},
+    )
+    assert level_log_odds([alike], photo(alike, 0, at, 4.0), CAMERA, [at], [0]) is None
+
+
+def test_a_level_without_any_contrast_does_not_hide_the_others() -> None:
+    made, at = telltale(), pose(level=1)
+    looks = made.looks.copy()
+    looks[2] = 0.0
+    bare = replace(made, looks=looks)
+    assert odds(bare, photo(bare, 1, at), at, 1)[[0, 2]].max() < -2.0  # measured -4.0
 
 
 def test_a_stain_that_the_border_cuts_still_tells() -> None:

@@ -42,8 +42,8 @@ def surface_of(grey: Grey, height: float = 0.0, slope: float = 0.0, unseen: slic
 
 
 def textures_of(grey: Grey) -> Textures:
-    """Return the textures of a ground at 0 m on the lowest level."""
-    return cut_textures(surface_of(grey), level=0, faces_up=True)
+    """Return the textures of a ground at 0 m."""
+    return cut_textures(surface_of(grey), faces_up=True)
 
 
 def looking_down(x: float = 0.0, y: float = -3.0, degrees: float = 30.0) -> pycolmap.Rigid3d:
@@ -55,7 +55,7 @@ def looking_down(x: float = 0.0, y: float = -3.0, degrees: float = 30.0) -> pyco
 def photo_of(
     grey: Grey, pose: pycolmap.Rigid3d, noise: float = 0.0, camera: pycolmap.Camera = CAMERA, height: float = 0.0
 ) -> NDArray[np.uint8]:
-    """Return what a camera shows of a ground at some height, in a light of its own."""
+    """Return what a camera shows of a ground at some height, or of a ceiling, in a light of its own."""
     v, u = np.mgrid[0 : camera.height, 0 : camera.width] + 0.5
     rays = unproject(camera, np.column_stack([u.ravel(), v.ravel()]))
     rotation = np.asarray(pose.rotation.matrix())
@@ -65,6 +65,7 @@ def photo_of(
         hit = centre + rays * ((height - centre[2]) / rays[:, 2])[:, None]
     column, row = (hit[:, 0] + 8.0) / M_PER_PX - 0.5, (6.0 - hit[:, 1]) / M_PER_PX - 0.5
     seen = map_coordinates(grey, [row, column], order=1, mode="constant", cval=60.0)
-    seen = np.where(rays[:, 2] < -0.01, seen, 60.0) * np.exp(0.4 * (u.ravel() / camera.width - 0.5))
+    towards = rays[:, 2] * np.sign(height - centre[2])
+    seen = np.where(towards > 0.01, seen, 60.0) * np.exp(0.4 * (u.ravel() / camera.width - 0.5))
     picture = 0.7 * seen.reshape(v.shape) + noise * np.random.default_rng(1).normal(size=v.shape)
     return np.asarray(np.clip(np.round(picture), 0, 255), dtype=np.uint8)

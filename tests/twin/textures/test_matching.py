@@ -1,5 +1,7 @@
 """Textures that a photo shows, or does not: photos of a drawn floor, with a truth."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -8,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from geometry import position_of, project, refine_pose, transform_points
-from tests.twin.textures.grounds import CAMERA, ground, looking_down, photo_of, textures_of
-from twin.textures import TextureSupport, match_textures, pyramid_of
+from tests.twin.textures.grounds import CAMERA, ground, looking_down, photo_of, surface_of, textures_of
+from twin.textures import TextureSupport, cut_textures, match_textures, pyramid_of
 from twin.textures.matching import SIGMA_M, SIGMA_PX, _correlation
 
 GROUND = ground()
@@ -19,7 +21,7 @@ TEXTURES = textures_of(GROUND)
 @pytest.mark.parametrize(("noise", "least"), [(0.0, 0.9), (4.0, 0.8)])
 def test_a_right_pose_finds_them_where_they_are(noise: float, least: float) -> None:
     pose = looking_down()
-    found = match_textures(TEXTURES, pyramid_of(photo_of(GROUND, pose, noise)), CAMERA, pose, 0, reach=2, most=80)
+    found = match_textures(TEXTURES, pyramid_of(photo_of(GROUND, pose, noise)), CAMERA, pose, reach=2, most=80)
     assert found.looked_for > 30
     assert found.support.found > least * found.looked_for  # measured 0.96 clean, 0.91 noisy
     true, _ = project(CAMERA, transform_points(pose, TEXTURES.centres[found.patch]))
@@ -30,7 +32,7 @@ def test_a_right_pose_finds_them_where_they_are(noise: float, least: float) -> N
 def test_a_wrong_pose_finds_none() -> None:
     pyramid = pyramid_of(photo_of(GROUND, looking_down(), 2.0))
     for wrong in (looking_down(1.0), looking_down(y=-2.0), looking_down(degrees=40.0)):
-        found = match_textures(TEXTURES, pyramid, CAMERA, wrong, 0, reach=2, most=80)
+        found = match_textures(TEXTURES, pyramid, CAMERA, wrong, reach=2, most=80)
         assert found.looked_for > 20
         assert found.support.found < 0.1 * found.looked_for  # measured 1 of 65 at most
         assert found.support.log10_false_alarms > -2.0
@@ -40,7 +42,7 @@ def test_what_is_found_brings_a_pose_home() -> None:
     pose, start = looking_down(), looking_down(0.06, -2.95, 30.5)
     pyramid = pyramid_of(photo_of(GROUND, pose, 2.0))
     for _ in range(2):
-        found = match_textures(TEXTURES, pyramid, CAMERA, start, 0, reach=2, most=80)
+        found = match_textures(TEXTURES, pyramid, CAMERA, start, reach=2, most=80)
         start = refine_pose(
             start,
             found.pixels,
@@ -52,17 +54,32 @@ def test_what_is_found_brings_a_pose_home() -> None:
     assert np.linalg.norm(position_of(start) - position_of(pose)) < 0.02  # measured 0.008 m, 0.078 before
 
 
-def test_other_levels_and_the_other_side_are_not_looked_for() -> None:
+def test_a_ceiling_is_found_from_below_and_not_from_above() -> None:
+    ceiling = cut_textures(surface_of(GROUND, height=3.2), faces_up=False)
+    below = looking_down(degrees=-30.0)
+    pyramid = pyramid_of(photo_of(GROUND, below, 2.0, height=3.2))
+    found = match_textures(ceiling, pyramid, CAMERA, below, reach=2, most=80)
+    assert found.looked_for > 30
+    assert found.support.found > 0.8 * found.looked_for
+    true, _ = project(CAMERA, transform_points(below, ceiling.centres[found.patch]))
+    assert np.median(np.linalg.norm(found.pixels - true, axis=1)) < 0.6
+    beneath = replace(ceiling, centres=ceiling.centres - [0.0, 0.0, 3.2])
+    down = looking_down()
+    assert match_textures(beneath, pyramid_of(photo_of(GROUND, down)), CAMERA, down, reach=2, most=80).looked_for == 0
+
+
+def test_other_storeys_are_not_looked_for() -> None:
     pose = looking_down()
     pyramid = pyramid_of(photo_of(GROUND, pose))
-    assert match_textures(TEXTURES, pyramid, CAMERA, pose, 1, reach=2, most=80).looked_for == 0
-    up = looking_down(degrees=-30.0)
-    assert match_textures(TEXTURES, pyramid, CAMERA, up, 0, reach=2, most=80).looked_for == 0
+    lower = replace(TEXTURES, centres=TEXTURES.centres - [0.0, 0.0, 3.5])
+    assert match_textures(lower, pyramid, CAMERA, pose, reach=2, most=80).looked_for == 0
+    split = replace(TEXTURES, centres=TEXTURES.centres - [0.0, 0.0, 1.2])
+    assert match_textures(split, pyramid, CAMERA, pose, reach=2, most=80).looked_for > 0, "half a storey is"
 
 
 def test_a_flat_photo_shows_none() -> None:
     gray = np.full((CAMERA.height, CAMERA.width), 100, np.uint8)
-    found = match_textures(TEXTURES, pyramid_of(gray), CAMERA, looking_down(), 0, reach=2, most=80)
+    found = match_textures(TEXTURES, pyramid_of(gray), CAMERA, looking_down(), reach=2, most=80)
     assert found.looked_for > 30
     assert found.support == TextureSupport(found=0, looked_for=found.looked_for)
     assert found.support.log10_false_alarms == 0.0
@@ -70,9 +87,7 @@ def test_a_flat_photo_shows_none() -> None:
 
 def test_no_more_are_compared_than_asked_for() -> None:
     pose = looking_down()
-    assert (
-        match_textures(TEXTURES, pyramid_of(photo_of(GROUND, pose)), CAMERA, pose, 0, reach=1, most=7).looked_for == 7
-    )
+    assert match_textures(TEXTURES, pyramid_of(photo_of(GROUND, pose)), CAMERA, pose, reach=1, most=7).looked_for == 7
 
 
 @given(seen=arrays(np.float32, (16, 16), elements=st.floats(-1, 1, width=32)), seed=st.integers(0, 100))

@@ -22,7 +22,7 @@ def written(tmp_path: Path) -> tuple[Path, Textures]:
 def test_what_was_written_is_read(written: tuple[Path, Textures]) -> None:
     folder, found = written
     read = read_textures(folder)
-    for name in ("level", "faces_up", "centres", "looks"):
+    for name in ("faces_up", "centres", "looks"):
         np.testing.assert_array_equal(getattr(read, name), getattr(found, name))
         assert getattr(read, name).dtype == getattr(found, name).dtype
     assert read.cell_m == found.cell_m
@@ -61,7 +61,7 @@ def test_damaged_files_are_refused(written: tuple[Path, Textures]) -> None:
 def test_parts_of_several_cell_sizes_are_not_joined(written: tuple[Path, Textures]) -> None:
     _, found = written
     assert len(Textures.joined([found, found])) == 2 * len(found)
-    other = Textures(level=found.level, faces_up=found.faces_up, centres=found.centres, looks=found.looks, cell_m=0.05)
+    other = Textures(faces_up=found.faces_up, centres=found.centres, looks=found.looks, cell_m=0.05)
     for parts in ([], [found, other]):
         with pytest.raises(InputError):
             Textures.joined(parts)
