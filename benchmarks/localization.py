@@ -107,13 +107,16 @@ def _seconds(asked: Sequence[Asked]) -> dict[str, float] | None:
 def _stratum(asked: Sequence[Asked], twin: Twin) -> dict[str, Any]:
     answered = [a for a in asked if a.answered]
     errors = np.array([pose_error(a.best, a.true)[0] for a in answered])
-    on_level = [name == a.level for name, a in zip(storeys_of(twin, [a.best for a in answered]), answered, strict=True)]
+    named = storeys_of(twin, [a.best for a in answered])
+    on_level = [name == a.level for name, a in zip(named, answered, strict=True)]
     ambiguous = [a for a in asked if (a.answer.reason or "").startswith("ambiguous")]
     return {
         "photos": len(asked),
         "localized": len(answered),
         "right": sum(a.right for a in answered),
         "wrong and sure": int(((errors > WRONG_M) | ~np.array(on_level, dtype=bool)).sum()),
+        "of these over 1 m off": int((errors > WRONG_M).sum()),
+        "of these on no level of the plan": int(((errors <= WRONG_M) & (np.array(named, dtype=str) == "")).sum()),
         "median m": float(np.median(errors)) if answered else None,
         "best pose right": sum(a.right for a in asked),
         "right one among poses": sum(_has_right(a) for a in asked),
