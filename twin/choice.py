@@ -16,12 +16,12 @@ from twin.candidates import Candidate
 
 Array = NDArray[np.float64]
 
-WEIGHTS = np.array([1.95, 2.17, 1.17, 0.88, -1.6, 3.49, -1.3])
+WEIGHTS = np.array([2.86, 2.18, 1.13, 1.08, -1.48, 7.23, -1.44])
 MOST_TEXTURED, MANY_TEXTURES = 20.0, 24
-ENOUGH, BEYOND = 3.0, 0.19
-WRITTEN = 0.39
+ENOUGH, BEYOND = 3.0, 0.16
+WRITTEN = 0.38
 """Of the log-odds that tags and signs give: readings of one photo err together."""
-NAMED = 0.71
+NAMED = 0.84
 """The same of what names a level."""
 LEVELS_DIFFER = 0.1
 """Of how much more plausible the pose on one level is than its copies on others, if textures verify both."""
