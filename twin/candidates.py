@@ -370,14 +370,23 @@ class CandidateFinder:
         points = self._landmarks.points[landmark]
         sigma = keypoint_sigma_px(query.features.scales[feature])
         covariances = self._landmarks.covariances[landmark].astype(np.float64)
-        if textures is not None and self._textures is not None and self._is_likely(textures.support):
+        used = textures is not None and self._textures is not None and self._is_likely(textures.support)
+        if used:
+            assert textures is not None
+            assert self._textures is not None
             count = len(textures.patch)
             pixels = np.concatenate([pixels, textures.pixels])
             points = np.concatenate([points, self._textures.centres[textures.patch]])
             sigma = np.concatenate([sigma, np.full(count, SIGMA_PX)])
             covariances = np.concatenate([covariances, np.tile(np.diag(np.square(SIGMA_M)), (count, 1, 1))])
         found = refine_pose(pose, pixels, points, query.camera, sigma_px=sigma, point_covariances=covariances)
-        return replace(found, inliers=found.inliers[: len(feature)], residuals_px=found.residuals_px[: len(feature)])
+        return replace(
+            found,
+            # Textures err together, so that what they leave says too little of how far they are off.
+            covariance=found.covariance * (max(1.0, found.noise_scale**-2) if used else 1.0),
+            inliers=found.inliers[: len(feature)],
+            residuals_px=found.residuals_px[: len(feature)],
+        )
 
 
 def _occupied_cells(pixels: NDArray[np.floating], size: tuple[int, int]) -> int:

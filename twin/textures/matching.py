@@ -34,8 +34,8 @@ CHANCE = 0.06
 """How often a patch is found where the pose is wrong, painted lines and joints of ceilings included."""
 LEAST_CONTRAST = 0.008
 """Of the photo, natural logarithm: less is noise."""
-SIGMA_M = (0.04, 0.04, 0.015)
-"""Of a patch in site: how exact surfaces are, and that patches overlap."""
+SIGMA_M = (0.08, 0.08, 0.03)
+"""Of a patch in site, against the others: twice what one is off, as patches overlap and a surface errs as a whole."""
 SIGMA_PX = 0.5
 
 
