@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from geometry import InputError, calibration, pose_difference, pose_error, pose_from_matrix
 from perception import Features, Picture
 from tests.twin.textures.grounds import ground, photo_of, surface_of
-from tests.twin.worlds import CAMERA, DIMENSION, joined, looking, mapped, moved, room, walk
+from tests.twin.worlds import CAMERA, DIMENSION, World, joined, looking, mapped, moved, room, walk
 from twin import localizer
 from twin.localizer_options import LocalizerOptions
 from twin.telltales import Telltale
@@ -163,6 +163,13 @@ def floors(*seeds: int) -> Textures:
     return Textures.joined([cut_textures(each, faces_up=True) for each in surfaces])
 
 
+def hardly_seen(world: World, rng: np.random.Generator) -> Features:
+    """Return nine features of a view of a world among sixty of another one."""
+    right, wrong = world.see(QUERY, rng)[0].take(slice(9)), room(rng).see(QUERY, rng)[0].take(slice(60))
+    names = ("keypoints", "scales", "orientations", "scores", "descriptors")
+    return replace(right, **{name: np.concatenate([getattr(right, name), getattr(wrong, name)]) for name in names})
+
+
 def picture_of(seed: int) -> Picture:
     gray = photo_of(ground(seed), QUERY, noise=2.0, camera=CAMERA)
     return Picture(name="q", pixels=np.repeat(gray[..., None], 3, axis=2))
@@ -170,10 +177,8 @@ def picture_of(seed: int) -> Picture:
 
 def test_textures_verify_a_pose_that_few_matches_support() -> None:
     rng = np.random.default_rng(9)
-    world, elsewhere = room(rng), room(rng)
-    right, wrong = world.see(QUERY, rng)[0].take(slice(9)), elsewhere.see(QUERY, rng)[0].take(slice(60))
-    names = ("keypoints", "scales", "orientations", "scores", "descriptors")
-    few = replace(right, **{name: np.concatenate([getattr(right, name), getattr(wrong, name)]) for name in names})
+    world = room(rng)
+    few = hardly_seen(world, rng)
     localizer = mapped(world, walk(), rng).localizer(storeys=(0.0,), textures=floors(0))
     assert localizer.localize("q", few, CAMERA).status == "refused"
     answer = localizer.localize("q", few, CAMERA, picture_of(0))
@@ -219,10 +224,8 @@ def test_textures_that_all_storeys_share_decide_nothing() -> None:
 
 def test_a_pose_that_painted_lines_fit_is_not_verified() -> None:
     rng = np.random.default_rng(9)
-    world, elsewhere = room(rng), room(rng)
-    right, wrong = world.see(QUERY, rng)[0].take(slice(9)), elsewhere.see(QUERY, rng)[0].take(slice(60))
-    names = ("keypoints", "scales", "orientations", "scores", "descriptors")
-    few = replace(right, **{name: np.concatenate([getattr(right, name), getattr(wrong, name)]) for name in names})
+    world = room(rng)
+    few = hardly_seen(world, rng)
     lines = np.full(ground().shape, 110.0)
     lines[:, 50::63] = 200.0
     floor = cut_textures(surface_of(lines), faces_up=True)
