@@ -196,14 +196,7 @@ class CandidateFinder:
         views = self._views_of(expected, SETTLING_VIEWS)
         feature, landmark = self._matches(query, views)
         agree = self._agree(pose, query, feature, landmark)
-        copy = Hypothesis(
-            cam_from_site=pose,
-            views=views,
-            feature=feature[agree],
-            landmark=landmark[agree],
-            matches=len(feature),
-            textures=self._look_for_textures(query, pose, REACH, TEXTURES_TRIED),
-        )
+        copy = self._hypothesis(query, pose, views, (feature, landmark), agree)
         if self.is_likely(copy):
             return [copy]
         if copy.textured.looked_for >= MANY_TEXTURES and self._is_unique():
@@ -262,16 +255,7 @@ class CandidateFinder:
             seed=options.seed,
             limit=HYPOTHESES if textures is None else TEXTURED_HYPOTHESES,
         ):
-            found.append(
-                Hypothesis(
-                    cam_from_site=pose,
-                    views=views,
-                    feature=feature[inliers],
-                    landmark=landmark[inliers],
-                    matches=len(feature),
-                    textures=self._look_for_textures(query, pose, REACH, TEXTURES_TRIED),
-                )
-            )
+            found.append(self._hypothesis(query, pose, views, (feature, landmark), inliers))
             if textures is not None:
                 if self.is_verified(found[-1]):
                     break
@@ -280,6 +264,20 @@ class CandidateFinder:
             if found[0].support < options.min_inliers or rivals < options.ambiguity_ratio * found[0].support:
                 break  # the matches left could not make a rival, or one of nothing
         return found
+
+    def _hypothesis(
+        self, query: Query, pose: pycolmap.Rigid3d, views: Indices, matches: Pairs, inliers: NDArray[np.bool_]
+    ) -> Hypothesis:
+        """Return a pose with the matches that agree, (M,) bool, and the textures that the photo shows from there."""
+        feature, landmark = matches
+        return Hypothesis(
+            cam_from_site=pose,
+            views=views,
+            feature=feature[inliers],
+            landmark=landmark[inliers],
+            matches=len(feature),
+            textures=self._look_for_textures(query, pose, REACH, TEXTURES_TRIED),
+        )
 
     def _matches(self, query: Query, views: Indices) -> Pairs:
         return query.search.matches(views, self._options.ratio, self._options.observation_budget)

@@ -43,7 +43,7 @@ SIGMA_PX = 0.5
 class TextureSupport:
     """How many of the patches that a photo should show were found.
 
-    found, looked_for: patches; log10_false_alarms: of the chance that a wrong pose finds as many
+    found, looked_for: patches
     """
 
     found: int
@@ -51,7 +51,7 @@ class TextureSupport:
 
     @property
     def log10_false_alarms(self) -> float:
-        """Binomial tail, Desolneux, Moisan & Morel (2000); 0 where nothing was found."""
+        """Of chance finding as many: a binomial tail (Desolneux, Moisan & Morel 2000); 0 where nothing was found."""
         if self.found == 0:
             return 0.0
         tail = betainc(self.found, self.looked_for - self.found + 1, CHANCE)
