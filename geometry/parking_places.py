@@ -20,10 +20,15 @@ LEVEL_APART_M = 1e4
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ParkingPlaces:
-    """Stalls: middles (S, 2) in site metres, unit directions (S, 2) along their longer sides, levels (S,) by index."""
+    """S stalls, on levels (S,) by index.
 
+    middles: (S, 2) site metres; directions: (S, 2) unit, along their longer sides; sizes: (S, 2) length and width
+    """
+
+    stalls: tuple[str, ...]
     middles: Array
     directions: Array
+    sizes: Array
     levels: Indices
 
     def __len__(self) -> int:
@@ -32,7 +37,8 @@ class ParkingPlaces:
     @classmethod
     def none(cls) -> Self:
         """Return no stalls."""
-        return cls(middles=np.zeros((0, 2)), directions=np.zeros((0, 2)), levels=np.zeros(0, dtype=np.int64))
+        empty = np.zeros((0, 2))
+        return cls(stalls=(), middles=empty, directions=empty, sizes=empty, levels=np.zeros(0, dtype=np.int64))
 
     @classmethod
     def of(cls, plan: FloorPlan) -> Self:
@@ -53,8 +59,10 @@ class ParkingPlaces:
         lengths = np.linalg.norm(ways, axis=2)
         longer = np.where((lengths[0] >= lengths[1])[:, None], ways[0], ways[1])
         return cls(
+            stalls=tuple(plan.stalls[k].id for k in taken),
             middles=corners.mean(axis=1),
             directions=longer / lengths.max(axis=0)[:, None],
+            sizes=np.sort(lengths, axis=0)[::-1].T,
             levels=np.array([index[plan.stalls[k].level] for k in taken], dtype=np.int64),
         )
 

@@ -11,6 +11,7 @@ from geometry.jsonl import line_error, read_jsonl, write_jsonl
 
 MAX_TIME_S = 1e11
 MAX_COORDINATE_PX = 1e6
+MAX_STALLS = 10_000
 
 Time = Annotated[float, Field(ge=-MAX_TIME_S, le=MAX_TIME_S)]
 Pixel = Annotated[float, Field(ge=-MAX_COORDINATE_PX, le=MAX_COORDINATE_PX)]
@@ -26,13 +27,17 @@ class _Strict(BaseModel):
 
 
 class DetectionRecord(_Strict):
-    """One box: ``bbox`` (x1, y1, x2, y2) px, and ``foot`` (u, v) px where the object's middle meets the ground."""
+    """One box: ``bbox`` (x1, y1, x2, y2) px, and ``foot`` (u, v) px where the object's middle meets the ground.
+
+    changed: the share of its pixels that changed since a moment before
+    """
 
     bbox: Bbox
     score: Annotated[float, Field(ge=0, le=1)]
     kind: Annotated[str, Field(alias="class", min_length=1, max_length=100)]
     embedding: tuple[float, ...] | None = None
     foot: tuple[Pixel, Pixel] | None = None
+    changed: Annotated[float, Field(ge=0, le=1)] | None = None
     track: int | None = None
     meta: dict[str, Any] = {}
 
@@ -45,11 +50,16 @@ class DetectionRecord(_Strict):
 
 
 class FrameRecord(_Strict):
-    """One frame: a line of detections.jsonl; ``time`` is that of the exposure by the camera's own clock."""
+    """One frame: a line of detections.jsonl; ``time`` is that of the exposure by the camera's own clock.
+
+    stalls: the probability of being taken of each stall that was looked at, by this frame alone; empty where the camera
+    looks at stalls, but did not in this frame
+    """
 
     camera: Annotated[str, Field(min_length=1, max_length=200)]
     time: Time
     detections: tuple[DetectionRecord, ...]
+    stalls: Annotated[dict[str, Annotated[float, Field(ge=0, le=1)]], Field(max_length=MAX_STALLS)] | None = None
     meta: dict[str, Any] = {}
 
 

@@ -1,6 +1,6 @@
 """What a detector found in one frame, as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,9 @@ class Detections:
     feet: (N, 2) float64 px, where the object's middle meets the ground, NaN where the detector does not tell
     embeddings: (N, D) float32 rows of unit length, NaN where there is none; None for a detector without
     kind_shares, colour_shares: how likely each kind and each colour is, None for a detector that does not tell
+    changed: (N,) share of the pixels of each box that changed since a moment before, NaN for unknown; None for all
+    stalls: the probability of being taken of each stall that was looked at in this frame; None for a camera that looks
+    at none
     """
 
     camera: str
@@ -36,6 +39,8 @@ class Detections:
     shown: float | None = None
     kind_shares: Shares | None = None
     colour_shares: Shares | None = None
+    changed: Array | None = None
+    stalls: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.kinds)
@@ -51,6 +56,8 @@ class Detections:
             shares = getattr(self, name)
             if shares is not None and len(shares) != n:
                 raise InputError(f"{name}: expected {n} rows, got {len(shares)}", where=self.camera)
+        if self.changed is not None and self.changed.shape != (n,):
+            raise InputError(f"changed: expected ({n},), got {self.changed.shape}", where=self.camera)
         if not np.isfinite(self.time):
             raise InputError(f"the time {self.time} is not finite", where=self.camera)
 
@@ -119,6 +126,8 @@ class Detections:
             shown=self.shown,
             kind_shares=None if self.kind_shares is None else self.kind_shares.take(rows),
             colour_shares=None if self.colour_shares is None else self.colour_shares.take(rows),
+            changed=None if self.changed is None else self.changed[rows],
+            stalls=self.stalls,
         )
 
 

@@ -27,10 +27,14 @@ from perception.appearance.network import SIZE as CROP_SIZE
 from perception.appearance.network import prepare_crop
 from perception.detection.onnx_detector import OWN_KEY as DETECTOR_KEY
 from perception.detection.preparing import Preparation, place
+from perception.occupancy.network import OWN_KEY as STALLS_KEY
+from perception.occupancy.stall_crops import CHANNELS, SIDE_PX
 from training.appearance_network import Appearance
 from training.colours import COLOURS
 from training.detector_network import KINDS, Detector
 from training.habits import measure
+from training.stall_network import StallNetwork
+from training.stalls import judge, read_looks
 
 LONGEST_PX = 640
 IOU = 0.5
@@ -44,7 +48,7 @@ Feed = dict[str, NDArray[np.float32]]
 def main() -> None:
     """Export one network."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", choices=("detector", "appearance"))
+    parser.add_argument("network", choices=("detector", "appearance", "stalls"))
     parser.add_argument("weights", type=Path)
     parser.add_argument("--pictures", type=Path, nargs="*", default=[], help="without them there are no integers")
     parser.add_argument(
@@ -61,6 +65,14 @@ def main() -> None:
         example = torch.zeros(1, 3, 480, LONGEST_PX)
         export(network, example, path, {DETECTOR_KEY: json.dumps(about)}, ["rows"], sizes_vary=True)
         feeds = (_detector_feed(file) for file in _chosen(arguments.pictures))
+    elif arguments.network == "stalls":
+        path = arguments.out / "stalls.onnx"
+        network = StallNetwork()
+        network.load_state_dict(state)
+        slope = judge(network.eval(), read_looks(arguments.held_out))["slope"] if arguments.held_out else 1.0
+        example = torch.zeros(1, CHANNELS, SIDE_PX, SIDE_PX)
+        export(network, example, path, {STALLS_KEY: json.dumps({"slope": slope})}, ["log_odds"])
+        feeds = iter(())
     else:
         about = {"kinds": [*KINDS, "person"], "colours": list(COLOURS)}
         path = arguments.out / "appearance.onnx"

@@ -34,6 +34,7 @@ from scenes.plan import floor_plan
 from scenes.rendering import DRAFT, DRAFT_LIGHT, RenderOptions, build_world, render
 from scenes.traffic import instances_at, simulate
 from training.labels import label_of, require_other_seed, write_labels
+from training.stall_labels import stall_labels
 
 Array = NDArray[np.float64]
 
@@ -98,6 +99,8 @@ def render_world(name: str, seed: int, views: int, out: Path) -> Iterator[dict[s
             "image": image,
             "world": f"{name}-{seed}",
             "boxes": [label_of(box, objects[box.object].spec) for box in boxes],
+            "camera": camera.model_dump(mode="json"),
+            "stalls": stall_labels(plan, camera, episode, moment),
         }
 
 

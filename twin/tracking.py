@@ -29,6 +29,7 @@ from perception.tracking.smoothing import Trajectory, states_at
 from perception.tracking.tracker import GroundTracker, instants
 from perception.tracking.tracks import Seen
 from twin.camera_clocks import by_common_clock, clocks_of
+from twin.parked_vehicles import find_parked, with_parked
 from twin.track_rows import Places, track_rows
 
 Array = NDArray[np.float64]
@@ -93,7 +94,11 @@ def track(
     options = options or TrackingOptions()
     models = {camera.id: CameraModel.of(camera) for camera in cameras}
     ground = GroundSurface.flat() if plan is None else GroundSurface.of(plan)
-    given, dropped = _by_nominal_time(frames, {camera.id: camera for camera in cameras})
+    by_id = {camera.id: camera for camera in cameras}
+    frames, parked = list(frames), None
+    if plan is not None and any(frame.stalls is not None for frame in frames):
+        frames, parked = find_parked(frames, by_id, plan)
+    given, dropped = _by_nominal_time(frames, by_id)
     watched = options.clock_sigma_s > 0 and len(models) > 1
     clocks = clocks_of(given, models, ground, options.tracker, options.clock_sigma_s) if watched else None
     timed = sorted((by_common_clock(each, clocks) for each in given), key=lambda each: (each.time, each.camera))
@@ -105,6 +110,8 @@ def track(
             on_progress(done, len(groups))
     linked = identities(tracker.end(), ground, least_times(plan), options.tracker, options.linking)
     rows = sorted(_rows(linked.identities, clocks, ground, plan, options), key=lambda row: (row.time, row.track))
+    if plan is not None and parked is not None:
+        rows = with_parked(rows, parked, plan, options.rows_per_s)
     return Tracks(rows=tuple(rows), clocks=clocks, linked=linked, dropped=dropped | tracker.dropped)
 
 
@@ -127,6 +134,8 @@ def detections_of(frame: FrameRecord, camera: FixedCamera) -> Detections:
         feet=np.array([each.foot or (np.nan, np.nan) for each in found], dtype=np.float64).reshape(-1, 2),
         embeddings=None if embeddings is None else np.array(embeddings, dtype=np.float32),
         shown=frame.time,
+        changed=np.array([np.nan if each.changed is None else each.changed for each in found], dtype=np.float64),
+        stalls=frame.stalls,
     )
 
 

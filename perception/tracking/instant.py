@@ -13,7 +13,15 @@ from geometry.lifting import OCCLUDED_PX_SHARE, hidden_sides
 from geometry.solids import size_prior
 from perception.detections import Detections
 from perception.tracking.options import TrackerOptions
-from perception.tracking.states import BIRTH_SIGMA_M, SUDDEN_SHARE, Innovation, innovation, log_clutter, update
+from perception.tracking.states import (
+    BIRTH_SIGMA_M,
+    SUDDEN_SHARE,
+    Innovation,
+    innovation,
+    log_clutter,
+    log_standing,
+    update,
+)
 from perception.tracking.tracks import TrackTable
 
 Array = NDArray[np.float64]
@@ -24,6 +32,11 @@ GATE_SIGMAS = 4.0
 LEVEL_GAP_M = 0.8
 """A camera sees a track on another level only where its own floor is no further from it, as at a ramp."""
 MAX_ROUNDS = 4
+STILL_SHARE, MOVES_SHARE = 0.08, 0.3
+"""Of a box's pixels: where fewer changed since a moment ago, nothing in it moves; where more did, what it shows does.
+
+Measured on a rendered garage at 5 frames a second: of vehicles at 0.5 to 1.5 m/s one in a hundred changes less than
+0.15, of standing ones one in ten more than 0.18, before which somebody passes."""
 
 
 class View:
@@ -36,10 +49,30 @@ class View:
         self.planes: BoxPlanes = box_planes(camera, found.boxes, found.feet, _sigma_px(found, options))
         self.clutter = log_clutter(self.planes, found.boxes, found.feet, camera.size)
         self.is_person = np.array([size_prior(kind).family == "person" for kind in found.kinds], dtype=np.bool_)
-        self.strong = found.scores >= options.high_score
+        self.still = stands(found)
+        # What stands is told by looks at stalls, where there are any; a track begins with what surely moves.
+        self.strong = (found.scores >= options.high_score) & (self.is_person | moves(found))
         self.prior = _prior(found.scores, options)
         half = 0.5 * np.hypot(*(found.boxes[:, 2:] - found.boxes[:, :2]).T)
         self.radius = half * self.planes.rad_per_px[:, :SIDES].max(axis=1, initial=0.0)
+
+
+def moves(found: Detections) -> Mask:
+    """Tell in which boxes (N,) what they show moves, where a camera looks at stalls; all of other cameras."""
+    if found.changed is None or found.stalls is None:
+        return np.ones(len(found), dtype=np.bool_)
+    return np.asarray(np.nan_to_num(found.changed, nan=0.0) >= MOVES_SHARE)
+
+
+def stands(found: Detections) -> Mask:
+    """Tell in which boxes (N,) of vehicles nothing moves, where a camera looks at stalls; none of other cameras.
+
+    Of the first pictures, with nothing to compare them with, all.
+    """
+    if found.changed is None or found.stalls is None:
+        return np.zeros(len(found), dtype=np.bool_)
+    is_vehicle = np.array([size_prior(kind).family != "person" for kind in found.kinds], dtype=np.bool_)
+    return np.asarray((np.nan_to_num(found.changed, nan=0.0) < STILL_SHARE) & is_vehicle)
 
 
 def _prior(scores: Array, options: TrackerOptions) -> Array:
@@ -288,7 +321,11 @@ class Instant:
         shapes, level = self.table.shapes.take(track), self.table.level[track]
         planes = self.views[number].planes.take(box)
         may_hide = self.options.visible_boxes
-        return innovation(mean[track], covariance[track], shapes, level, self.ground, planes, may_hide=may_hide)
+        seen = innovation(mean[track], covariance[track], shapes, level, self.ground, planes, may_hide=may_hide)
+        still = np.flatnonzero(self.views[number].still[box])
+        if len(still):
+            seen.log_likelihood[still] += log_standing(mean[track[still]], covariance[track[still]])
+        return seen
 
     def _log_odds(self, number: int, seen: Innovation, box: Indices) -> Array:
         view = self.views[number]

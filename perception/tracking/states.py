@@ -21,6 +21,8 @@ Mask = NDArray[np.bool_]
 STATE = 8
 MEASURED = [0, 1, 4, 5, 6, 7]
 """The parts of a state that boxes depend on, in the order of ``geometry.lifting.residuals``."""
+STANDING_MPS = 0.15
+"""Standard deviation of the velocity of what no picture shows to move."""
 SLIP_MPS = 0.15
 """Standard deviation of a vehicle's sideways velocity."""
 BIRTH_SIGMA_M = 4.0
@@ -145,6 +147,13 @@ def update(mean: Array, covariance: Array, seen: Innovation) -> tuple[Array, Arr
     after = left @ covariance @ np.swapaxes(left, 1, 2) + (gain * seen.noise[:, None]) @ np.swapaxes(gain, 1, 2)
     moved[:, 5:] = np.maximum(moved[:, 5:], 0.1)
     return moved, 0.5 * (after + np.swapaxes(after, 1, 2))
+
+
+def log_standing(mean: Array, covariance: Array) -> Array:
+    """Return the log-probability (N,) that what has these states is slow enough for no picture to show it move."""
+    spread = covariance[:, 2:4, 2:4] + STANDING_MPS**2 * np.eye(2)
+    squared = np.einsum("ni,ni->n", mean[:, 2:4], np.linalg.solve(spread, mean[:, 2:4, None])[..., 0])
+    return np.asarray(2 * np.log(STANDING_MPS) - 0.5 * (squared + np.linalg.slogdet(spread)[1]))
 
 
 def roll_without_slipping(mean: Array, covariance: Array) -> tuple[Array, Array]:

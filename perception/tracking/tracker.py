@@ -42,6 +42,8 @@ ROLLING_HITS = 4
 MAX_ODDS = 15.0
 FRAMES_LATE = 2.5
 """A track is not asked for after so many frame intervals more than it may be unseen: the cameras were silent."""
+MOVED_M, MOVED_SIGMAS = 2.0, 3.0
+"""From where it began: what is this far away, and this surely, has moved."""
 FOUNDING_ODDS = 2.0
 """Log-odds against a box that no track explains showing an object: new objects are rarer than false boxes."""
 
@@ -89,6 +91,7 @@ class GroundTracker:
         self._ended: list[Tracklet] = []
         self._ids = count(1)
         self._last_frame: dict[str, float] = {}
+        self.looks_at_stalls = False
         self._interval = 0.2
 
     def update(self, frames: Sequence[Detections]) -> None:
@@ -102,6 +105,7 @@ class GroundTracker:
         self._check(frames)
         now = float(np.mean([frame.time for frame in frames]))
         self._drop(now - self.table.last_seen > self.options.lost_after_s + FRAMES_LATE * self._interval)
+        self.looks_at_stalls |= any(frame.stalls is not None for frame in frames)
         old, before = len(self.table), self.time
         self._predict(max(now, self.time) if np.isfinite(self.time) else now)
         views = [self._view(frame) for frame in frames]
@@ -210,11 +214,16 @@ class GroundTracker:
         table.mean, table.covariance = mean, covariance
         table.level = table.level.copy()
         table.level[seen] = self.ground.levels_at(table.level[seen], mean[seen, :2])
+        began = table.hits == 0
+        table.origin[began], table.origin_spread[began] = mean[began, :2], covariance[began, :2, :2]
         gained = np.where(table.hits == 0, odds - FOUNDING_ODDS, odds)
         table.score = np.minimum(table.score + np.where(seen, gained, self._missed(instant)), MAX_ODDS)
         table.hits = table.hits + (instant.given >= 0).sum(axis=0)
         table.last_seen = np.where(seen, self.time, table.last_seen)
-        table.confirmed |= (table.score >= options.confirm_odds) & (table.hits >= options.confirm_hits)
+        sure = (table.score >= options.confirm_odds) & (table.hits >= options.confirm_hits)
+        if self.looks_at_stalls:  # then what is no person and stands there from the first is parked, or nothing
+            sure &= table.is_round | self._has_moved(mean, covariance)
+        table.confirmed |= sure
         for number, view in enumerate(instant.views):
             here = instant.given[number] >= 0
             table.seen_by[here, self._column[view.camera.id]] = self.time
@@ -224,6 +233,13 @@ class GroundTracker:
         instant.mean, instant.covariance = mean, covariance
         self._note_states(instant)
         self._drop((table.hits == 0) | doubles(stall, table.score + 1e-3 * table.hits))
+
+    def _has_moved(self, mean: Array, covariance: Array) -> Mask:
+        """Tell which tracks (T,) are surely elsewhere than where they began."""
+        offset = mean[:, :2] - self.table.origin
+        spread = covariance[:, :2, :2] + self.table.origin_spread
+        far = np.einsum("ni,ni->n", offset, np.linalg.solve(spread, offset[..., None])[..., 0]) > MOVED_SIGMAS**2
+        return np.asarray(far & (np.linalg.norm(offset, axis=1) > MOVED_M))
 
     def _missed(self, instant: Instant) -> Array:
         """Return what not being seen tells against tracks (T,): by cameras that saw them a moment ago.
@@ -278,6 +294,8 @@ class GroundTracker:
             is_round=is_round,
             score=np.zeros(n),
             hits=np.zeros(n, dtype=np.int64),
+            origin=mean[:, :2].copy(),
+            origin_spread=np.tile(np.eye(2) * BIRTH_SIGMA_M**2, (n, 1, 1)),
             last_seen=np.full(n, self.time),
             confirmed=np.zeros(n, dtype=np.bool_),
             seen_by=np.full((n, len(self.cameras)), -np.inf),

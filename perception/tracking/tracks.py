@@ -87,6 +87,7 @@ class TrackTable:
     """What the tracker holds of T tracks, one row each.
 
     mean, covariance, level: predicted to the tracker's time; score: log-odds of being an object that is still there
+    origin, origin_spread: (T, 2) and (T, 2, 2), where they began
     last_seen: time of the last box; seen_by: (T, C) the same by camera
     """
 
@@ -98,6 +99,8 @@ class TrackTable:
     is_round: Mask = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     score: Array = field(default_factory=lambda: np.zeros(0))
     hits: Indices = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    origin: Array = field(default_factory=lambda: np.zeros((0, 2)))
+    origin_spread: Array = field(default_factory=lambda: np.zeros((0, 2, 2)))
     last_seen: Array = field(default_factory=lambda: np.zeros(0))
     confirmed: Mask = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     seen_by: Array = field(default_factory=lambda: np.zeros((0, 0)))

@@ -13,6 +13,7 @@ from geometry.cameras import project
 from geometry.floorplan import FloorPlan, Stall
 from geometry.frames import position_of, transform_points
 from geometry.records import FixedCamera
+from perception.occupancy.network import StallSight
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -78,6 +79,28 @@ class StallViews:
             hidden |= (stall != own) & _cut(self.eyes[camera], self.points[stall, point], box)
         seen[camera, stall, point] = ~hidden
         return np.asarray(seen.mean(axis=2))
+
+
+def seen_stalls(plan: FloorPlan, camera: FixedCamera) -> dict[str, Array]:
+    """Return the corners (4, 3), site metres, of each stall with four of them that a camera sees past walls."""
+    elevations = {level.id: level.elevation for level in plan.levels}
+    seen = StallViews.of(plan, [camera]).seen[0].any(axis=1).tolist()
+    found = {}
+    for stall, is_seen in zip(plan.stalls, seen, strict=True):
+        ring = shapely.get_coordinates(stall.polygon)
+        if is_seen and len(ring) == 5:
+            found[stall.id] = np.column_stack([ring[:4], np.full(4, elevations[stall.level])])
+    return found
+
+
+def stall_sights(plan: FloorPlan, cameras: Sequence[FixedCamera]) -> dict[str, StallSight]:
+    """Return how to cut the stalls that cameras see out of their pictures, of those that see any."""
+    corners = {camera.id: seen_stalls(plan, camera) for camera in cameras}
+    return {
+        camera.id: StallSight.of(camera.camera(), camera.pose(), corners[camera.id])
+        for camera in cameras
+        if corners[camera.id]
+    }
 
 
 def _points(stall: Stall, elevation: float) -> Array:

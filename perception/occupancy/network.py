@@ -1,0 +1,69 @@
+"""The network that tells taken stalls from free ones, loaded (``docs/models.md``)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pycolmap
+from numpy.typing import ArrayLike, NDArray
+
+from geometry.errors import InputError
+from perception.occupancy.stall_crops import Pixels, StallCrops, network_input
+from perception.onnx_network import OnnxNetwork
+
+OWN_KEY = "tiepoint_stalls"
+SHIPPED = "tiepoint"
+AT_ONCE = 32
+MOST = 6.0
+"""Log-odds beyond which one look is not believed."""
+
+
+def stall_network_file(name: str) -> Path:
+    """Return the file of the network that comes along, for its name ``SHIPPED``, or of the one that a path names."""
+    return Path(str(files("perception.weights") / "stalls.onnx")) if name == SHIPPED else Path(name)
+
+
+class StallNetwork:
+    """The network, loaded; ``slope`` is what its log-odds are to be multiplied by, from pictures that were held out."""
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        """Load a network that ``training.export`` wrote; ``InputError`` for any other file."""
+        network = OnnxNetwork(path, threads=threads)
+        self.name, self._session = network.name, network.session
+        try:
+            self.slope = float(json.loads(network.metadata[OWN_KEY])["slope"])
+        except (KeyError, ValueError, TypeError) as error:
+            raise InputError("it is no network of stalls that training.export wrote", where=str(path)) from error
+
+    def log_odds(self, crops: Pixels, places: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the log-odds (S,) that stalls are taken, of crops (S, N, N, 3) uint8 and places (S, 4, N, N)."""
+        found = [np.zeros(0)]
+        for start in range(0, len(crops), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            (odds,) = self._session.run(None, {"pictures": network_input(crops[part], places[part])})
+            found.append(np.asarray(odds, dtype=np.float64)[:, 0])
+        return np.asarray(np.clip(self.slope * np.concatenate(found), -MOST, MOST))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StallSight:
+    """The stalls that a camera looks at: their ids (S) and how to cut them out of its pictures."""
+
+    stalls: tuple[str, ...]
+    crops: StallCrops
+
+    @classmethod
+    def of(
+        cls, camera: pycolmap.Camera, cam_from_site: pycolmap.Rigid3d, corners: Mapping[str, ArrayLike]
+    ) -> "StallSight":
+        """Prepare for stalls with corners (4, 3), site metres."""
+        array = np.array([np.asarray(each) for each in corners.values()], dtype=np.float64).reshape(-1, 4, 3)
+        return cls(stalls=tuple(corners), crops=StallCrops.of(camera, cam_from_site, array))
+
+    def look(self, picture: Pixels, network: StallNetwork) -> dict[str, float]:
+        """Return the probability of each stall being taken, by one picture (H, W, 3) uint8, RGB."""
+        odds = network.log_odds(self.crops.cut(picture), self.crops.places)
+        return dict(zip(self.stalls, (1 / (1 + np.exp(-odds))).round(4).tolist(), strict=True))
