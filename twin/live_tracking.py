@@ -104,6 +104,9 @@ class LiveTracker:
         if frame.camera not in self.cameras:
             remedy = nearest_known(frame.camera, self.cameras)
             raise InputError(f"there is no camera '{frame.camera}'", where=f"frame at {frame.time}", remedy=remedy)
+        # Who is parked is told by boxes here: looks at stalls only count for occupancy.
+        boxes = [each.model_copy(update={"changed": None}) for each in frame.detections]
+        frame = frame.model_copy(update={"detections": tuple(boxes), "stalls": None})
         shown = detections_of(frame, self.cameras[frame.camera])
         found = by_common_clock(shown, self.clocks)
         if found.time <= self._done:

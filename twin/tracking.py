@@ -29,7 +29,8 @@ from perception.tracking.smoothing import Trajectory, states_at
 from perception.tracking.tracker import GroundTracker, instants
 from perception.tracking.tracks import Seen
 from twin.camera_clocks import by_common_clock, clocks_of
-from twin.parked_vehicles import find_parked, with_parked
+from twin.parked.joining import find_parked, with_parked
+from twin.parked.stays import Look
 from twin.track_rows import Places, track_rows
 
 Array = NDArray[np.float64]
@@ -71,12 +72,14 @@ class TrackingOptions:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tracks:
-    """The result of ``track``: rows in the order of time, clocks, what was linked, and counts of what was dropped."""
+    """The result of ``track``: rows in the order of time, clocks, what was linked, counts of what was dropped, and what
+    looks at stalls told, in the order of time."""
 
     rows: tuple[TrackRow, ...]
     clocks: ClockEstimate | None
     linked: Linked
     dropped: dict[str, int]
+    looks: tuple[Look, ...] = ()
 
 
 def track(
@@ -112,7 +115,13 @@ def track(
     rows = sorted(_rows(linked.identities, clocks, ground, plan, options), key=lambda row: (row.time, row.track))
     if plan is not None and parked is not None:
         rows = with_parked(rows, parked, plan, options.rows_per_s)
-    return Tracks(rows=tuple(rows), clocks=clocks, linked=linked, dropped=dropped | tracker.dropped)
+    return Tracks(
+        rows=tuple(rows),
+        clocks=clocks,
+        linked=linked,
+        dropped=dropped | tracker.dropped,
+        looks=parked.looks if parked else (),
+    )
 
 
 def detections_of(frame: FrameRecord, camera: FixedCamera) -> Detections:

@@ -1,6 +1,8 @@
 """What the looks of all cameras together tell of each stall, as time passes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,30 +16,35 @@ FORGET_S = 60.0
 MOST = 6.0
 
 
+@dataclass(kw_only=True, eq=False)
 class StallLooks:
     """Log-odds of S stalls being taken.
 
     Looks of one camera that follow each other show the same, and are averaged; those of different cameras are
     independent evidence, and add up.
+
+    stalls: their ids; odds, times: of each camera (S,), and when it last looked, -inf for never
     """
 
-    def __init__(self, stalls: Sequence[str]) -> None:
-        """Begin without any look; unknown stalls are passed over later."""
-        self.stalls = tuple(stalls)
-        self._row = {stall: row for row, stall in enumerate(self.stalls)}
-        self._odds: dict[str, Array] = {}
-        self._time: dict[str, Array] = {}
+    stalls: tuple[str, ...]
+    odds: dict[str, Array] = field(default_factory=dict)
+    times: dict[str, Array] = field(default_factory=dict)
+
+    @cached_property
+    def _row(self) -> dict[str, int]:
+        return {stall: row for row, stall in enumerate(self.stalls)}
 
     def update(self, camera: str, time: float, told: Mapping[str, float]) -> None:
-        """Take what one frame of a camera tells: the probability of each stall that it sees."""
+        """Take what one frame of a camera tells: the probability of each stall that it sees; unknown ones are passed
+        over."""
         known = [(self._row[stall], p) for stall, p in told.items() if stall in self._row]
         if not known:
             return
         rows, p = (np.array(part) for part in zip(*known, strict=True))
         share = np.clip(p, 1e-4, 1 - 1e-4)
         seen = np.clip(np.log(share) - np.log1p(-share), -MOST, MOST)
-        odds = self._odds.setdefault(camera, np.zeros(len(self.stalls)))
-        last = self._time.setdefault(camera, np.full(len(self.stalls), -np.inf))
+        odds = self.odds.setdefault(camera, np.zeros(len(self.stalls)))
+        last = self.times.setdefault(camera, np.full(len(self.stalls), -np.inf))
         keeps = np.exp(-np.clip(time - last[rows], 0.0, None) / SETTLE_S)
         odds[rows] = keeps * odds[rows] + (1 - keeps) * seen
         last[rows] = np.maximum(last[rows], time)
@@ -46,13 +53,13 @@ class StallLooks:
     def seen(self) -> NDArray[np.bool_]:
         """Return which stalls (S,) some camera has looked at."""
         seen = np.zeros(len(self.stalls), dtype=np.bool_)
-        for times in self._time.values():
+        for times in self.times.values():
             seen |= np.isfinite(times)
         return seen
 
     def log_odds(self, time: float) -> Array:
         """Return the log-odds (S,) at a time; 0 for what no camera has looked at."""
         total = np.zeros(len(self.stalls))
-        for camera, odds in self._odds.items():
-            total += odds * np.exp(-np.clip(time - self._time[camera], 0.0, None) / FORGET_S)
+        for camera, odds in self.odds.items():
+            total += odds * np.exp(-np.clip(time - self.times[camera], 0.0, None) / FORGET_S)
         return np.asarray(np.clip(total, -MOST, MOST))

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from geometry.floorplan import FloorPlan
+    from geometry.records import FixedCamera
     from perception.detection.habits import DetectorHabits
     from twin.video import DetectionOptions
 
@@ -29,6 +34,10 @@ OPTIONS = (
         "--appearance",
         help="What describes what is found by vectors, kinds and colours: tiepoint, or an .onnx file.",
     ),
+    click.option(
+        "--stalls",
+        help="What looks at the plan's stalls: tiepoint, an .onnx file, none. [default: tiepoint where the detector is]",
+    ),
     click.option("--start", default=0.0, help="When videos without times begin, epoch seconds."),
     click.option("--fps", type=float, help="Frames a second of folders without frames.csv."),
     click.option("--every", default=0.0, help="Leave out frames that come sooner after the last, seconds."),
@@ -45,6 +54,7 @@ class Looking:
     providers: tuple[str, ...]
     tiles: str | None
     appearance: str | None
+    stalls: str | None
     start: float
     fps: float | None
     every: float
@@ -57,8 +67,19 @@ class Looking:
 
         return habits_of(self.detector)
 
-    def detection_options(self) -> "DetectionOptions":
-        """Return the options of ``detect_videos``."""
+    @property
+    def stall_network(self) -> "Path | None":
+        """The file of what looks at stalls, if anything is to."""
+        from perception.occupancy.network import SHIPPED, stall_network_file
+
+        usual = SHIPPED if self.detector in (SHIPPED, f"{SHIPPED}-int8") else "none"
+        name = self.stalls or usual
+        return None if name == "none" else stall_network_file(name)
+
+    def detection_options(
+        self, plan: "FloorPlan | None" = None, cameras: "Sequence[FixedCamera]" = ()
+    ) -> "DetectionOptions":
+        """Return the options of ``detect_videos``; with a plan, ``cameras`` look at the stalls that they see."""
         from perception.appearance.network import appearance_file
         from perception.detection.onnx_detector import OnnxOptions
         from perception.detection.tiles import TileOptions
@@ -73,8 +94,14 @@ class Looking:
         score = self.score if self.score is not None else self.habits.low_score if self.habits else USUAL_SCORE
         network = OnnxOptions(score=score, threads=1, providers=self.providers or OnnxOptions().providers)
         sources = SourceOptions(start=self.start, fps=self.fps, every_s=self.every)
+        looks: dict[str, Any] = {}
+        if plan is not None and plan.stalls and self.stall_network is not None:
+            from twin.events.stall_views import stall_sights
+
+            looks = {"stall_network": self.stall_network, "sights": stall_sights(plan, cameras)}
         return DetectionOptions(
             detector=self.detector,
+            **looks,
             network=network,
             appearance=None if self.appearance is None else appearance_file(self.appearance),
             tiles=cut,

@@ -96,7 +96,7 @@ def command(
     left_out: dict[str, int] = {}
     if videos:
         ids = [camera.id for camera in known]
-        frames = _watched(videos, ids, looking.detection_options(), save_detections, left_out)
+        frames = _watched(videos, ids, looking.detection_options(plan, known), save_detections, left_out)
     else:
         frames = _given(detections or Path("-"))
     told = EventWriter(plan, known, events_path, occupancy_path)
@@ -169,7 +169,7 @@ def _whole(
             click.echo(row.model_dump_json(by_alias=True, exclude_defaults=True))
     else:
         write_tracks(out, tracks.rows)
-    told.whole(tracks.rows)
+    told.whole(tracks.rows, tracks.looks)
     if links:
         write_jsonl(links, explanations(tracks.linked))
     if report:
@@ -213,7 +213,7 @@ def _live(
 
 def _all_rows(tracker: Any, frames: Iterator[Any], told: Any) -> Iterator[Any]:
     for frame in frames:
-        told.look(frame.camera)
+        told.look(frame)
         yield tracker.push(frame)
     yield tracker.finish()
 

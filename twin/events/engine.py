@@ -1,6 +1,7 @@
 """Tracks in, moment after moment; events and occupancy out."""
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -15,6 +16,7 @@ from twin.events.crossings import CrossingOptions, Crossings
 from twin.events.occupancy import OccupancyOptions, StallStates
 from twin.events.records import Event, Occupancy
 from twin.events.stall_views import StallViews
+from twin.parked.stays import Look
 
 LOOK_S = 1.0
 MOST_LOOKS = 600
@@ -65,6 +67,10 @@ class EventEngine:
         events += self._conduct.update(time, rows)
         return Happenings(events=tuple(events), occupancy=tuple(occupancy))
 
+    def look(self, camera: str, time: float, told: Mapping[str, float]) -> None:
+        """Take what a camera's picture, by the common clock, tells of stalls: the probability of each being taken."""
+        self.stalls.look(camera, time, told)
+
     def finish(self) -> Happenings:
         """Tell what is left to tell when no more tracks come."""
         return Happenings(events=tuple(self._crossings.finish()), occupancy=())
@@ -75,8 +81,9 @@ def events_of(
     plan: FloorPlan,
     cameras: Sequence[FixedCamera] = (),
     options: EventOptions | None = None,
+    looks: Sequence[Look] = (),
 ) -> Happenings:
-    """Tell what happened in a recording; rows of tracks.jsonl in the order of time.
+    """Tell what happened in a recording; rows of tracks.jsonl, and looks at stalls, in the order of time.
 
     Where there are no rows for a while, all cameras are taken to have looked and seen nothing.
     """
@@ -84,9 +91,12 @@ def events_of(
     events: list[Event] = []
     occupancy: list[Occupancy] = []
     before: float | None = None
+    waiting = deque(looks)
     for time, group in groupby(rows, key=lambda row: row.time):
         empty = [] if before is None else np.arange(before + LOOK_S, time - LOOK_S / 2, LOOK_S).tolist()[:MOST_LOOKS]
         for moment, present in (*((each, []) for each in empty), (time, list(group))):
+            while waiting and waiting[0].time <= moment:
+                engine.look(*waiting.popleft())
             told = engine.update(moment, present)
             events += told.events
             occupancy += told.occupancy

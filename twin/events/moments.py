@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from math import isfinite
 
-from geometry.track_records import TrackRow
+from geometry.track_records import FrameRecord, TrackRow
 from twin.events.engine import EventEngine, Happenings
 
 EMPTY_S = 1.0
@@ -23,9 +23,11 @@ class Moments:
     told: float | None = None
     looked: set[str] = field(default_factory=set)
 
-    def look(self, camera: str) -> None:
-        """Remember that a camera looked, whatever it saw."""
-        self.looked.add(camera)
+    def look(self, frame: FrameRecord) -> None:
+        """Remember that a camera looked, whatever it saw, and what it tells of stalls."""
+        self.looked.add(frame.camera)
+        if frame.stalls:
+            self.engine.look(frame.camera, frame.time, frame.stalls)
 
     def pass_to(self, now: float, rows: Sequence[TrackRow]) -> list[Happenings]:
         """Tell rows that just came, or that there were none for a while; ``now`` is the tracker's time."""

@@ -1,11 +1,12 @@
 """Is a stall taken: a probability for each that goes up with vehicles seen in it and down with looks that see none.
 
-Each stall is a state with two values that changes now and then. A vehicle's track inside it, and a camera that sees the
-stall and no vehicle, are evidence; looks that follow each other tell little new, so evidence counts by time and not by
-frames. What no camera sees keeps its probability and forgets it slowly. The state that is told changes with hysteresis.
+Where a network looks at a stall in cameras' pictures, its looks tell. Elsewhere each stall is a state with two values that
+changes now and then. A vehicle's track inside it, and a camera that sees the stall and no vehicle, are evidence; looks
+that follow each other tell little new, so evidence counts by time and not by frames. What no camera sees keeps its
+probability and forgets it slowly. The state that is told changes with hysteresis.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +17,7 @@ from geometry.errors import InputError
 from geometry.floorplan import FloorPlan
 from geometry.solids import size_prior
 from geometry.track_records import TrackRow
+from perception.occupancy.looks import StallLooks
 from twin.events.records import Event, Occupancy, Where, evidence, place_of
 from twin.events.stall_views import StallViews
 
@@ -85,7 +87,12 @@ class StallStates:
         self._tree = shapely.STRtree(self._polygons)
         self._levels = np.array([stall.level for stall in stalls], dtype=object)
         self._told = [_Told() for _ in stalls]
+        self.looks = StallLooks(stalls=tuple(stall.id for stall in stalls))
         self._time: float | None = None
+
+    def look(self, camera: str, time: float, told: Mapping[str, float]) -> None:
+        """Take what a camera's picture tells of stalls: the probability of each being taken."""
+        self.looks.update(camera, time, told)
 
     def update(
         self, time: float, rows: Sequence[TrackRow], cameras: frozenset[str] | None = None
@@ -102,6 +109,7 @@ class StallStates:
         found[self._left(vehicles, inside)] = SEEN_TO_LEAVE
         self._evolve(step)
         self._weigh(step, inside, found)
+        self._believe_looks(time)
         return self._changes(time, vehicles, inside)
 
     def _inside(self, vehicles: Sequence[TrackRow]) -> Array:
@@ -153,6 +161,13 @@ class StallStates:
         odds = np.log(up) - np.log1p(-up) + weight * seen_out
         most = self.options.surest
         self.probability = np.clip(1 / (1 + np.exp(-odds)), 1 - most, most)
+
+    def _believe_looks(self, time: float) -> None:
+        """Set the probabilities of stalls that pictures were looked at for."""
+        seen = self.looks.seen
+        most = self.options.surest
+        shown = 1 / (1 + np.exp(-self.looks.log_odds(time)))
+        self.probability = np.where(seen, np.clip(shown, 1 - most, most), self.probability)
 
     def _left(self, vehicles: Sequence[TrackRow], inside: Array) -> NDArray[np.int64]:
         """Return the stalls whose own vehicle is somewhere else now: nothing need be seen of the empty stall."""

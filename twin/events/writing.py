@@ -7,10 +7,11 @@ from geometry.errors import InputError
 from geometry.floorplan import FloorPlan
 from geometry.records import FixedCamera
 from geometry.tables import write_atomic
-from geometry.track_records import TrackRow
+from geometry.track_records import FrameRecord, TrackRow
 from twin.events.engine import EventEngine, Happenings, events_of
 from twin.events.moments import Moments
 from twin.events.records import Event, Occupancy
+from twin.parked.stays import Look
 
 
 class EventWriter:
@@ -36,11 +37,11 @@ class EventWriter:
                 raise InputError("can't write: it is a folder, or there is none to hold it", where=str(path))
         self.counts = {"events": 0}
 
-    def whole(self, rows: Iterable[TrackRow]) -> None:
+    def whole(self, rows: Iterable[TrackRow], looks: Sequence[Look] = ()) -> None:
         """Tell a whole recording; what a file held before stays until all is told."""
         if not self.counts or self._plan is None:
             return
-        told = events_of(rows, self._plan, self._cameras)
+        told = events_of(rows, self._plan, self._cameras, looks=looks)
         self.counts["events"] += len(told.events)
         for path, records in self._files(told):
             write_atomic(path, _lines(records))
@@ -54,10 +55,10 @@ class EventWriter:
             if path is not None:
                 write_atomic(path, b"")
 
-    def look(self, camera: str) -> None:
-        """Remember that a camera looked, whatever it saw."""
+    def look(self, frame: FrameRecord) -> None:
+        """Remember that a camera looked, whatever it saw, and what it tells of stalls."""
         if self._moments is not None:
-            self._moments.look(camera)
+            self._moments.look(frame)
 
     def live(self, now: float, rows: Sequence[TrackRow]) -> None:
         """Tell what rows that just came mean, or that time passed without any; ``now`` is the tracker's time."""

@@ -21,6 +21,7 @@ from geometry.track_records import Observation, TrackRow
 from perception.clocks import ClockEstimate
 from perception.detections import Detections
 from perception.linking.links import Piece
+from perception.occupancy.looks import StallLooks
 from perception.tracking.tracker import GroundTracker
 from perception.tracking.tracks import Seen, Tracklet, TrackTable
 from twin.events.conduct import _Course
@@ -33,16 +34,28 @@ FORMAT = 1
 MAX_BYTES = 256 * 2**20
 CLASSES: dict[str, Any] = {
     each.__name__: each
-    for each in (ClockEstimate, Detections, Piece, Seen, Tracklet, TrackTable, _Known, _Course, _Track, _Told)
+    for each in (
+        ClockEstimate,
+        Detections,
+        Piece,
+        Seen,
+        Tracklet,
+        TrackTable,
+        _Known,
+        _Course,
+        _Track,
+        _Told,
+        StallLooks,
+    )
 }
 MODELS: dict[str, type[BaseModel]] = {"Observation": Observation, "TrackRow": TrackRow}
 FORGOTTEN = {"Seen": ("planes",)}
 """Fields for smoothing, which is not done live: None afterwards; they are most of the bytes."""
-TRACKER = ("time", "table", "tracklets", "dropped", "_ended", "_ids", "_last_frame", "_interval")
+TRACKER = ("time", "table", "tracklets", "dropped", "_ended", "_ids", "_last_frame", "_interval", "looks_at_stalls")
 LIVE = ("_waiting", "_order", "_identities", "_newest", "_done", "_ahead", "_known", "_lost", "_next_tick", "late")
 WATCH = ("estimate", "_ended", "_due")
 EVENTS = {
-    "stalls": ("probability", "_told", "_time"),
+    "stalls": ("probability", "_told", "_time", "looks"),
     "_crossings": ("_tracks", "_start"),
     "_conduct": ("_courses", "_near"),
 }

@@ -10,7 +10,7 @@ import queue
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ from perception.detection.onnx_detector import OnnxOptions
 from perception.detection.protocol import Detector
 from perception.detection.tiles import TiledDetector, TileOptions
 from perception.detections import Detections
-from twin.video.sources import Source, SourceOptions, is_stream, open_source
+from perception.motion import MotionWatch
+from perception.occupancy.network import StallNetwork, StallSight
+from twin.video.sources import Frame, Source, SourceOptions, is_stream, open_source
 
 MOST_FOOT_PX = 1e5
 WAITING = 8
@@ -38,6 +40,8 @@ class DetectionOptions:
 
     detector: a name or the path of an .onnx file, see ``make_detector``; network: its options
     appearance: the network, an .onnx file of ``training.export``, by which vectors, kinds and colours are told
+    stall_network: the network, such a file too, that looks at stalls; sights: which ones each camera looks at
+    look_every_s: how long after the last a camera's next look at its stalls comes
     tiles: None for none; sources: how frames are timed and thinned
     workers: processes, 0 for none but this one, None for one a core, or a network camera
     """
@@ -45,11 +49,16 @@ class DetectionOptions:
     detector: str = "tiepoint"
     network: OnnxOptions = field(default_factory=OnnxOptions)
     appearance: Path | None = None
+    stall_network: Path | None = None
+    sights: Mapping[str, StallSight] = field(default_factory=dict)
+    look_every_s: float = 1.0
     tiles: TileOptions | None = None
     sources: SourceOptions = field(default_factory=SourceOptions)
     workers: int | None = None
 
     def __post_init__(self) -> None:
+        if not self.look_every_s >= 0:
+            raise InputError(f"can't look at stalls every {self.look_every_s} s")
         if self.workers is not None and not 0 <= self.workers <= 256:
             raise InputError(f"can't work in {self.workers} processes")
 
@@ -85,6 +94,27 @@ def detect_videos(
         yield from _in_pool(list(videos.items()), options, min(workers, len(sources)), counts)
 
 
+class Watch:
+    """One camera: its detector, what changes in its pictures, and its looks at stalls."""
+
+    def __init__(self, camera: str, detector: Detector, options: DetectionOptions, stalls: StallNetwork | None) -> None:
+        """Begin; ``stalls`` is the network that looks at them, None for no looks."""
+        self.camera, self._detector, self._motion = camera, detector, MotionWatch()
+        self._sight = options.sights.get(camera) if stalls is not None else None
+        self._stalls, self._every_s, self._looked = stalls, options.look_every_s, -np.inf
+
+    def look(self, frame: Frame) -> FrameRecord:
+        """Return what is seen in a frame."""
+        found = self._detector.detect(frame.pixels, camera=self.camera, time=frame.time)
+        changed = self._motion.changed(frame.pixels, found.boxes, frame.time)
+        stalls: dict[str, float] | None = None
+        if self._sight is not None and self._stalls is not None:
+            is_due = not 0 <= frame.time - self._looked < self._every_s
+            stalls = self._sight.look(frame.pixels, self._stalls) if is_due else {}
+            self._looked = frame.time if is_due else self._looked
+        return frame_record(replace(found, changed=changed, stalls=stalls))
+
+
 def frame_record(found: Detections) -> FrameRecord:
     """Return detections as a line of detections.jsonl; what kind and colour may be goes under ``meta``."""
     rows = []
@@ -96,6 +126,7 @@ def frame_record(found: Detections) -> FrameRecord:
         vector = None if found.embeddings is None else found.embeddings[i]  # NaN where the object is too small
         embedding = None if vector is None or np.isnan(vector).any() else tuple(vector.round(5).tolist())
         foot = found.feet[i]
+        changed = np.nan if found.changed is None else float(found.changed[i])
         is_told = bool((np.abs(foot) < MOST_FOOT_PX).all())  # not NaN, and no stray of a network
         rows.append(
             DetectionRecord(
@@ -104,25 +135,31 @@ def frame_record(found: Detections) -> FrameRecord:
                 score=round(float(found.scores[i]), 4),
                 kind=found.kinds[i],
                 embedding=embedding,
+                changed=None if np.isnan(changed) else round(changed, 4),
                 meta=meta,
             )
         )
-    return FrameRecord(camera=found.camera, time=found.time, detections=tuple(rows))
+    stalls = None if found.stalls is None else dict(found.stalls)
+    return FrameRecord(camera=found.camera, time=found.time, detections=tuple(rows), stalls=stalls)
 
 
 def _here(sources: Sequence[Source], options: DetectionOptions, dropped: dict[str, int]) -> Iterator[FrameRecord]:
     """Work in this process, a frame of each camera in turn."""
     shared = None if options.detector == "background" else options.make()
-    running = {source.camera: (source, source.frames(), shared or options.make()) for source in sources}
+    stalls = None if options.stall_network is None else StallNetwork(options.stall_network, options.network.threads)
+    running = {
+        source.camera: (source, source.frames(), Watch(source.camera, shared or options.make(), options, stalls))
+        for source in sources
+    }
     try:
         while running:
-            for camera, (source, frames, detector) in list(running.items()):
+            for camera, (source, frames, watch) in list(running.items()):
                 frame = next(frames, None)
                 dropped[camera] = source.dropped
                 if frame is None:
                     del running[camera]
                     continue
-                yield frame_record(detector.detect(frame.pixels, camera=camera, time=frame.time))
+                yield watch.look(frame)
     finally:
         for _, frames, _ in running.values():
             if hasattr(frames, "close"):

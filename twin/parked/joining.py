@@ -1,13 +1,12 @@
-"""Vehicles that stand in stalls, by looks at these, and the tracks of what drives, as one: who came is who stands there.
+"""Who is parked and who drives, as one: a track that comes to a stand where a stay begins is that vehicle's.
 
 Looks tell from when to when a stall was taken. A box around something that does not move adds no identity to that; it
-tells the kind, and is the observation that shows it. A track that comes to a stand where a stay begins, or starts where
-one ends, is that vehicle's. What is left of tracks that stand in a stall, but for a stay, is a box around nothing.
+tells the kind, and is the observation that shows it. What is left of tracks that stand in a stall, but for a stay, is a
+box around nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import groupby
+from dataclasses import dataclass, replace
 
 import networkx as nx
 import numpy as np
@@ -15,60 +14,35 @@ import shapely
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from geometry.cameras import project
 from geometry.errors import InputError, nearest_known
 from geometry.floorplan import FloorPlan
-from geometry.frames import transform_points
 from geometry.parking_places import ParkingPlaces
 from geometry.records import FixedCamera
 from geometry.solids import size_prior
 from geometry.track_records import FrameRecord, Observation, TrackRow
-from perception.occupancy.looks import StallLooks
-from perception.tracking.instant import STILL_SHARE
 from perception.tracking.parking import ACROSS_SIGMA_M, ALONG_SIGMA_M, MIN_WIDTH_M
+from twin.parked.showing import note_boxes
+from twin.parked.stays import Look, Stay, stays_of
 from twin.track_rows import FLOOR_SIGMA_M
 
 Array = NDArray[np.float64]
 
-TAKEN_ODDS = 1.4
-"""Log-odds from which a stall is taken, and below whose negative it is free; in between it stays what it was."""
-SHORTEST_S = 2.0
-"""A shorter stay is a look gone wrong, or a vehicle that drives through."""
 STANDS_MPS = 0.4
 RUN_GAP_S = 2.0
 WENT_M = 2.5
 """A run of a track that never gets so far from where it begins is nothing that drives."""
 NEAR_M, EARLY_S, LATE_S = 4.0, 8.0, 3.0
-"""How far from a stall's middle a track ends that comes to stand there, and how long before and after it looks taken."""
+"""How far from a stall's middle a track ends that comes to stand there; how long before and after it looks taken."""
 M_PER_S = 0.5
 """What a second apart counts for, beside metres, where several tracks come in question."""
-LIKE = 0.3
-"""Overlap of a box with where a vehicle in the stall would show, from which it shows that."""
-USUAL_M = (4.4, 1.8, 1.5)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stay:
-    """Somebody in a stall, as an index of the plan's ``ParkingPlaces``, for some time.
-
-    begun, ended: whether its beginning and its end were seen, and not only that it was there when the recording began
-    kinds: how much of each kind its boxes say; seen: the boxes that show it
-    """
-
-    stall: int
-    begin: float
-    end: float
-    begun: bool
-    ended: bool
-    kinds: dict[str, float] = field(default_factory=dict)
-    seen: list[tuple[float, Observation]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Parked:
-    """The stays of a recording, and which stalls (S,) of the plan's ``ParkingPlaces`` were looked at."""
+    """The stays of a recording, all looks, and which stalls (S,) of the plan's ``ParkingPlaces`` these are about."""
 
     stays: Sequence[Stay]
+    looks: tuple[Look, ...]
     looked: NDArray[np.bool_]
 
 
@@ -87,81 +61,8 @@ def find_parked(
     stays, looked = stays_of(timed, places)
     floors = np.array([level.elevation for level in plan.levels])
     left = note_boxes(stays, timed, tuple(cameras.values()), places, floors)
-    return left, Parked(stays=stays, looked=looked)
-
-
-def stays_of(
-    frames: Sequence[tuple[float, FrameRecord]], places: ParkingPlaces
-) -> tuple[list[Stay], NDArray[np.bool_]]:
-    """Return the stays that looks tell of, and which stalls (S,) were looked at.
-
-    frames: with their times by the common clock, in that order
-    """
-    looks = StallLooks(places.stalls)
-    begin = np.full(len(places), np.nan)
-    was_free = np.zeros(len(places), dtype=np.bool_)
-    stays: list[Stay] = []
-    last = frames[-1][0] if frames else 0.0
-    for time, group in groupby(frames, key=lambda each: round(each[0], 1)):
-        for _, frame in group:
-            looks.update(frame.camera, time, frame.stalls or {})
-        odds = looks.log_odds(time)
-        inside = np.isfinite(begin)
-        begin[~inside & (odds > TAKEN_ODDS)] = time
-        for stall in np.flatnonzero(inside & (odds < -TAKEN_ODDS)).tolist():
-            if time - begin[stall] >= SHORTEST_S:
-                stays.append(_stay(stall, float(begin[stall]), time, bool(was_free[stall]), ended=True))
-            begin[stall] = np.nan
-        was_free |= odds < -TAKEN_ODDS
-    for stall in np.flatnonzero(np.isfinite(begin)).tolist():
-        stays.append(_stay(stall, float(begin[stall]), last, bool(was_free[stall]), ended=False))
-    return stays, looks.seen
-
-
-def _stay(stall: int, begin: float, end: float, begun: bool, *, ended: bool) -> Stay:
-    return Stay(stall=stall, begin=begin, end=end, begun=begun, ended=ended)
-
-
-def note_boxes(
-    stays: Sequence[Stay],
-    frames: Sequence[tuple[float, FrameRecord]],
-    cameras: Sequence[FixedCamera],
-    places: ParkingPlaces,
-    floors: Array,
-) -> list[FrameRecord]:
-    """Give stays the boxes that show them: in each frame the best choice of boxes for the stalls taken then.
-
-    Returns the frames, in their order, without boxes in which nothing moves and that lie where a parked vehicle shows.
-    floors: (L,) heights of the levels, site metres
-    """
-    left: list[FrameRecord] = []
-    expected = {camera.id: _expected(camera, places, floors) for camera in cameras}
-    row = {stall: number for number, stall in enumerate(places.stalls)}
-    by_stall: dict[int, list[Stay]] = {}
-    sights: dict[str, set[int]] = {}
-    for stay in stays:
-        by_stall.setdefault(stay.stall, []).append(stay)
-    for time, frame in frames:
-        sights.setdefault(frame.camera, set()).update(row[stall] for stall in frame.stalls or {} if stall in row)
-        there = [
-            stay for stall in sights[frame.camera] for stay in by_stall.get(stall, ()) if stay.begin <= time <= stay.end
-        ]
-        found = [each for each in frame.detections if size_prior(each.kind).family == "vehicle"]
-        left.append(frame)
-        if not there or not found:
-            continue
-        alike = _overlap(
-            expected[frame.camera][[stay.stall for stay in there]], np.array([each.bbox for each in found])
-        )
-        for i, j in zip(*linear_sum_assignment(alike, maximize=True), strict=True):
-            if alike[i, j] >= LIKE:
-                box = found[j]
-                there[i].kinds[box.kind] = there[i].kinds.get(box.kind, 0.0) + box.score
-                there[i].seen.append((time, Observation(camera=frame.camera, time=frame.time, bbox=box.bbox)))
-        shown = {id(found[j]) for j in np.flatnonzero(alike.max(axis=0) >= LIKE).tolist()}
-        rest = tuple(e for e in frame.detections if id(e) not in shown or (e.changed or 0.0) >= STILL_SHARE)
-        left[-1] = frame.model_copy(update={"detections": rest})
-    return left
+    looks = tuple(Look(frame.camera, time, frame.stalls) for time, frame in timed if frame.stalls)
+    return left, Parked(stays=stays, looks=looks, looked=looked)
 
 
 def with_parked(rows: Iterable[TrackRow], parked: Parked, plan: FloorPlan, rows_per_s: float) -> list[TrackRow]:
@@ -189,7 +90,7 @@ def with_parked(rows: Iterable[TrackRow], parked: Parked, plan: FloorPlan, rows_
             same.union(name, ("track", runs[run][0].track))
             end = runs[run][0].time - 0.5 / rows_per_s
         stretched.append((name, _rows_of(replace(stay, begin=begin, end=end), places, plan, rows_per_s)))
-    named = [(("track", row.track), row) for part in (*runs, people) for row in part]
+    named: list[tuple[object, TrackRow]] = [(("track", row.track), row) for part in (*runs, people) for row in part]
     named += [(name, row) for name, part in stretched for row in part]
     named.sort(key=lambda each: each[1].time)
     numbers: dict[object, int] = {}
@@ -278,31 +179,3 @@ def _usual_kind(places: ParkingPlaces, stall: int) -> str:
 
 def _floor(plan: FloorPlan, level: int) -> float:
     return plan.levels[level].elevation
-
-
-def _expected(camera: FixedCamera, places: ParkingPlaces, floors: Array) -> Array:
-    """Return the boxes (S, 4) px in which vehicles in the middles of stalls would show; NaN where they don't."""
-    length, width, height = USUAL_M
-    along = places.directions
-    across = np.column_stack([-along[:, 1], along[:, 0]])
-    corners = np.array([(a, b, c) for a in (-0.5, 0.5) for b in (-0.5, 0.5) for c in (0.0, 1.0)])
-    xy = (
-        places.middles[:, None]
-        + length * corners[None, :, :1] * along[:, None]
-        + width * corners[None, :, 1:2] * across[:, None]
-    )
-    z = floors[places.levels][:, None] + height * corners[None, :, 2]
-    points = np.concatenate([xy, z[..., None]], axis=2).reshape(-1, 3)
-    pixels, known = project(camera.camera(), transform_points(camera.pose(), points))
-    pixels[~known] = np.nan
-    pixels = np.clip(pixels.reshape(len(places), 8, 2), 0, (camera.width, camera.height))
-    return np.concatenate([pixels.min(axis=1), pixels.max(axis=1)], axis=1)
-
-
-def _overlap(first: Array, second: Array) -> Array:
-    """Return intersection over union of boxes (N, 4) and (M, 4): (N, M), 0 for NaN."""
-    low, high = np.maximum(first[:, None, :2], second[None, :, :2]), np.minimum(first[:, None, 2:], second[None, :, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=2)
-    areas = [(each[:, 2:] - each[:, :2]).prod(axis=1) for each in (first, second)]
-    union = areas[0][:, None] + areas[1][None] - common
-    return np.asarray(np.nan_to_num(common / np.maximum(union, 1e-9)))
