@@ -36,7 +36,7 @@ OPTIONS = (
     ),
     click.option(
         "--stalls",
-        help="What looks at the plan's stalls: tiepoint, an .onnx file, none. [default: tiepoint where the detector is]",
+        help="What looks at the plan's stalls: tiepoint, an .onnx file, none. [default: tiepoint for its own detector]",
     ),
     click.option("--start", default=0.0, help="When videos without times begin, epoch seconds."),
     click.option("--fps", type=float, help="Frames a second of folders without frames.csv."),

@@ -1,9 +1,9 @@
 """Is a stall taken: a probability for each that goes up with vehicles seen in it and down with looks that see none.
 
-Where a network looks at a stall in cameras' pictures, its looks tell. Elsewhere each stall is a state with two values that
-changes now and then. A vehicle's track inside it, and a camera that sees the stall and no vehicle, are evidence; looks
-that follow each other tell little new, so evidence counts by time and not by frames. What no camera sees keeps its
-probability and forgets it slowly. The state that is told changes with hysteresis.
+Where a network looks at a stall in cameras' pictures, its looks tell. Elsewhere each stall is a state with two values
+that changes now and then. A vehicle's track inside it, and a camera that sees the stall and no vehicle, are evidence;
+looks that follow each other tell little new, so evidence counts by time and not by frames. What no camera sees keeps
+its probability and forgets it slowly. The state that is told changes with hysteresis.
 """
 
 from collections.abc import Mapping, Sequence

@@ -95,8 +95,8 @@ def with_parked(rows: Iterable[TrackRow], parked: Parked, plan: FloorPlan, rows_
     named.sort(key=lambda each: each[1].time)
     numbers: dict[object, int] = {}
     kept: dict[tuple[float, int], TrackRow] = {}
-    for name, row in named:
-        number = numbers.setdefault(same[name], len(numbers) + 1)
+    for owner, row in named:
+        number = numbers.setdefault(same[owner], len(numbers) + 1)
         kept.setdefault((row.time, number), row.model_copy(update={"track": number}))
     return sorted(kept.values(), key=lambda row: (row.time, row.track))
 
