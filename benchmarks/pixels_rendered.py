@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.tracking_garage import busy_garage
-from geometry import FixedCamera, InputError, read_cameras_json, read_plan, write_plan
+from geometry import FixedCamera, FloorPlan, InputError, read_cameras_json, read_plan, write_plan
 from geometry.frames import position_of
 from geometry.jsonl import write_jsonl
 from geometry.track_records import FrameRecord, TrackRow, read_detections, read_tracks
@@ -21,6 +21,7 @@ from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 from perception.detection.protocol import Detector
 from perception.detections import Detections
 from perception.images import read_image
+from perception.occupancy.network import StallNetwork, stall_network_file
 from perception.tracking.options import TrackerOptions
 from scenes.building import build_facility
 from scenes.captures.boxes import FrameBoxes, read_boxes
@@ -33,10 +34,10 @@ from twin.evaluate_detection import TrueBoxes, judge_detections, match
 from twin.evaluate_events import judge_events, judge_gates, judge_occupancy
 from twin.evaluate_tracking import judge_tracks
 from twin.events import events_of, read_occupancy
-from twin.events.stall_views import StallViews
+from twin.events.stall_views import StallViews, stall_sights
 from twin.tracking import TrackingOptions, track
-from twin.video import DetectionOptions, detect_videos
-from twin.video.detecting import frame_record
+from twin.video import DetectionOptions, Frame, detect_videos
+from twin.video.detecting import Watch
 
 Array = NDArray[np.float64]
 
@@ -143,12 +144,13 @@ def speed(work: Path, seed: int, data: Path) -> dict[str, Any]:
 def _from_pixels(folder: Path, seconds: float, *, with_appearance: bool) -> dict[str, Any]:
     plan = read_plan(folder / "plan.json")
     installed, true = (read_cameras_json(folder / part / "cameras.json") for part in ("fixed", "truth"))
-    frames = list(read_detections(_detections(folder)))
+    frames = list(read_detections(_detections(folder, installed, plan)))
     if not with_appearance:
         frames = [_without_vectors(frame) for frame in frames]
     begin = time.process_time()
     tracker = TrackerOptions.of(habits_of("tiepoint"))
-    rows = track(frames, installed, plan=plan, options=TrackingOptions(tracker=tracker)).rows
+    tracks = track(frames, installed, plan=plan, options=TrackingOptions(tracker=tracker))
+    rows = tracks.rows
     cpu_s = time.process_time() - begin
     truth = read_tracks(folder / "truth" / "tracks.jsonl")
     counted = _clear(folder, truth)
@@ -159,7 +161,7 @@ def _from_pixels(folder: Path, seconds: float, *, with_appearance: bool) -> dict
         [row for row in truth if row.track in vehicles],
         counted=frozenset((t, k) for t, k in counted if k in vehicles),
     )
-    told, start = events_of(rows, plan, installed), truth[0].time
+    told, start = events_of(rows, plan, installed, looks=tracks.looks), truth[0].time
     happened = events_of(truth, plan)
     sight = StallViews.of(plan, true).seen.any(axis=0).mean(axis=1)
     seen = [stall.id for stall, share in zip(plan.stalls, sight.tolist(), strict=True) if share >= STALL_SEEN]
@@ -180,20 +182,23 @@ def _busy(work: Path, seed: int, seconds: float, fps: float) -> Path:
     return recorded(work, f"busy-garage-{fps:g}fps", busy_garage(seed), seed, seconds, fps)
 
 
-def _detections(folder: Path) -> Path:
-    """Return what the shipped network finds in a recording, described where there is a network for that; kept."""
+def _detections(folder: Path, cameras: Sequence[FixedCamera], plan: FloorPlan) -> Path:
+    """Return what the shipped networks see in a recording, described where there is a network for that; kept."""
     habits = habits_of("tiepoint")
     score = USUAL_SCORE if habits is None else habits.low_score
     looking: Detector = make_detector("tiepoint", OnnxOptions(threads=1, score=score))
     appearance = folder.parent / APPEARANCE_FILE
     if appearance.exists():
         looking = DescribingDetector(looking, AppearanceNetwork(appearance, threads=1))
-    path = folder / f"found-{looking.name.replace('#', '-')}.jsonl"
+    network = StallNetwork(stall_network_file("tiepoint"), threads=1)
+    path = folder / f"seen-{'-'.join((looking.name, network.name)).replace('#', '-')}.jsonl"
     if not path.exists():
+        options = DetectionOptions(sights=stall_sights(plan, cameras))
+        watches = {camera.id: Watch(camera.id, looking, options, network) for camera in cameras}
         lines = []
         for frame, file in _frames(folder):
-            found = looking.detect(read_image(file).pixels, camera=frame.camera, time=frame.time)
-            lines.append(frame_record(found))
+            picture = Frame(camera=frame.camera, time=frame.time, pixels=read_image(file).pixels)
+            lines.append(watches[frame.camera].look(picture))
         lines.sort(key=lambda line: (line.time, line.camera))
         write_jsonl(path, (line.model_dump(mode="json", by_alias=True, exclude_none=True) for line in lines))
     return path

@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-SETTLE_S = 1.0
+TAKEN_ODDS, FREE_ODDS = 0.5, -0.2
+"""Log-odds from which a stall is taken, and below which it is free; in between it stays what it was.
+
+Lower ones than are usual: an empty stall half hidden by what is parked before it never looks surely empty.
+"""
+SETTLE_S = 2.0
 """Over how long the looks of one camera are averaged: what stands or hides there does so from frame to frame."""
 FORGET_S = 60.0
 """How long what a camera that looks no more has seen is remembered."""

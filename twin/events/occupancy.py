@@ -17,7 +17,7 @@ from geometry.errors import InputError
 from geometry.floorplan import FloorPlan
 from geometry.solids import size_prior
 from geometry.track_records import TrackRow
-from perception.occupancy.looks import StallLooks
+from perception.occupancy.looks import FREE_ODDS, TAKEN_ODDS, StallLooks
 from twin.events.records import Event, Occupancy, Where, evidence, place_of
 from twin.events.stall_views import StallViews
 
@@ -177,7 +177,9 @@ class StallStates:
 
     def _changes(self, time: float, vehicles: Sequence[TrackRow], inside: Array) -> tuple[list[Event], list[Occupancy]]:
         events, lines = [], []
-        taken, freed = self.probability >= self.options.taken, self.probability <= self.options.freed
+        shown, odds = self.looks.seen, self.looks.log_odds(time)
+        taken = np.where(shown, odds > TAKEN_ODDS, self.probability >= self.options.taken)
+        freed = np.where(shown, odds < FREE_ODDS, self.probability <= self.options.freed)
         for i in np.flatnonzero(taken | freed).tolist():
             told, now = self._told[i], bool(taken[i])
             who = int(inside[:, i].argmax()) if len(vehicles) and inside[:, i].max() > 0.3 else None

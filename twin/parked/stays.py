@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from geometry.parking_places import ParkingPlaces
 from geometry.track_records import FrameRecord, Observation
-from perception.occupancy.looks import StallLooks
+from perception.occupancy.looks import FREE_ODDS, StallLooks
 
-TAKEN_ODDS = 1.4
-"""Log-odds from which a stall is taken, and below whose negative it is free; in between it stays what it was."""
+BEGIN_ODDS = 1.4
+"""Log-odds from which a stay begins: surer than a stall is told to be taken, as a false one is a vehicle that is not."""
 SHORTEST_S = 2.0
 """A shorter stay is a look gone wrong, or a vehicle that drives through."""
 
@@ -60,12 +60,12 @@ def stays_of(
             looks.update(frame.camera, time, frame.stalls or {})
         odds = looks.log_odds(time)
         inside = np.isfinite(begin)
-        begin[~inside & (odds > TAKEN_ODDS)] = time
-        for stall in np.flatnonzero(inside & (odds < -TAKEN_ODDS)).tolist():
+        begin[~inside & (odds > BEGIN_ODDS)] = time
+        for stall in np.flatnonzero(inside & (odds < FREE_ODDS)).tolist():
             if time - begin[stall] >= SHORTEST_S:
                 stays.append(_stay(stall, float(begin[stall]), time, bool(was_free[stall]), ended=True))
             begin[stall] = np.nan
-        was_free |= odds < -TAKEN_ODDS
+        was_free |= odds < FREE_ODDS
     for stall in np.flatnonzero(np.isfinite(begin)).tolist():
         stays.append(_stay(stall, float(begin[stall]), last, bool(was_free[stall]), ended=False))
     return stays, looks.seen
