@@ -12,10 +12,12 @@ Pixels = NDArray[np.uint8]
 LONGEST_PX = 640
 BEFORE_S = 0.7
 """How long ago the picture was taken that a new one is compared with: at walking pace things are elsewhere by then."""
+OLDEST_S = 10.0
+"""What is older is compared with no more: light and all else may have changed."""
 SIGMAS = 5.0
 LEAST = 4.0
 """Grey levels; JPEG alone makes differences of some."""
-MOST_KEPT = 32
+KEPT_EVERY_S = BEFORE_S / 16
 
 
 class MotionWatch:
@@ -23,21 +25,25 @@ class MotionWatch:
 
     def __init__(self) -> None:
         """Begin without a picture."""
-        self._before: deque[tuple[float, NDArray[np.float32]]] = deque(maxlen=MOST_KEPT)
+        self._before: deque[tuple[float, NDArray[np.float32]]] = deque()
 
     def changed(self, picture: Pixels, boxes: ArrayLike, time: float) -> Array:
-        """Return the share (N,) of the pixels of boxes (N, 4) px that changed since ``BEFORE_S`` ago.
+        """Return the share (N,) of the pixels of boxes (N, 4) px that changed since about ``BEFORE_S`` ago.
 
-        NaN where there is no picture to compare with, or one of another size. A picture that differs from the one
-        before everywhere, as when lamps go on, only differs where it does so more than in its median.
+        NaN where there is no picture to compare with, only one older than ``OLDEST_S``, or one of another size. A
+        picture that differs from the one before everywhere, as when lamps go on, only differs where it does so more
+        than in its median.
         """
         gray, scale = _gray(picture)
         edges = np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * scale
+        if self._before and time <= self._before[-1][0]:  # time runs backwards: begin anew
+            self._before.clear()
         while len(self._before) > 1 and self._before[1][0] <= time - BEFORE_S:
             self._before.popleft()
         before = self._before[0] if self._before and self._before[0][0] <= time - BEFORE_S else None
-        self._before.append((time, gray))
-        if before is None or before[1].shape != gray.shape:
+        if not self._before or time - self._before[-1][0] >= KEPT_EVERY_S:
+            self._before.append((time, gray))
+        if before is None or time - before[0] > OLDEST_S or before[1].shape != gray.shape:
             return np.full(len(edges), np.nan)
         difference = gray - before[1]
         difference = np.abs(difference - np.median(difference))

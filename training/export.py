@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from onnxruntime import quantization
 from torch import nn
 
+from geometry.errors import InputError
 from perception.appearance.network import OWN_KEY as APPEARANCE_KEY
 from perception.appearance.network import SIZE as CROP_SIZE
 from perception.appearance.network import prepare_crop
@@ -69,10 +70,12 @@ def main() -> None:
         path = arguments.out / "stalls.onnx"
         network = StallNetwork()
         network.load_state_dict(state)
-        slope = judge(network.eval(), read_looks(arguments.held_out))["slope"] if arguments.held_out else 1.0
+        if not arguments.held_out:
+            raise InputError("its log-odds are calibrated on pictures that were held out", remedy="Give --held-out.")
+        slope = judge(network.eval(), read_looks(arguments.held_out))["slope"]
         example = torch.zeros(1, CHANNELS, SIDE_PX, SIDE_PX)
         export(network, example, path, {STALLS_KEY: json.dumps({"slope": slope})}, ["log_odds"])
-        feeds = iter(())
+        feeds = (_crop_feed(file) for file in list[Path]())
     else:
         about = {"kinds": [*KINDS, "person"], "colours": list(COLOURS)}
         path = arguments.out / "appearance.onnx"

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from kornia import augmentation
@@ -24,6 +23,7 @@ from torch import Tensor, nn
 
 from geometry import InputError
 from geometry.records import FixedCamera
+from perception.images import read_image
 from perception.occupancy.stall_crops import StallCrops, network_input
 from training.backbone import parameters_of
 from training.stall_network import StallNetwork
@@ -67,6 +67,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
+    if not (arguments.detector or arguments.resume):
+        raise InputError("there is nothing to start from", remedy="Give --detector, or --resume.")
     looks = read_looks(arguments.pictures)
     held = np.isin(looks.world, np.unique(looks.world)[::HELD_OUT])
     own, judged = looks.take(~held), looks.take(held)
@@ -74,12 +76,10 @@ def main() -> None:
     network = StallNetwork()
     if arguments.resume:
         network.load_state_dict(torch.load(arguments.resume, weights_only=True))
-    elif arguments.detector:
-        known = torch.load(arguments.detector, weights_only=True)
-        own = {name: known[f"backbone.{name}"] for name in network.backbone.state_dict()}
-        network.backbone.load_state_dict(own)
     else:
-        raise InputError("there is nothing to start from", remedy="Give --detector, or --resume.")
+        known = torch.load(arguments.detector, weights_only=True)
+        backbone = {name: known[f"backbone.{name}"] for name in network.backbone.state_dict()}
+        network.backbone.load_state_dict(backbone)
     print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters", flush=True)
     train(network, own, arguments)
     torch.save(network.state_dict(), arguments.out)
@@ -98,8 +98,7 @@ def read_looks(folders: list[Path]) -> Looks:
                     continue
                 camera = FixedCamera.model_validate_json(json.dumps(content["camera"]))
                 cutter = StallCrops.of(camera.camera(), camera.pose(), [stall["corners"] for stall in known])
-                picture = cv2.cvtColor(cv2.imread(str(folder / content["image"])), cv2.COLOR_BGR2RGB)
-                crops.append(cutter.cut(np.asarray(picture, dtype=np.uint8)))
+                crops.append(cutter.cut(read_image(folder / content["image"]).pixels))
                 places.append(cutter.places.astype(np.float16))
                 taken += [stall["taken"] for stall in known]
                 world += [content["world"]] * len(known)

@@ -27,6 +27,7 @@ from perception.tracking.states import STATE, carried, process_noise
 from perception.tracking.tracker import GroundTracker, instants
 from perception.tracking.tracks import Tracklet
 from twin.camera_clocks import ClockWatch, by_common_clock
+from twin.parked.finding import without_looks
 from twin.track_rows import Places, track_rows
 from twin.tracking import TrackingOptions, detections_of, least_times
 
@@ -105,9 +106,7 @@ class LiveTracker:
             remedy = nearest_known(frame.camera, self.cameras)
             raise InputError(f"there is no camera '{frame.camera}'", where=f"frame at {frame.time}", remedy=remedy)
         # Who is parked is told by boxes here: looks at stalls only count for occupancy.
-        boxes = [each.model_copy(update={"changed": None}) for each in frame.detections]
-        frame = frame.model_copy(update={"detections": tuple(boxes), "stalls": None})
-        shown = detections_of(frame, self.cameras[frame.camera])
+        shown = detections_of(without_looks(frame), self.cameras[frame.camera])
         found = by_common_clock(shown, self.clocks)
         if found.time <= self._done:
             self.late["late frames"] += 1

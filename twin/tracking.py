@@ -29,7 +29,8 @@ from perception.tracking.smoothing import Trajectory, states_at
 from perception.tracking.tracker import GroundTracker, instants
 from perception.tracking.tracks import Seen
 from twin.camera_clocks import by_common_clock, clocks_of
-from twin.parked.joining import find_parked, with_parked
+from twin.parked.finding import find_parked, looks_at, without_looks
+from twin.parked.joining import with_parked
 from twin.parked.stays import Look
 from twin.track_rows import Places, track_rows
 
@@ -98,10 +99,15 @@ def track(
     models = {camera.id: CameraModel.of(camera) for camera in cameras}
     ground = GroundSurface.flat() if plan is None else GroundSurface.of(plan)
     by_id = {camera.id: camera for camera in cameras}
-    frames, parked = list(frames), None
-    if plan is not None and any(frame.stalls is not None for frame in frames):
-        frames, parked = find_parked(frames, by_id, plan)
-    given, dropped = _by_nominal_time(frames, by_id)
+    once, dropped = _once(frames, by_id)
+    left, parked = [frame for _, frame in once], None
+    if plan is not None and looks_at(left, plan):
+        left, parked = find_parked(once, by_id, plan)
+    else:
+        left = [without_looks(frame) for frame in left]
+    given = sorted(
+        (detections_of(each, by_id[each.camera]) for each in left), key=lambda each: (each.time, each.camera)
+    )
     watched = options.clock_sigma_s > 0 and len(models) > 1
     clocks = clocks_of(given, models, ground, options.tracker, options.clock_sigma_s) if watched else None
     timed = sorted((by_common_clock(each, clocks) for each in given), key=lambda each: (each.time, each.camera))
@@ -114,6 +120,9 @@ def track(
     linked = identities(tracker.end(), ground, least_times(plan), options.tracker, options.linking)
     rows = sorted(_rows(linked.identities, clocks, ground, plan, options), key=lambda row: (row.time, row.track))
     if plan is not None and parked is not None:
+        if clocks is not None:
+            once = [(clocks.utc(frame.camera, time), frame) for time, frame in once]
+            _, parked = find_parked(once, by_id, plan)
         rows = with_parked(rows, parked, plan, options.rows_per_s)
     return Tracks(
         rows=tuple(rows),
@@ -195,9 +204,10 @@ def _plain(edge: dict[str, Any]) -> dict[str, Any]:
     return {key: plain(value) for key, value in edge.items()}
 
 
-def _by_nominal_time(
+def _once(
     frames: Iterable[FrameRecord], cameras: dict[str, FixedCamera]
-) -> tuple[list[Detections], dict[str, int]]:
+) -> tuple[list[tuple[float, FrameRecord]], dict[str, int]]:
+    """Return each frame once, with its time as its camera's clock, as far as it is known, makes of it."""
     found, seen, repeated = [], set[tuple[str, float]](), 0
     for frame in frames:
         if frame.camera not in cameras:
@@ -207,8 +217,8 @@ def _by_nominal_time(
             repeated += 1
             continue
         seen.add((frame.camera, frame.time))
-        found.append(detections_of(frame, cameras[frame.camera]))
-    return sorted(found, key=lambda each: (each.time, each.camera)), {"repeated frames": repeated}
+        found.append((cameras[frame.camera].utc(frame.time), frame))
+    return found, {"repeated frames": repeated}
 
 
 def _rows(

@@ -19,6 +19,7 @@ SETTLE_S = 2.0
 FORGET_S = 60.0
 """How long what a camera that looks no more has seen is remembered."""
 MOST = 6.0
+"""Log-odds beyond which neither one look nor all of them are believed."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -50,17 +51,22 @@ class StallLooks:
         seen = np.clip(np.log(share) - np.log1p(-share), -MOST, MOST)
         odds = self.odds.setdefault(camera, np.zeros(len(self.stalls)))
         last = self.times.setdefault(camera, np.full(len(self.stalls), -np.inf))
-        keeps = np.exp(-np.clip(time - last[rows], 0.0, None) / SETTLE_S)
+        since = time - last[rows]
+        # A clock that was set back begins anew.
+        keeps = np.where(since < -SETTLE_S, 0.0, np.exp(-np.clip(since, 0.0, None) / SETTLE_S))
         odds[rows] = keeps * odds[rows] + (1 - keeps) * seen
-        last[rows] = np.maximum(last[rows], time)
+        last[rows] = np.where(since < -SETTLE_S, time, np.maximum(last[rows], time))
 
-    @property
-    def seen(self) -> NDArray[np.bool_]:
-        """Return which stalls (S,) some camera has looked at."""
-        seen = np.zeros(len(self.stalls), dtype=np.bool_)
+    def last_seen(self) -> Array:
+        """Return when some camera last looked at each stall (S,), -inf for never."""
+        last = np.full(len(self.stalls), -np.inf)
         for times in self.times.values():
-            seen |= np.isfinite(times)
-        return seen
+            last = np.maximum(last, times)
+        return last
+
+    def seen(self, time: float) -> NDArray[np.bool_]:
+        """Return at which stalls (S,) some camera has looked lately."""
+        return np.asarray(np.abs(time - self.last_seen()) <= FORGET_S)
 
     def log_odds(self, time: float) -> Array:
         """Return the log-odds (S,) at a time; 0 for what no camera has looked at."""

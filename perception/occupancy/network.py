@@ -11,14 +11,13 @@ import pycolmap
 from numpy.typing import ArrayLike, NDArray
 
 from geometry.errors import InputError
+from perception.occupancy.looks import MOST
 from perception.occupancy.stall_crops import Pixels, StallCrops, network_input
 from perception.onnx_network import OnnxNetwork
 
 OWN_KEY = "tiepoint_stalls"
 SHIPPED = "tiepoint"
 AT_ONCE = 32
-MOST = 6.0
-"""Log-odds beyond which one look is not believed."""
 
 
 def stall_network_file(name: str) -> Path:

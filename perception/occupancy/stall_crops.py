@@ -79,7 +79,7 @@ class StallCrops:
         if picture.shape != (self.size[1], self.size[0], 3):
             raise InputError(f"the picture has the shape {picture.shape}, the camera's size is {self.size}")
         crops = np.empty((len(self), SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
-        for level in range(COARSEST + 1):
+        for level in range(int(self.coarse.max(initial=0)) + 1):
             rows = np.flatnonzero(self.coarse == level)
             if len(rows):
                 # All of a level in one strip; the middle of a halved pixel lies between two.

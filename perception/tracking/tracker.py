@@ -91,7 +91,7 @@ class GroundTracker:
         self._ended: list[Tracklet] = []
         self._ids = count(1)
         self._last_frame: dict[str, float] = {}
-        self.looks_at_stalls = False
+        self.lookers: set[str] = set()
         self._interval = 0.2
 
     def update(self, frames: Sequence[Detections]) -> None:
@@ -105,7 +105,7 @@ class GroundTracker:
         self._check(frames)
         now = float(np.mean([frame.time for frame in frames]))
         self._drop(now - self.table.last_seen > self.options.lost_after_s + FRAMES_LATE * self._interval)
-        self.looks_at_stalls |= any(frame.stalls is not None for frame in frames)
+        self.lookers |= {frame.camera for frame in frames if frame.stalls is not None}
         old, before = len(self.table), self.time
         self._predict(max(now, self.time) if np.isfinite(self.time) else now)
         views = [self._view(frame) for frame in frames]
@@ -221,8 +221,10 @@ class GroundTracker:
         table.hits = table.hits + (instant.given >= 0).sum(axis=0)
         table.last_seen = np.where(seen, self.time, table.last_seen)
         sure = (table.score >= options.confirm_odds) & (table.hits >= options.confirm_hits)
-        if self.looks_at_stalls:  # then what is no person and stands there from the first is parked, or nothing
-            sure &= table.is_round | self._has_moved(mean, covariance)
+        if self.lookers:  # what only they see, is no person and stands there from the first is parked, or nothing
+            others = [column for camera, column in self._column.items() if camera not in self.lookers]
+            also_seen = np.isfinite(table.seen_by[:, others]).any(axis=1)
+            sure &= table.is_round | also_seen | self._has_moved(mean, covariance)
         table.confirmed |= sure
         for number, view in enumerate(instant.views):
             here = instant.given[number] >= 0

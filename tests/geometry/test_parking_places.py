@@ -29,6 +29,8 @@ def test_stalls_have_a_middle_and_a_direction() -> None:
     np.testing.assert_allclose(places.middles[2], (6.25, 2.5))
     np.testing.assert_allclose(places.directions, np.tile([0.0, 1.0], (12, 1)), atol=1e-12)
     np.testing.assert_array_equal(places.levels, [0] * 6 + [1] * 6)
+    np.testing.assert_allclose(places.sizes, np.tile([5.0, 2.5], (12, 1)))
+    assert places.stalls == tuple(f"{level}-{k}" for level in ("P1", "P2") for k in range(6))
 
 
 @given(seed=st.integers(0, 1000), count=st.integers(1, 5), within=st.floats(0.5, 9.0))
@@ -50,8 +52,26 @@ def test_a_place_along_the_kerb_is_stood_in_along_its_longer_side() -> None:
     level = Level(id="P1", elevation=0.0, outline=outline)
     places = ParkingPlaces.of(FloorPlan(levels=(level,), stalls=(kerb, odd)))
     np.testing.assert_allclose(np.abs(places.directions), [(1.0, 0.0)], atol=1e-12)
+    np.testing.assert_allclose(places.sizes, [(6.0, 2.2)])
+    assert places.stalls == ("K",), "what is no quadrilateral is left out"
+
+
+@given(turn=st.floats(-3.2, 3.2), length=st.floats(1.5, 12.0), width=st.floats(0.8, 12.0), lean=st.floats(-0.7, 0.7))
+def test_sizes_are_lengths_and_widths_however_a_stall_lies(
+    turn: float, length: float, width: float, lean: float
+) -> None:
+    """Of a slanted stall, a parallelogram, they are those of its middle lines."""
+    ring = np.array([(0, 0), (width, 0), (width + lean, length), (lean, length)])
+    cos, sin = np.cos(turn), np.sin(turn)
+    stall = Stall(id="S", level="P1", polygon=shapely.Polygon(ring @ np.array([[cos, sin], [-sin, cos]])))
+    level = Level(id="P1", elevation=0.0, outline=shapely.box(-50, -50, 50, 50))
+    places = ParkingPlaces.of(FloorPlan(levels=(level,), stalls=(stall,)))
+    np.testing.assert_allclose(places.sizes, [sorted([np.hypot(length, lean), width], reverse=True)])
+    np.testing.assert_allclose(np.linalg.norm(places.directions, axis=1), 1.0)
 
 
 def test_without_stalls_none_is_near() -> None:
     for places in (ParkingPlaces.none(), ParkingPlaces.of(plan(0))):
         assert (places.nearest(np.zeros(3, dtype=np.int64), np.zeros((3, 2)), 4, 3.0) == -1).all()
+        assert places.stalls == ()
+        assert places.sizes.shape == places.middles.shape == (0, 2)

@@ -95,6 +95,8 @@ class Looking:
         network = OnnxOptions(score=score, threads=1, providers=self.providers or OnnxOptions().providers)
         sources = SourceOptions(start=self.start, fps=self.fps, every_s=self.every)
         looks: dict[str, Any] = {}
+        if self.stalls not in (None, "none") and (plan is None or not plan.stalls):
+            raise click.UsageError("--stalls needs a plan with stalls.")
         if plan is not None and plan.stalls and self.stall_network is not None:
             from twin.events.stall_views import stall_sights
 

@@ -79,6 +79,8 @@ def command(
         raise click.UsageError("Give --detections or --video, one of them.")
     if save_detections and not videos:
         raise click.UsageError("--save-detections needs --video.")
+    if looking.stalls not in (None, "none") and not videos:
+        raise click.UsageError("--stalls needs --video.")
     if boxes_by and not detections:
         raise click.UsageError("--boxes-by is for --detections; of --video it is the --detector.")
     if live and (links or report):
@@ -213,8 +215,9 @@ def _live(
 
 def _all_rows(tracker: Any, frames: Iterator[Any], told: Any) -> Iterator[Any]:
     for frame in frames:
-        told.look(frame)
-        yield tracker.push(frame)
+        due = tracker.push(frame)
+        told.look(frame, tracker.cameras[frame.camera].utc(frame.time))
+        yield due
     yield tracker.finish()
 
 

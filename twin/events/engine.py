@@ -1,7 +1,7 @@
 """Tracks in, moment after moment; events and occupancy out."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -76,6 +76,22 @@ class EventEngine:
         return Happenings(events=tuple(self._crossings.finish()), occupancy=())
 
 
+def _moments(rows: Iterable[TrackRow], looks: Sequence[Look]) -> Iterator[tuple[float, list[TrackRow]]]:
+    """Yield the moments of rows, and others where there are none for a while, from the first look on to the last."""
+    before = looks[0].time - LOOK_S if looks else None
+    for time, group in groupby(rows, key=lambda row: row.time):
+        if before is not None:
+            yield from (
+                (each, []) for each in np.arange(before + LOOK_S, time - LOOK_S / 2, LOOK_S).tolist()[:MOST_LOOKS]
+            )
+        yield time, list(group)
+        before = time
+    if looks and before is not None:
+        yield from (
+            (each, []) for each in np.arange(before + LOOK_S, looks[-1].time + LOOK_S, LOOK_S).tolist()[:MOST_LOOKS]
+        )
+
+
 def events_of(
     rows: Iterable[TrackRow],
     plan: FloorPlan,
@@ -90,16 +106,12 @@ def events_of(
     engine = EventEngine(plan, cameras, options)
     events: list[Event] = []
     occupancy: list[Occupancy] = []
-    before: float | None = None
     waiting = deque(looks)
-    for time, group in groupby(rows, key=lambda row: row.time):
-        empty = [] if before is None else np.arange(before + LOOK_S, time - LOOK_S / 2, LOOK_S).tolist()[:MOST_LOOKS]
-        for moment, present in (*((each, []) for each in empty), (time, list(group))):
-            while waiting and waiting[0].time <= moment:
-                engine.look(*waiting.popleft())
-            told = engine.update(moment, present)
-            events += told.events
-            occupancy += told.occupancy
-        before = time
+    for moment, present in _moments(rows, looks):
+        while waiting and waiting[0].time <= moment:
+            engine.look(*waiting.popleft())
+        told = engine.update(moment, present)
+        events += told.events
+        occupancy += told.occupancy
     events += engine.finish().events
     return Happenings(events=tuple(sorted(events, key=lambda event: event.time)), occupancy=tuple(occupancy))

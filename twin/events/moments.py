@@ -23,11 +23,11 @@ class Moments:
     told: float | None = None
     looked: set[str] = field(default_factory=set)
 
-    def look(self, frame: FrameRecord) -> None:
-        """Remember that a camera looked, whatever it saw, and what it tells of stalls."""
+    def look(self, frame: FrameRecord, time: float) -> None:
+        """Remember that a camera looked, whatever it saw, and what it tells of stalls; ``time`` by the common clock."""
         self.looked.add(frame.camera)
         if frame.stalls:
-            self.engine.look(frame.camera, frame.time, frame.stalls)
+            self.engine.look(frame.camera, time, frame.stalls)
 
     def pass_to(self, now: float, rows: Sequence[TrackRow]) -> list[Happenings]:
         """Tell rows that just came, or that there were none for a while; ``now`` is the tracker's time."""

@@ -164,7 +164,7 @@ class StallStates:
 
     def _believe_looks(self, time: float) -> None:
         """Set the probabilities of stalls that pictures were looked at for."""
-        seen = self.looks.seen
+        seen = self.looks.seen(time)
         most = self.options.surest
         shown = 1 / (1 + np.exp(-self.looks.log_odds(time)))
         self.probability = np.where(seen, np.clip(shown, 1 - most, most), self.probability)
@@ -177,7 +177,7 @@ class StallStates:
 
     def _changes(self, time: float, vehicles: Sequence[TrackRow], inside: Array) -> tuple[list[Event], list[Occupancy]]:
         events, lines = [], []
-        shown, odds = self.looks.seen, self.looks.log_odds(time)
+        shown, odds = self.looks.seen(time), self.looks.log_odds(time)
         taken = np.where(shown, odds > TAKEN_ODDS, self.probability >= self.options.taken)
         freed = np.where(shown, odds < FREE_ODDS, self.probability <= self.options.freed)
         for i in np.flatnonzero(taken | freed).tolist():

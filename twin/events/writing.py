@@ -55,10 +55,10 @@ class EventWriter:
             if path is not None:
                 write_atomic(path, b"")
 
-    def look(self, frame: FrameRecord) -> None:
-        """Remember that a camera looked, whatever it saw, and what it tells of stalls."""
+    def look(self, frame: FrameRecord, time: float) -> None:
+        """Remember that a camera looked, whatever it saw, and what it tells of stalls; ``time`` by the common clock."""
         if self._moments is not None:
-            self._moments.look(frame)
+            self._moments.look(frame, time)
 
     def live(self, now: float, rows: Sequence[TrackRow]) -> None:
         """Tell what rows that just came mean, or that time passed without any; ``now`` is the tracker's time."""

@@ -51,7 +51,7 @@ CLASSES: dict[str, Any] = {
 MODELS: dict[str, type[BaseModel]] = {"Observation": Observation, "TrackRow": TrackRow}
 FORGOTTEN = {"Seen": ("planes",)}
 """Fields for smoothing, which is not done live: None afterwards; they are most of the bytes."""
-TRACKER = ("time", "table", "tracklets", "dropped", "_ended", "_ids", "_last_frame", "_interval", "looks_at_stalls")
+TRACKER = ("time", "table", "tracklets", "dropped", "_ended", "_ids", "_last_frame", "_interval")
 LIVE = ("_waiting", "_order", "_identities", "_newest", "_done", "_ahead", "_known", "_lost", "_next_tick", "late")
 WATCH = ("estimate", "_ended", "_due")
 EVENTS = {
@@ -119,6 +119,8 @@ def restore(tracker: LiveTracker, content: bytes, events: EventEngine | None = N
             events._time = reader.value(state["events"].pop("time"))
             for name, names in EVENTS.items():
                 reader.set_fields(getattr(events, name), state["events"][name], names)
+            if events.stalls.looks.stalls != tuple(stall.id for stall in events.stalls.plan.stalls):
+                raise InputError("the engine's state is of another plan")
             if len(events.stalls.probability) != len(events.stalls.plan.stalls):
                 raise InputError("the engine's state is of another plan")
         return reader.value(state["extra"])

@@ -151,7 +151,7 @@ class GroupWorker:
         self.counts["frames"] += 1
         self.counts["rows"] += len(rows)
         if self.moments is not None:
-            self.moments.look(frame)
+            self.moments.look(frame, self.tracker.cameras[frame.camera].utc(frame.time))
         numbered = [row.model_copy(update={"track": row.track + self.number * GROUP_STRIDE}) for row in rows]
         tracks = [record_of_track(row, is_kept=self.thinning.is_kept(row)) for row in numbered]
         return tracks + self._happenings(numbered)

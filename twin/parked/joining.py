@@ -6,7 +6,7 @@ box around nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import networkx as nx
 import numpy as np
@@ -14,15 +14,13 @@ import shapely
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from geometry.errors import InputError, nearest_known
 from geometry.floorplan import FloorPlan
 from geometry.parking_places import ParkingPlaces
-from geometry.records import FixedCamera
 from geometry.solids import size_prior
-from geometry.track_records import FrameRecord, Observation, TrackRow
+from geometry.track_records import Observation, TrackRow
 from perception.tracking.parking import ACROSS_SIGMA_M, ALONG_SIGMA_M, MIN_WIDTH_M
-from twin.parked.showing import note_boxes
-from twin.parked.stays import Look, Stay, stays_of
+from twin.parked.finding import Parked
+from twin.parked.stays import Stay
 from twin.track_rows import FLOOR_SIGMA_M
 
 Array = NDArray[np.float64]
@@ -37,34 +35,6 @@ M_PER_S = 0.5
 """What a second apart counts for, beside metres, where several tracks come in question."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Parked:
-    """The stays of a recording, all looks, and which stalls (S,) of the plan's ``ParkingPlaces`` these are about."""
-
-    stays: Sequence[Stay]
-    looks: tuple[Look, ...]
-    looked: NDArray[np.bool_]
-
-
-def find_parked(
-    frames: Sequence[FrameRecord], cameras: Mapping[str, FixedCamera], plan: FloorPlan
-) -> tuple[list[FrameRecord], Parked]:
-    """Return who is parked by looks at stalls, and the frames without the boxes that show it.
-
-    Raises ``InputError`` for a frame of an unknown camera.
-    """
-    if unknown := {frame.camera for frame in frames} - set(cameras):
-        name = min(unknown)
-        raise InputError(f"there is no camera '{name}'", remedy=nearest_known(name, cameras))
-    timed = sorted(((cameras[frame.camera].utc(frame.time), frame) for frame in frames), key=lambda each: each[0])
-    places = ParkingPlaces.of(plan)
-    stays, looked = stays_of(timed, places)
-    floors = np.array([level.elevation for level in plan.levels])
-    left = note_boxes(stays, timed, tuple(cameras.values()), places, floors)
-    looks = tuple(Look(frame.camera, time, frame.stalls) for time, frame in timed if frame.stalls)
-    return left, Parked(stays=stays, looks=looks, looked=looked)
-
-
 def with_parked(rows: Iterable[TrackRow], parked: Parked, plan: FloorPlan, rows_per_s: float) -> list[TrackRow]:
     """Return rows of what drives and what is parked, numbered from 1 on in the order in which they come up.
 
@@ -73,36 +43,51 @@ def with_parked(rows: Iterable[TrackRow], parked: Parked, plan: FloorPlan, rows_
     stays = parked.stays
     places = ParkingPlaces.of(plan)
     told = {places.stalls[k] for k in np.flatnonzero(parked.looked).tolist()}
-    people, runs = _runs(rows, told)
+    people, runs = _runs(rows, told, parked.lookers)
     middles = np.column_stack([places.middles, [_floor(plan, level) for level in places.levels.tolist()]])
     arriving = _joined([stay for stay in stays if stay.begun], runs, middles, came=True)
     leaving = _joined([stay for stay in stays if stay.ended], runs, middles, came=False)
     same = nx.utils.UnionFind()
-    stretched: list[tuple[object, list[TrackRow]]] = []
+    stands: dict[int, tuple[float, float]] = {}
+    named: list[tuple[object, TrackRow]] = [(("person", row.track), row) for row in people]
     for number, stay in enumerate(stays):
-        name = ("stay", number)
-        same.union(name)
         begin, end = stay.begin, stay.end
-        if (run := arriving.get(id(stay))) is not None:
-            same.union(name, ("track", runs[run][0].track))
-            begin = runs[run][-1].time + 0.5 / rows_per_s
-        if (run := leaving.get(id(stay))) is not None:
-            same.union(name, ("track", runs[run][0].track))
-            end = runs[run][0].time - 0.5 / rows_per_s
-        stretched.append((name, _rows_of(replace(stay, begin=begin, end=end), places, plan, rows_per_s)))
-    named: list[tuple[object, TrackRow]] = [(("track", row.track), row) for part in (*runs, people) for row in part]
-    named += [(name, row) for name, part in stretched for row in part]
-    named.sort(key=lambda each: each[1].time)
+        came, left = arriving.get(id(stay)), leaving.get(id(stay))
+        for joined in (came, left):
+            if joined is not None:
+                same.union(("stay", number), ("run", joined))
+                stands[joined] = (begin, end)
+        begin = begin if came is None else runs[came][-1].time + 0.5 / rows_per_s
+        end = end if left is None else runs[left][0].time - 0.5 / rows_per_s
+        own = _rows_of(replace(stay, begin=begin, end=end), places, plan, rows_per_s)
+        named += [(("stay", number), row) for row in own]
+    for number, run in enumerate(runs):
+        named += [(("run", number), row) for row in run]
+        if number and runs[number - 1][0].track == run[0].track and not _stood_between(number, runs, stands):
+            same.union(("run", number - 1), ("run", number))
     numbers: dict[object, int] = {}
-    kept: dict[tuple[float, int], TrackRow] = {}
-    for owner, row in named:
+    found = []
+    for owner, row in sorted(named, key=lambda each: each[1].time):
         number = numbers.setdefault(same[owner], len(numbers) + 1)
-        kept.setdefault((row.time, number), row.model_copy(update={"track": number}))
-    return sorted(kept.values(), key=lambda row: (row.time, row.track))
+        found.append(row.model_copy(update={"track": number}))
+    return sorted(found, key=lambda row: (row.time, row.track))
 
 
-def _runs(rows: Iterable[TrackRow], told: set[str]) -> tuple[list[TrackRow], list[list[TrackRow]]]:
-    """Return the rows of people, and those of vehicles in runs without gaps, as far as they drive."""
+def _stood_between(number: int, runs: Sequence[Sequence[TrackRow]], stands: Mapping[int, tuple[float, float]]) -> bool:
+    """Tell whether a run's vehicle, or that of the run before on the same track, was parked while the other drove."""
+    before, after = runs[number - 1], runs[number]
+    came, went = stands.get(number - 1), stands.get(number)
+    return (came is not None and came[1] > after[0].time) or (went is not None and went[0] < before[-1].time)
+
+
+def _runs(
+    rows: Iterable[TrackRow], told: set[str], lookers: frozenset[str]
+) -> tuple[list[TrackRow], list[list[TrackRow]]]:
+    """Return the rows of people, and those of vehicles in runs without gaps, track by track.
+
+    Rows that stand in stalls that looks tell about are left out; so are runs that go nowhere, but for what a camera
+    saw that looks at no stalls.
+    """
     people: list[TrackRow] = []
     tracks: dict[int, list[TrackRow]] = {}
     for row in rows:
@@ -115,9 +100,11 @@ def _runs(rows: Iterable[TrackRow], told: set[str]) -> tuple[list[TrackRow], lis
         own.sort(key=lambda row: row.time)
         breaks = np.flatnonzero(np.diff([row.time for row in own]) > RUN_GAP_S) + 1
         for part in np.split(np.arange(len(own)), breaks):
-            positions = np.array([own[i].position[:2] for i in part.tolist()])
-            if np.linalg.norm(positions - positions[0], axis=1).max(initial=0.0) >= WENT_M:
-                runs.append([own[i] for i in part.tolist()])
+            run = [own[i] for i in part.tolist()]
+            offset = np.array([row.position[:2] for row in run]) - run[0].position[:2]
+            goes = np.linalg.norm(offset, axis=1).max() >= WENT_M
+            if goes or any(each.camera not in lookers for row in run for each in row.observations):
+                runs.append(run)
     return people, runs
 
 

@@ -1,5 +1,6 @@
 """Which boxes show vehicles that are parked: those where one in the middle of its stall would show."""
 
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,15 +38,15 @@ def note_boxes(
     left: list[FrameRecord] = []
     expected = {camera.id: _expected(camera, places, floors) for camera in cameras}
     row = {stall: number for number, stall in enumerate(places.stalls)}
-    by_stall: dict[int, list[Stay]] = {}
+    coming = deque(sorted(stays, key=lambda stay: stay.begin))
+    now: dict[int, Stay] = {}
     sights: dict[str, set[int]] = {}
-    for stay in stays:
-        by_stall.setdefault(stay.stall, []).append(stay)
     for time, frame in frames:
+        while coming and coming[0].begin <= time:
+            stay = coming.popleft()
+            now[stay.stall] = stay
         sights.setdefault(frame.camera, set()).update(row[stall] for stall in frame.stalls or {} if stall in row)
-        there = [
-            stay for stall in sights[frame.camera] for stay in by_stall.get(stall, ()) if stay.begin <= time <= stay.end
-        ]
+        there = [now[stall] for stall in sorted(sights[frame.camera]) if stall in now and time <= now[stall].end]
         found = [each for each in frame.detections if size_prior(each.kind).family == "vehicle"]
         left.append(frame)
         if not there or not found:

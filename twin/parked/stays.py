@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from geometry.parking_places import ParkingPlaces
 from geometry.track_records import FrameRecord, Observation
-from perception.occupancy.looks import FREE_ODDS, StallLooks
+from perception.occupancy.looks import FORGET_S, FREE_ODDS, StallLooks
 
 BEGIN_ODDS = 1.4
-"""Log-odds from which a stay begins: surer than a stall is told to be taken, as a false one is a vehicle that is not."""
+"""Log-odds from which a stay begins: surer than a stall is told to be taken, as a false one is a vehicle too many."""
 SHORTEST_S = 2.0
 """A shorter stay is a look gone wrong, or a vehicle that drives through."""
 
@@ -54,21 +54,24 @@ def stays_of(
     begin = np.full(len(places), np.nan)
     was_free = np.zeros(len(places), dtype=np.bool_)
     stays: list[Stay] = []
-    last = frames[-1][0] if frames else 0.0
     for time, group in groupby(frames, key=lambda each: round(each[0], 1)):
         for _, frame in group:
             looks.update(frame.camera, time, frame.stalls or {})
-        odds = looks.log_odds(time)
-        inside = np.isfinite(begin)
+        odds, inside = looks.log_odds(time), np.isfinite(begin)
+        last = looks.last_seen()
+        for stall in np.flatnonzero(inside & (time - last > FORGET_S)).tolist():  # nobody looked: who knows how long
+            stays.append(_stay(stall, float(begin[stall]), float(last[stall]), bool(was_free[stall]), ended=False))
+            begin[stall], was_free[stall], inside[stall] = np.nan, False, False
         begin[~inside & (odds > BEGIN_ODDS)] = time
         for stall in np.flatnonzero(inside & (odds < FREE_ODDS)).tolist():
             if time - begin[stall] >= SHORTEST_S:
                 stays.append(_stay(stall, float(begin[stall]), time, bool(was_free[stall]), ended=True))
             begin[stall] = np.nan
         was_free |= odds < FREE_ODDS
+    last = looks.last_seen()
     for stall in np.flatnonzero(np.isfinite(begin)).tolist():
-        stays.append(_stay(stall, float(begin[stall]), last, bool(was_free[stall]), ended=False))
-    return stays, looks.seen
+        stays.append(_stay(stall, float(begin[stall]), float(last[stall]), bool(was_free[stall]), ended=False))
+    return stays, np.isfinite(last)
 
 
 def _stay(stall: int, begin: float, end: float, begun: bool, *, ended: bool) -> Stay:

@@ -109,6 +109,13 @@ class Watch:
         changed = self._motion.changed(frame.pixels, found.boxes, frame.time)
         stalls: dict[str, float] | None = None
         if self._sight is not None and self._stalls is not None:
+            if frame.pixels.shape[1::-1] != self._sight.crops.size:
+                width, height = self._sight.crops.size
+                raise InputError(
+                    f"its pictures are {frame.pixels.shape[1]} x {frame.pixels.shape[0]}, not {width} x {height}",
+                    where=f"camera '{self.camera}'",
+                    remedy="Calibrate it at this size, or look at no stalls (--stalls none).",
+                )
             is_due = not 0 <= frame.time - self._looked < self._every_s
             stalls = self._sight.look(frame.pixels, self._stalls) if is_due else {}
             self._looked = frame.time if is_due else self._looked
@@ -171,9 +178,13 @@ def _in_pool(
 ) -> Iterator[FrameRecord]:
     """Give the cameras to processes in turn and yield what these send."""
     context = multiprocessing.get_context("spawn")
+
+    def part_of(part: dict[str, str]) -> DetectionOptions:
+        return replace(options, sights={camera: options.sights[camera] for camera in part if camera in options.sights})
+
     answers: Any = context.Queue(WAITING * workers)
     parts = [dict(videos[i::workers]) for i in range(workers)]
-    processes = [context.Process(target=_work, args=(part, options, answers), daemon=True) for part in parts]
+    processes = [context.Process(target=_work, args=(part, part_of(part), answers), daemon=True) for part in parts]
     for process in processes:
         process.start()
     try:

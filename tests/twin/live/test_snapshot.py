@@ -6,6 +6,8 @@ import pytest
 
 from geometry.errors import InputError
 from tests.perception.sites import cameras
+from tests.twin.live.conftest import plan
+from twin.events import EventEngine
 from twin.live.snapshot import restore, saved
 from twin.live_tracking import LiveTracker
 from twin.tracking import TrackingOptions
@@ -86,3 +88,31 @@ def test_the_state_of_other_cameras_is_refused(frames):
 def test_a_bomb_is_refused():
     with pytest.raises(InputError):
         restore(tracker(), zlib.compress(b" " * (300 * 2**20)))
+
+
+def test_what_looks_at_stalls_have_told_is_kept():
+    def engine():
+        return EventEngine(plan(), cameras())
+
+    def asked(events):
+        return [events.update(time, []).occupancy for time in (101.0, 130.0, 400.0)]
+
+    whole, second = engine(), engine()
+    whole.update(99.0, [])
+    for k, share in enumerate((0.9, 0.8, 0.95)):
+        whole.look("west", 99.0 + k / 2, {"A": share})
+        whole.look("south", 99.1 + k / 2, {"A": share, "B": 0.3})
+    live = tracker(clock_sigma_s=0.0)
+    restore(tracker(clock_sigma_s=0.0), saved(live, whole), second)
+    looks = second.stalls.looks
+    assert looks.stalls == whole.stalls.looks.stalls == ("A", "B")
+    assert looks.odds.keys() == looks.times.keys() == {"west", "south"}
+    for kept, was in ((looks.odds, whole.stalls.looks.odds), (looks.times, whole.stalls.looks.times)):
+        for camera, values in was.items():
+            np.testing.assert_array_equal(kept[camera], values)
+    assert np.isneginf(looks.times["west"][1])
+    np.testing.assert_array_equal(looks.seen, [True, True])
+    for events in (whole, second):
+        events.look("west", 100.9, {"B": 0.02})
+    assert asked(second) == asked(whole)
+    np.testing.assert_array_equal(second.stalls.probability, whole.stalls.probability)
