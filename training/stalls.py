@@ -35,6 +35,8 @@ SHIFT_PX = 2
 HELD_OUT = 6
 """One world of so many is not trained on."""
 REPORT = 50
+SLOPES = (0.2, 2.0)
+"""Where few looks are judged, all of them right, any slope would fit."""
 CLEAR = 0.9
 """A probability from which a look says something."""
 
@@ -169,18 +171,23 @@ def judge(network: StallNetwork, looks: Looks) -> dict[str, float]:
     def cost(slope: NDArray[np.float64]) -> float:
         return float(np.logaddexp(0, np.where(taken, -1, 1) * odds * slope[0]).mean())
 
-    slope = float(minimize(cost, np.array([1.0]), method="Nelder-Mead").x[0])
+    slope = float(np.clip(minimize(cost, np.array([1.0]), method="Nelder-Mead").x[0], *SLOPES))
     sure = np.abs(slope * odds) > np.log(CLEAR / (1 - CLEAR))
     right = (odds > 0) == taken
     return {
         "looks": len(looks),
         "loss": cost(np.array([slope])),
-        "right": float(right.mean()),
-        "balanced": float((right[taken].mean() + right[~taken].mean()) / 2),
-        "clear": float(sure.mean()),
-        "right_where_clear": float(right[sure].mean()),
+        "right": _share(right),
+        "balanced": (_share(right[taken]) + _share(right[~taken])) / 2,
+        "clear": _share(sure),
+        "right_where_clear": _share(right[sure]),
         "slope": slope,
     }
+
+
+def _share(right: NDArray[np.bool_]) -> float:
+    """Return the share of what is right; 1 where nothing was asked."""
+    return float(right.mean()) if len(right) else 1.0
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-TAKEN_ODDS, FREE_ODDS = 0.5, -0.2
+TAKEN_ODDS, FREE_ODDS = 0.25, 0.05
 """Log-odds from which a stall is taken, and below which it is free; in between it stays what it was.
 
 Lower ones than are usual: an empty stall half hidden by what is parked before it never looks surely empty.

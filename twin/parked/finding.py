@@ -11,14 +11,14 @@ from geometry.parking_places import ParkingPlaces
 from geometry.records import FixedCamera
 from geometry.track_records import FrameRecord
 from twin.parked.showing import note_boxes
-from twin.parked.stays import Look, Stay, stays_of
+from twin.parked.stays import Look, Stay, course_of, looks_of, stays_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Parked:
     """The stays of a recording.
 
-    looks: all of them; looked: which stalls (S,) of the plan's ``ParkingPlaces`` they are about
+    looks: what they tell second by second; looked: which stalls (S,) of the plan's ``ParkingPlaces`` they are about
     lookers: the cameras whose boxes say what moves and which look at stalls
     """
 
@@ -37,13 +37,15 @@ def find_parked(
     """
     timed = sorted(frames, key=lambda each: each[0])
     places = ParkingPlaces.of(plan)
-    stays, looked = stays_of(timed, places)
+    course = course_of(timed, places)
+    stays = stays_of(course)
     floors = np.array([level.elevation for level in plan.levels])
     left = note_boxes(stays, timed, tuple(cameras.values()), places, floors)
-    looks = tuple(Look(frame.camera, time, frame.stalls) for time, frame in timed if frame.stalls)
     lookers = _lookers([frame for _, frame in timed], set(places.stalls))
     left = [frame if frame.camera in lookers else frame.model_copy(update={"stalls": None}) for frame in left]
-    return left, Parked(stays=stays, looks=looks, looked=looked, lookers=lookers)
+    return left, Parked(
+        stays=stays, looks=looks_of(course, places), looked=np.asarray(course.seen.any(axis=0)), lookers=lookers
+    )
 
 
 def looks_at(frames: Sequence[FrameRecord], plan: FloorPlan | None) -> bool:

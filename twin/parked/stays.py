@@ -10,16 +10,25 @@ from numpy.typing import NDArray
 
 from geometry.parking_places import ParkingPlaces
 from geometry.track_records import FrameRecord, Observation
-from perception.occupancy.looks import FORGET_S, FREE_ODDS, StallLooks
+from perception.occupancy.decoding import decoded, levelled
+from perception.occupancy.looks import FREE_ODDS, TAKEN_ODDS, StallLooks
 
-BEGIN_ODDS = 1.4
-"""Log-odds from which a stay begins: surer than a stall is told to be taken, as a false one is a vehicle too many."""
+Array = NDArray[np.float64]
+
+CLEAR_ODDS, CLEAR_S = 2.0, 5
+"""Log-odds that the surest so many seconds of a stay have on average, and it may be hidden for the rest: more than a
+stall needs to be told to be taken, as a false stay is a vehicle too many."""
+NEITHER_ODDS = (TAKEN_ODDS + FREE_ODDS) / 2
+LONGEST_STEP_S = 2.0
 SHORTEST_S = 2.0
 """A shorter stay is a look gone wrong, or a vehicle that drives through."""
 
 
 class Look(NamedTuple):
-    """What one frame of a camera, at a time by the common clock, tells of stalls: the probability of being taken."""
+    """What is told of stalls at a time by the common clock: the probability of being taken.
+
+    camera: whose picture tells it, "" for all together
+    """
 
     camera: str
     time: float
@@ -43,36 +52,68 @@ class Stay:
     seen: list[tuple[float, Observation]] = field(default_factory=list)
 
 
-def stays_of(
-    frames: Sequence[tuple[float, FrameRecord]], places: ParkingPlaces
-) -> tuple[list[Stay], NDArray[np.bool_]]:
-    """Return the stays that looks tell of, and which stalls (S,) were looked at.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Course:
+    """What looks at S stalls told over T seconds that had any.
 
-    frames: with their times by the common clock, in that order
+    times: (T,) by the common clock; odds: (T, S) log-odds of being taken
+    seen: (T, S) whether some camera looked lately
     """
+
+    times: Array
+    odds: Array
+    seen: NDArray[np.bool_]
+
+    @property
+    def steps(self) -> Array:
+        """Return the seconds (T,) that each row stands for."""
+        return np.minimum(np.diff(self.times, prepend=self.times[:1] - 1.0), LONGEST_STEP_S)
+
+
+def course_of(frames: Sequence[tuple[float, FrameRecord]], places: ParkingPlaces) -> Course:
+    """Return what the looks of frames, with their times by the common clock and in that order, tell."""
     looks = StallLooks(stalls=places.stalls)
-    begin = np.full(len(places), np.nan)
-    was_free = np.zeros(len(places), dtype=np.bool_)
-    stays: list[Stay] = []
-    for time, group in groupby(frames, key=lambda each: round(each[0], 1)):
-        for _, frame in group:
+    times, odds, seen = [], [], []
+    looking = ((time, frame) for time, frame in frames if frame.stalls)
+    for second, group in groupby(looking, key=lambda each: float(round(each[0]))):
+        for time, frame in group:
             looks.update(frame.camera, time, frame.stalls or {})
-        odds, inside = looks.log_odds(time), np.isfinite(begin)
-        last = looks.last_seen()
-        for stall in np.flatnonzero(inside & (time - last > FORGET_S)).tolist():  # nobody looked: who knows how long
-            stays.append(_stay(stall, float(begin[stall]), float(last[stall]), bool(was_free[stall]), ended=False))
-            begin[stall], was_free[stall], inside[stall] = np.nan, False, False
-        begin[~inside & (odds > BEGIN_ODDS)] = time
-        for stall in np.flatnonzero(inside & (odds < FREE_ODDS)).tolist():
-            if time - begin[stall] >= SHORTEST_S:
-                stays.append(_stay(stall, float(begin[stall]), time, bool(was_free[stall]), ended=True))
-            begin[stall] = np.nan
-        was_free |= odds < FREE_ODDS
-    last = looks.last_seen()
-    for stall in np.flatnonzero(np.isfinite(begin)).tolist():
-        stays.append(_stay(stall, float(begin[stall]), float(last[stall]), bool(was_free[stall]), ended=False))
-    return stays, np.isfinite(last)
+        times.append(second)
+        odds.append(looks.log_odds(second))
+        seen.append(looks.seen(second))
+    shape = (len(times), len(places))
+    return Course(
+        times=np.array(times), odds=np.array(odds).reshape(shape), seen=np.array(seen, dtype=np.bool_).reshape(shape)
+    )
 
 
-def _stay(stall: int, begin: float, end: float, begun: bool, *, ended: bool) -> Stay:
-    return Stay(stall=stall, begin=begin, end=end, begun=begun, ended=ended)
+def stays_of(course: Course) -> list[Stay]:
+    """Return the stays that looks tell of, of which they are clear at some time."""
+    states = decoded(course.odds, course.steps, NEITHER_ODDS) & course.seen
+    edges = np.diff(states.astype(np.int8), axis=0, prepend=0, append=0)
+    stays = []
+    for stall in np.flatnonzero(states.any(axis=0)).tolist():
+        firsts, beyonds = (np.flatnonzero(edges[:, stall] == sign).tolist() for sign in (1, -1))
+        for first, beyond in zip(firsts, beyonds, strict=True):
+            ended = beyond < len(states) and bool(course.seen[beyond, stall])
+            stay = Stay(
+                stall=stall,
+                begin=float(course.times[first]),
+                end=float(course.times[beyond if ended else beyond - 1]),
+                begun=first > 0 and bool(course.seen[first - 1, stall]),
+                ended=ended,
+            )
+            surest = np.sort(course.odds[first:beyond, stall])[-CLEAR_S:]
+            if stay.end - stay.begin >= SHORTEST_S and surest.mean() >= CLEAR_ODDS:
+                stays.append(stay)
+    return sorted(stays, key=lambda stay: (stay.begin, stay.stall))
+
+
+def looks_of(course: Course, places: ParkingPlaces) -> tuple[Look, ...]:
+    """Return, second by second, how probably stalls are taken by all looks of the recording, those to come too."""
+    states = decoded(course.odds, course.steps, NEITHER_ODDS)
+    share = 1 / (1 + np.exp(-levelled(course.odds, states)))
+    return tuple(
+        Look("", time, {places.stalls[k]: float(share[row, k]) for k in np.flatnonzero(course.seen[row]).tolist()})
+        for row, time in enumerate(course.times.tolist())
+    )

@@ -119,7 +119,7 @@ def followed(frames: list[Detections]) -> list[Tracklet]:
     run = GroundTracker([CameraModel.of(camera) for camera in cameras()], GROUND)
     for group in instants(frames, 0.002):
         run.update(group)
-    assert run.looks_at_stalls == any(frame.stalls is not None for frame in frames)
+    assert bool(run.lookers) == any(frame.stalls is not None for frame in frames)
     return run.end()
 
 

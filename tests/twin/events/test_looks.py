@@ -100,11 +100,11 @@ def test_probabilities_stay_within_what_is_ever_believed() -> None:
 def test_moments_take_what_frames_tell() -> None:
     engine = EventEngine(plan(), [camera()])
     moments = Moments(engine=engine)
-    moments.look(FrameRecord(camera="cam", time=START, detections=()))
-    moments.look(FrameRecord(camera="other", time=START, detections=(), stalls={}))
+    moments.look(FrameRecord(camera="cam", time=START, detections=()), START)
+    moments.look(FrameRecord(camera="other", time=START, detections=(), stalls={}), START)
     assert moments.looked == {"cam", "other"}
-    assert not engine.stalls.looks.seen.any()
-    moments.look(FrameRecord(camera="third", time=START, detections=(), stalls={"S4": 0.9}))
+    assert not engine.stalls.looks.seen(START).any()
+    moments.look(FrameRecord(camera="third", time=START, detections=(), stalls={"S4": 0.9}), START)
     assert moments.looked == {"cam", "other", "third"}
     (told,) = moments.pass_to(START, PASSES[:1])
     assert lines(told) == [True]
@@ -116,25 +116,26 @@ def test_looks_go_on_while_no_track_comes() -> None:
     told: list[Happenings] = []
     for second in range(60):
         share = 0.95 if second < 30 else 0.05
-        moments.look(FrameRecord(camera="cam", time=START + second, detections=(), stalls={"S4": share}))
+        moments.look(
+            FrameRecord(camera="cam", time=START + second, detections=(), stalls={"S4": share}), START + second
+        )
         told += moments.pass_to(START + second, [])
     assert [value for each in told for value in lines(each)] == [True, False]
     assert [kind for each in told for kind in kinds(each)] == ["stall_freed"]
 
 
-@pytest.mark.xfail(strict=True, reason="looks are taken at the time of the camera's own clock")
 def test_a_camera_whose_clock_is_known_to_be_slow_is_believed_too(tmp_path: Path) -> None:
     slow = camera().model_copy(update={"clock_offset_s": -600.0})
     writer = EventWriter(plan(), [slow], None, tmp_path / "o.jsonl")
     writer.begin()
     for second in range(10):
-        writer.look(FrameRecord(camera="cam", time=START + second - 600.0, detections=(), stalls={"S4": 0.95}))
+        frame = FrameRecord(camera="cam", time=START + second - 600.0, detections=(), stalls={"S4": 0.95})
+        writer.look(frame, slow.utc(frame.time))
         writer.live(START + second, [row for row in PASSES if row.time == START + second])
     writer.end()
     assert [line.p_occupied > 0.5 for line in read_occupancy(tmp_path / "o.jsonl") if line.stall == "S4"] == [True]
 
 
-@pytest.mark.xfail(strict=True, reason="looks are only told at times that have rows, or lie between such")
 def test_where_nothing_was_tracked_looks_still_tell() -> None:
     told = events_of([], plan(), [camera()], looks=said(0.95))
     assert lines(told) == [True]

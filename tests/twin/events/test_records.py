@@ -74,7 +74,7 @@ def test_live_and_whole_tell_the_same(tmp_path: Path) -> None:
         by_time.setdefault(row.time, []).append(row)
     writer.begin()
     for time, group in by_time.items():
-        writer.look(looks_at(time))
+        writer.look(looks_at(time), time)
         writer.live(time, group)
     writer.end()
     assert sorted(read_events(tmp_path / "e.jsonl"), key=lambda e: e.time) == list(told.events)
@@ -93,12 +93,12 @@ def test_a_stall_is_freed_while_nothing_is_seen_any_more(tmp_path: Path) -> None
 
     writer.begin()
     for row in track(2, standing(9.25, 5.5), 0, 20, heading=0.0):
-        writer.look(looks_at(row.time))
+        writer.look(looks_at(row.time), row.time)
         writer.live(row.time, [row])
     assert [event.kind for event in read_events(tmp_path / "e.jsonl")] == []  # it stood there from the beginning
     assert own_stall()[-1].p_occupied > 0.5
     for tick in range(1, 300):
-        writer.look(looks_at(START + 20 + tick / 5))
+        writer.look(looks_at(START + 20 + tick / 5), START + 20 + tick / 5)
         writer.live(START + 20 + tick / 5, [])
     assert [event.kind for event in read_events(tmp_path / "e.jsonl")] == ["stall_freed"]
     assert own_stall()[-1].p_occupied < 0.5

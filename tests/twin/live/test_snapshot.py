@@ -111,7 +111,7 @@ def test_what_looks_at_stalls_have_told_is_kept():
         for camera, values in was.items():
             np.testing.assert_array_equal(kept[camera], values)
     assert np.isneginf(looks.times["west"][1])
-    np.testing.assert_array_equal(looks.seen, [True, True])
+    np.testing.assert_array_equal(looks.seen(100.0), [True, True])
     for events in (whole, second):
         events.look("west", 100.9, {"B": 0.02})
     assert asked(second) == asked(whole)

@@ -11,7 +11,8 @@ from geometry.parking_places import ParkingPlaces
 from geometry.records import FixedCamera
 from geometry.track_records import DetectionRecord, FrameRecord, TrackRow
 from tests.twin.events.places import START, camera, plan, track
-from twin.parked.joining import Parked, find_parked, with_parked
+from twin.parked.finding import Parked, find_parked
+from twin.parked.joining import with_parked
 
 Array = NDArray[np.float64]
 Taken = Mapping[str, Callable[[float], bool]]
@@ -79,8 +80,8 @@ def looks(
 
 
 def parked(frames: Sequence[FrameRecord], *cameras: FixedCamera) -> tuple[list[FrameRecord], Parked]:
-    known = cameras or (camera(),)
-    return find_parked(frames, {each.id: each for each in known}, PLAN)
+    known = {each.id: each for each in cameras or (camera(),)}
+    return find_parked([(known[frame.camera].utc(frame.time), frame) for frame in frames], known, PLAN)
 
 
 def joined(frames: Sequence[FrameRecord], rows: Iterable[TrackRow] = ()) -> list[TrackRow]:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from geometry.errors import InputError
 from geometry.track_records import TrackRow
 from tests.twin.events.places import START, going, mixed, standing, track
 from tests.twin.parked.sequences import (
@@ -186,18 +185,6 @@ def test_boxes_tell_the_kind_and_are_the_observations() -> None:
     assert all(len(row.observations) == 1 for row in rows[5:])
     assert rows[10].size is not None
     assert rows[10].size[0] > 4.6, "a van's"
-
-
-@pytest.mark.xfail(strict=True, reason="each of the frames gives its box")
-def test_frames_that_come_twice_count_once() -> None:
-    frames = looks({**EMPTY, "S3": always}, 20, boxes=lambda t: [detected(box_at("S3"))])
-    rows = joined([*frames, *frames])
-    assert all(len(row.observations) == 1 for row in rows[5:])
-
-
-def test_an_unknown_camera_is_named() -> None:
-    with pytest.raises(InputError, match=r"no camera 'cann'\. Known: cam"):
-        parked(looks(EMPTY, 5, name="cann"))
 
 
 def test_nothing_in_nothing_out() -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-import pytest
 
 from geometry.track_records import DetectionRecord, FrameRecord
 from tests.twin.events.places import START, camera
@@ -71,7 +70,6 @@ def test_without_looks_nothing_is_taken_for_parked() -> None:
     assert {row.stall for row in found.rows if row.time == START + 29} == {"S3", "S6"}
 
 
-@pytest.mark.xfail(strict=True, reason="a box of which nothing is known of what changes is taken for one that stands")
 def test_boxes_without_what_changes_are_tracked_too() -> None:
     """Detections of somebody else's detector, beside looks at stalls."""
 
@@ -80,3 +78,39 @@ def test_boxes_without_what_changes_are_tracked_too() -> None:
 
     rows = tracked(recording(blind)).rows
     assert min(row.time - START for row in rows if row.stall != "S6") < STOOD_S - 2.0
+
+
+def test_frames_that_come_twice_count_once() -> None:
+    once, twice = tracked(recording()), tracked([*recording(), *recording()])
+    assert twice.dropped["repeated frames"] == len(recording())
+    assert twice.rows == once.rows
+
+
+def test_one_far_off_frame_and_cameras_that_stop_looking_make_no_stay_of_years() -> None:
+    frames = recording()
+    far = frames[0].model_copy(update={"time": START + 1e7, "detections": (), "stalls": {}})
+    found = tracked([*frames, far])
+    assert len(found.rows) == len(tracked(frames).rows)
+
+
+def test_looks_at_stalls_that_the_plan_does_not_have_change_nothing() -> None:
+    plain = [frame.model_copy(update={"stalls": None}) for frame in recording()]
+    other = [
+        frame.model_copy(update={"stalls": {f"X{stall}": p for stall, p in (frame.stalls or {}).items()}})
+        for frame in recording()
+    ]
+    assert tracked(other).rows == tracked(plain).rows
+    without_a_plan = track(recording(), [camera()], options=TrackingOptions(clock_sigma_s=0.0)).rows
+    assert {row.track for row in without_a_plan} == {row.track for row in tracked(plain).rows}
+
+
+def test_what_a_camera_sees_that_looks_at_no_stall_is_tracked_by_its_boxes() -> None:
+    stands = detected(box_at("S4", away=(0.0, 6.0)))
+    other = camera().model_copy(update={"id": "other"})
+    seen = [
+        frame.model_copy(update={"camera": "other", "stalls": None, "time": frame.time + 0.05})
+        for frame in recording(lambda t: [stands])
+    ]
+    options = TrackingOptions(clock_sigma_s=0.0)
+    rows = track([*recording(lambda t: []), *seen], [camera(), other], plan=PLAN, options=options).rows
+    assert {row.stall for row in rows} == {"S3", "S6", None}

@@ -9,14 +9,18 @@ from geometry.parking_places import ParkingPlaces
 from geometry.track_records import FrameRecord
 from tests.twin.events.places import START
 from tests.twin.parked.sequences import MIDDLE, PLACES, always, between, looks, never
-from twin.parked.stays import SHORTEST_S, Stay, stays_of
+from twin.parked.stays import Course, Stay, course_of, looks_of, stays_of
 
 CLEAN, NOISY = 0.0, 1.5
 """Of the log-odds of looks, which are 3 where they are right: 1 in 44 of the noisy ones is wrong."""
 
 
+def course(frames: list[FrameRecord], places: ParkingPlaces = PLACES) -> Course:
+    return course_of([(frame.time, frame) for frame in frames], places)
+
+
 def stays(frames: list[FrameRecord]) -> list[Stay]:
-    return stays_of([(frame.time, frame) for frame in frames], PLACES)[0]
+    return stays_of(course(frames))
 
 
 def one_of(frames: list[FrameRecord], stall: str = "S3") -> Stay:
@@ -62,8 +66,8 @@ def test_two_after_each_other_have_a_stay_each() -> None:
     np.testing.assert_allclose([each.end - START for each in found], [50, 90], atol=2)
 
 
-def test_a_look_gone_wrong_is_no_stay() -> None:
-    for wrong_s, count in ((1.0, 0), (SHORTEST_S + 2.0, 1)):
+def test_looks_gone_wrong_for_seconds_are_no_stay() -> None:
+    for wrong_s, count in ((1.0, 0), (4.0, 0), (15.0, 1)):
         found = stays(looks({"S3": between(30, 30 + wrong_s)}, 60))
         assert len(found) == count
 
@@ -89,21 +93,36 @@ def test_cameras_that_disagree_are_weighed() -> None:
 
 
 def test_which_stalls_were_looked_at() -> None:
-    frames = looks({"S3": always, "S5": never, "elsewhere": always}, 5)
-    found, looked = stays_of([(frame.time, frame) for frame in frames], PLACES)
-    assert np.flatnonzero(looked).tolist() == [3, 5]
-    assert [each.stall for each in found] == [3]
+    found = course(looks({"S3": always, "S5": never, "elsewhere": always}, 5))
+    assert np.flatnonzero(found.seen.any(axis=0)).tolist() == [3, 5]
+    assert [each.stall for each in stays_of(found)] == [3]
 
 
 @pytest.mark.parametrize("make", [lambda: [], lambda: looks({}, 5), lambda: looks({"elsewhere": always}, 5)])
 def test_without_looks_there_are_no_stays(make: Callable[[], list[FrameRecord]]) -> None:
-    frames = make()
-    found, looked = stays_of([(frame.time, frame) for frame in frames], PLACES)
-    assert found == []
-    assert not looked.any()
-    none, nothing = stays_of([(frame.time, frame) for frame in looks({"S3": always}, 5)], ParkingPlaces.none())
-    assert none == []
-    assert len(nothing) == 0
+    found = course(make())
+    assert stays_of(found) == []
+    assert not found.seen.any()
+    assert looks_of(course([]), PLACES) == ()
+    assert stays_of(course(looks({"S3": always}, 5), ParkingPlaces.none())) == []
+
+
+def test_what_all_looks_tell_is_as_sure_before_as_after() -> None:
+    """Unsure looks at first, sure ones later, of one stay: each second is told what the stay is worth on average."""
+    frames = [
+        FrameRecord(camera="cam", time=START + k, detections=(), stalls={"S3": 0.6 if k < 20 else 0.95})
+        for k in range(40)
+    ]
+    told = [look.told["S3"] for look in looks_of(course(frames), PLACES)]
+    assert len(told) == 40
+    assert max(told) - min(told) < 1e-9
+    assert 0.75 < told[0] < 0.9
+
+
+def test_a_camera_that_looks_no_more_ends_a_stay_where_it_last_looked() -> None:
+    late = FrameRecord(camera="other", time=START + 3600, detections=(), stalls={"S5": 0.03})
+    found = one_of([*looks({"S3": always}, 60), late])
+    assert (found.end, found.ended) == (START + 60, False)
 
 
 def test_the_stalls_are_those_of_the_plan() -> None:

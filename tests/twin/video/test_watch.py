@@ -144,5 +144,5 @@ def test_a_sight_of_another_size_is_told(tmp_path: Path, options: DetectionOptio
     lens = camera_from_opencv(np.array([[150.0, 0, 159.5], [0, 150, 119.5], [0, 0, 1]]), [], (320, 240))
     other = StallSight.of(lens, look((0.0, -9.0, 7.0), np.pi / 2, -0.6), CORNERS)
     videos = {"cam": str(write_video(tmp_path / "a.avi", frames=2))}
-    with pytest.raises(InputError, match="the picture has the shape"):
+    with pytest.raises(InputError, match="its pictures are 160 x 120, not 320 x 240"):
         list(detect_videos(videos, replace(options, sights={"cam": other})))
