@@ -10,6 +10,7 @@ import argparse
 import json
 import math
 import time
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ RATE, BACKBONE_RATE, DECAY, WARM_UP = 2e-3, 4e-4, 0.02, 100
 SHIFT_PX = 2
 """How far a camera's pose may be off, in pixels of the crop."""
 HELD_OUT = 6
-"""One world of so many is not trained on."""
+"""One world of so many is not trained on: the same ones, by their names, however many there are."""
 REPORT = 50
 SLOPES = (0.2, 2.0)
 """Where few looks are judged, all of them right, any slope would fit."""
@@ -72,7 +73,7 @@ def main() -> None:
     if not (arguments.detector or arguments.resume):
         raise InputError("there is nothing to start from", remedy="Give --detector, or --resume.")
     looks = read_looks(arguments.pictures)
-    held = np.isin(looks.world, np.unique(looks.world)[::HELD_OUT])
+    held = np.array([zlib.crc32(world.encode()) % HELD_OUT == 0 for world in looks.world.tolist()])
     own, judged = looks.take(~held), looks.take(held)
     print(f"{len(own)} looks, {own.taken.mean():.2f} of them at taken stalls; held out {len(judged)}", flush=True)
     network = StallNetwork()
