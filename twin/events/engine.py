@@ -77,19 +77,21 @@ class EventEngine:
 
 
 def _moments(rows: Iterable[TrackRow], looks: Sequence[Look]) -> Iterator[tuple[float, list[TrackRow]]]:
-    """Yield the moments of rows, and others where there are none for a while, from the first look on to the last."""
-    before = looks[0].time - LOOK_S if looks else None
+    """Yield the moments of rows, and others where there are none for a while: those of looks, or one a second."""
+    told = np.unique([look.time for look in looks])
+
+    def empty(after: float, before: float) -> list[float]:
+        if len(told):
+            return told[(told > after + LOOK_S / 2) & (told < before - LOOK_S / 2)].tolist()
+        return np.arange(after + LOOK_S, before - LOOK_S / 2, LOOK_S).tolist()[:MOST_LOOKS] if after > -np.inf else []
+
+    last = -np.inf
     for time, group in groupby(rows, key=lambda row: row.time):
-        if before is not None:
-            yield from (
-                (each, []) for each in np.arange(before + LOOK_S, time - LOOK_S / 2, LOOK_S).tolist()[:MOST_LOOKS]
-            )
+        yield from ((each, []) for each in empty(last, time))
         yield time, list(group)
-        before = time
-    if looks and before is not None:
-        yield from (
-            (each, []) for each in np.arange(before + LOOK_S, looks[-1].time + LOOK_S, LOOK_S).tolist()[:MOST_LOOKS]
-        )
+        last = time
+    if len(told):
+        yield from ((each, []) for each in empty(last, np.inf))
 
 
 def events_of(

@@ -139,3 +139,9 @@ def test_a_camera_whose_clock_is_known_to_be_slow_is_believed_too(tmp_path: Path
 def test_where_nothing_was_tracked_looks_still_tell() -> None:
     told = events_of([], plan(), [camera()], looks=said(0.95))
     assert lines(told) == [True]
+
+
+def test_looks_long_after_the_last_row_are_told_too() -> None:
+    first, later = said(0.95), [look._replace(time=look.time + 7200.0) for look in said(0.05)]
+    told = events_of([], plan(), [camera()], looks=[*first, *later])
+    assert lines(told) == [True, False]
