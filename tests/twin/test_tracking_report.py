@@ -83,3 +83,10 @@ def test_report_without_truth_has_a_line_for_each_track(tmp_path):
 def test_report_of_nothing(tmp_path):
     write_tracking_report(tmp_path / "report.html", [])
     assert "0 tracks" in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_what_is_parked_has_a_mark(tmp_path):
+    rows = [row(k / 5, 1, 3.0) for k in range(10)] + [row(k / 5, 2, float(k)) for k in range(10)]
+    write_tracking_report(tmp_path / "r.html", sorted(rows, key=lambda each: each.time))
+    page = (tmp_path / "r.html").read_text()
+    assert page.count('class="stays"') == page.count('class="track"') == 1

@@ -21,6 +21,7 @@ Array = NDArray[np.float64]
 
 BAR, GAP, NAME_WIDTH = 9.0, 4.0, 60.0
 GOLDEN_ANGLE = 137.508
+STAYS_M = 0.3
 MAX_GAP_STEPS = 3.0
 """A line is broken where rows of a track are further apart in time than this many usual steps."""
 MIN_SIZE_M = 2.0
@@ -173,7 +174,7 @@ def _window(parts: Sequence[Array]) -> Window:
 
 
 def _tracks(rows: Sequence[TrackRow], window: Window) -> list[Markup]:
-    """Draw each track's way, broken where it has no rows."""
+    """Draw each track's way, broken where it has no rows, and a mark for what stays in its place."""
     by_track: dict[int, list[TrackRow]] = {}
     for row in rows:
         by_track.setdefault(row.track, []).append(row)
@@ -185,7 +186,11 @@ def _tracks(rows: Sequence[TrackRow], window: Window) -> list[Markup]:
         parts = np.split(window.place(places), breaks)
         data = "".join(svg.path(part if len(part) > 1 else np.repeat(part, 2, axis=0)) for part in parts)
         title = svg.element("title", f"{track}, {own[0].kind}")
-        drawn.append(svg.element("path", title, d=data, class_="track", stroke=colour(track)))
+        if np.ptp(places, axis=0).max() < STAYS_M:  # a way of no length could not be seen
+            x, y = window.place(places.mean(axis=0)).tolist()
+            drawn.append(svg.element("circle", title, cx=x, cy=y, r=4, class_="stays", fill=colour(track)))
+        else:
+            drawn.append(svg.element("path", title, d=data, class_="track", stroke=colour(track)))
     return drawn
 
 
