@@ -7,7 +7,7 @@ has them.
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
@@ -26,7 +26,7 @@ from perception.linking.links import Piece, follow, succession_graph
 from perception.tracking.states import STATE, carried, process_noise
 from perception.tracking.tracker import GroundTracker, instants
 from perception.tracking.tracks import Tracklet
-from twin.camera_clocks import ClockWatch, by_common_clock
+from twin.camera_clocks import ClockWatch
 from twin.parked.finding import without_looks
 from twin.track_rows import Places, track_rows
 from twin.tracking import TrackingOptions, detections_of, least_times
@@ -100,14 +100,23 @@ class LiveTracker:
         """Return what is known of the cameras' clocks by now; None before the first estimate, and where not asked."""
         return self._watch.estimate if self._watch is not None else None
 
-    def push(self, frame: FrameRecord) -> list[TrackRow]:
-        """Take a frame and return the rows that are due. Raises ``InputError`` for an unknown camera, and goes on."""
+    def utc(self, frame: FrameRecord) -> float:
+        """Return when a frame was exposed, by the common clock as it is known by now: ``push`` may bring more to light.
+
+        Raises ``InputError`` for an unknown camera.
+        """
         if frame.camera not in self.cameras:
             remedy = nearest_known(frame.camera, self.cameras)
             raise InputError(f"there is no camera '{frame.camera}'", where=f"frame at {frame.time}", remedy=remedy)
+        known = self.cameras[frame.camera].utc(frame.time)
+        return known if self.clocks is None else self.clocks.utc(frame.camera, known)
+
+    def push(self, frame: FrameRecord) -> list[TrackRow]:
+        """Take a frame and return the rows that are due. Raises ``InputError`` for an unknown camera, and goes on."""
+        time = self.utc(frame)
         # Who is parked is told by boxes here: looks at stalls only count for occupancy.
         shown = detections_of(without_looks(frame), self.cameras[frame.camera])
-        found = by_common_clock(shown, self.clocks)
+        found = replace(shown, time=time)
         if found.time <= self._done:
             self.late["late frames"] += 1
             return []

@@ -201,7 +201,7 @@ def _live(
     ids, rows = set(), 0
     told.begin()
     with click.open_file(str(out), "w", encoding="utf-8") as file:
-        for due in _all_rows(tracker, cameras, frames, told):
+        for due in _all_rows(tracker, frames, told):
             for row in due:
                 file.write(row.model_dump_json(by_alias=True, exclude_defaults=True) + "\n")
                 ids.add(row.track)
@@ -213,11 +213,11 @@ def _live(
     return {"tracks": len(ids), "rows": rows, "dropped": tracker.dropped, "clocks": {}}
 
 
-def _all_rows(tracker: Any, cameras: Any, frames: Iterator[Any], told: Any) -> Iterator[Any]:
-    by_id = {camera.id: camera for camera in cameras}
+def _all_rows(tracker: Any, frames: Iterator[Any], told: Any) -> Iterator[Any]:
     for frame in frames:
+        exposed = tracker.utc(frame)
         due = tracker.push(frame)
-        told.look(frame, by_id[frame.camera].utc(frame.time))
+        told.look(frame, exposed)
         yield due
     yield tracker.finish()
 

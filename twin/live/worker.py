@@ -147,11 +147,12 @@ class GroupWorker:
 
     def _take(self, frame: FrameRecord) -> list[Record]:
         """Track one frame and return what is to be said of it."""
+        exposed = self.tracker.utc(frame)
         rows = self.tracker.push(frame)
         self.counts["frames"] += 1
         self.counts["rows"] += len(rows)
         if self.moments is not None:
-            self.moments.look(frame, self.tracker.cameras[frame.camera].utc(frame.time))
+            self.moments.look(frame, exposed)
         numbered = [row.model_copy(update={"track": row.track + self.number * GROUP_STRIDE}) for row in rows]
         tracks = [record_of_track(row, is_kept=self.thinning.is_kept(row)) for row in numbered]
         return tracks + self._happenings(numbered)
