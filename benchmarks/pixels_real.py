@@ -29,7 +29,7 @@ from twin.evaluate_detection import TrueBoxes, judge_detections
 from twin.evaluate_tracking import judge_boxes
 from twin.tracking import TrackingOptions, track
 from twin.video import SourceOptions, open_source
-from twin.video.detecting import frame_record
+from twin.video.watch import frame_record
 
 Array = NDArray[np.float64]
 

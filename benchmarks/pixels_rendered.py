@@ -37,7 +37,7 @@ from twin.events import events_of, read_occupancy
 from twin.events.stall_views import StallViews, stall_sights
 from twin.tracking import TrackingOptions, track
 from twin.video import DetectionOptions, Frame, detect_videos
-from twin.video.detecting import Watch
+from twin.video.watch import Watch
 
 Array = NDArray[np.float64]
 

@@ -17,12 +17,23 @@ from perception.onnx_network import OnnxNetwork
 
 OWN_KEY = "tiepoint_stalls"
 SHIPPED = "tiepoint"
+NONE = "none"
 AT_ONCE = 32
 
 
 def stall_network_file(name: str) -> Path:
     """Return the file of the network that comes along, for its name ``SHIPPED``, or of the one that a path names."""
     return Path(str(files("perception.weights") / "stalls.onnx")) if name == SHIPPED else Path(name)
+
+
+def stall_network_for(name: str | None, detector: str) -> Path | None:
+    """Return the file of what looks at stalls beside a detector, None for nothing.
+
+    name: as ``stall_network_file`` takes it, or ``NONE``; None for the one that comes along, with its own detector only
+    """
+    if name is None:
+        name = SHIPPED if detector in (SHIPPED, f"{SHIPPED}-int8") else NONE
+    return None if name == NONE else stall_network_file(name)
 
 
 class StallNetwork:

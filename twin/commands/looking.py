@@ -9,7 +9,6 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from geometry.floorplan import FloorPlan
     from geometry.records import FixedCamera
@@ -67,15 +66,6 @@ class Looking:
 
         return habits_of(self.detector)
 
-    @property
-    def stall_network(self) -> "Path | None":
-        """The file of what looks at stalls, if anything is to."""
-        from perception.occupancy.network import SHIPPED, stall_network_file
-
-        usual = SHIPPED if self.detector in (SHIPPED, f"{SHIPPED}-int8") else "none"
-        name = self.stalls or usual
-        return None if name == "none" else stall_network_file(name)
-
     def detection_options(
         self, plan: "FloorPlan | None" = None, cameras: "Sequence[FixedCamera]" = ()
     ) -> "DetectionOptions":
@@ -83,6 +73,7 @@ class Looking:
         from perception.appearance.network import appearance_file
         from perception.detection.onnx_detector import OnnxOptions
         from perception.detection.tiles import TileOptions
+        from perception.occupancy.network import stall_network_for
         from twin.video import DetectionOptions, SourceOptions
 
         cut = None
@@ -97,10 +88,11 @@ class Looking:
         looks: dict[str, Any] = {}
         if self.stalls not in (None, "none") and (plan is None or not plan.stalls):
             raise click.UsageError("--stalls needs a plan with stalls.")
-        if plan is not None and plan.stalls and self.stall_network is not None:
+        stall_network = stall_network_for(self.stalls, self.detector)
+        if plan is not None and plan.stalls and stall_network is not None:
             from twin.events.stall_views import stall_sights
 
-            looks = {"stall_network": self.stall_network, "sights": stall_sights(plan, cameras)}
+            looks = {"stall_network": stall_network, "sights": stall_sights(plan, cameras)}
         return DetectionOptions(
             detector=self.detector,
             **looks,

@@ -99,7 +99,7 @@ class Localizing:
         return [self._localize(call, name, file) for name, file in call.photos]
 
     def _detect(self, call: DetectCall) -> FrameRecord:
-        from twin.video.detecting import frame_record
+        from twin.video.watch import frame_record
 
         if self._detector is None:
             self._detector = make_detector(self._detector_name or "none")

@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from geometry.errors import InputError
-from perception.occupancy.network import AT_ONCE, MOST, OWN_KEY, SHIPPED, StallNetwork, StallSight, stall_network_file
+from perception.occupancy.network import (
+    AT_ONCE,
+    MOST,
+    OWN_KEY,
+    SHIPPED,
+    StallNetwork,
+    StallSight,
+    stall_network_file,
+    stall_network_for,
+)
 from perception.occupancy.stall_crops import CHANNELS, SIDE_PX, network_input
 from scenes.captures.views import look
 from tests.perception.occupancy.networks import PER_LEVEL, TURNS, write_network
@@ -135,3 +144,22 @@ def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
 def test_networks_have_names() -> None:
     assert stall_network_file(SHIPPED).name == "stalls.onnx"
     assert stall_network_file("some/where.onnx") == Path("some/where.onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "detector", "expected"),
+    [
+        (None, "tiepoint", "stalls.onnx"),
+        (None, "tiepoint-int8", "stalls.onnx"),
+        (None, "background", None),
+        (None, "yolox_nano.onnx", None),
+        ("none", "tiepoint", None),
+        ("tiepoint", "background", "stalls.onnx"),
+        ("some/where.onnx", "background", "where.onnx"),
+    ],
+)
+def test_stalls_are_looked_at_beside_the_own_detector_unless_told_otherwise(
+    name: str | None, detector: str, expected: str | None
+) -> None:
+    found = stall_network_for(name, detector)
+    assert (None if found is None else found.name) == expected

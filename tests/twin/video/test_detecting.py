@@ -16,7 +16,7 @@ from scenes.captures.views import look
 from tests.twin.video.recordings import SIZE, write_folder, write_video
 from twin.commands.track import command
 from twin.video import DetectionOptions, SourceOptions, detect_videos
-from twin.video.detecting import frame_record
+from twin.video.watch import frame_record
 
 BACKGROUND = DetectionOptions(detector="background", sources=SourceOptions(start=50.0), workers=0)
 

@@ -15,8 +15,8 @@ from scenes.captures.views import look
 from tests.perception.occupancy.networks import write_network
 from tests.twin.video.recordings import SIZE, picture, write_folder, write_video
 from twin.video import DetectionOptions, SourceOptions, detect_videos
-from twin.video.detecting import Watch
 from twin.video.sources import Frame
+from twin.video.watch import Watch
 
 CORNERS = {
     name: np.array([(x - 1.2, y - 2, 0), (x + 1.2, y - 2, 0), (x + 1.2, y + 2, 0), (x - 1.2, y + 2, 0)])
@@ -146,3 +146,16 @@ def test_a_sight_of_another_size_is_told(tmp_path: Path, options: DetectionOptio
     videos = {"cam": str(write_video(tmp_path / "a.avi", frames=2))}
     with pytest.raises(InputError, match="its pictures are 160 x 120, not 320 x 240"):
         list(detect_videos(videos, replace(options, sights={"cam": other})))
+
+
+def test_where_looks_may_fail_it_is_said_once_and_boxes_still_come(
+    options: DetectionOptions, network: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = Watch("cam", Sees(), replace(options, must_look=False), StallNetwork(network, 1))
+    large = np.repeat(np.repeat(picture(0), 2, axis=0), 2, axis=1)
+    shown = [picture(0), large, large, picture(0)]
+    frames = [watch.look(Frame(camera="cam", time=2.0 * k, pixels=each)) for k, each in enumerate(shown)]
+    assert [frame.stalls is None for frame in frames] == [False, True, True, False]
+    assert [len(frame.detections) for frame in frames] == [1] * 4
+    (said,) = caplog.records
+    assert "camera 'cam': its pictures are 320 x 240, not 160 x 120" in said.getMessage()
