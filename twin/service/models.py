@@ -6,7 +6,7 @@ from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from geometry.records import FixedCamera
-from geometry.track_records import MAX_TIME_S, Bbox, Pixel, Time, TrackRow
+from geometry.track_records import MAX_STALLS, MAX_TIME_S, Bbox, Pixel, Time, TrackRow
 from twin.events.records import Event, Occupancy
 from twin.service.catalog import NAME, VERSION
 from twin.service.geopose import LocalizedPhoto
@@ -43,14 +43,19 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+StallId = Annotated[str, Field(min_length=1, max_length=200)]
+
+
 class BoxIn(_Strict):
     """One box of a frame, as in detections.jsonl; one without an area is dropped and counted."""
 
     bbox: Bbox
-    score: Annotated[float, Field(ge=0, le=1)]
+    score: Share
     kind: Annotated[str, Field(alias="class", min_length=1, max_length=100, pattern=PLAIN)]
     embedding: Annotated[list[Annotated[float, Field(ge=-1e6, le=1e6)]], Field(max_length=4096)] | None = None
     foot: tuple[Pixel, Pixel] | None = None
+    changed: Share | None = None
     track: Annotated[int, Field(ge=-MAX_TRACK, le=MAX_TRACK), BeforeValidator(_whole)] | None = None
     meta: dict[str, Any] = {}
 
@@ -61,6 +66,7 @@ class FrameIn(_Strict):
     camera: Annotated[str, Field(min_length=1, max_length=200)]
     time: Time
     detections: Annotated[list[BoxIn], Field(max_length=2000)]
+    stalls: Annotated[dict[StallId, Share], Field(max_length=MAX_STALLS)] | None = None
     meta: dict[str, Any] = {}
 
 

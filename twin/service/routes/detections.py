@@ -141,12 +141,15 @@ def _record(frame: FrameIn, usable: Sequence[BoxIn]) -> FrameRecord:
             kind=box.kind,
             embedding=None if box.embedding is None else tuple(box.embedding),
             foot=box.foot,
+            changed=box.changed,
             track=box.track,
             meta=box.meta,
         )
         for box in usable
     )
-    return FrameRecord.model_construct(camera=frame.camera, time=frame.time, detections=boxes, meta=frame.meta)
+    return FrameRecord.model_construct(
+        camera=frame.camera, time=frame.time, detections=boxes, stalls=frame.stalls, meta=frame.meta
+    )
 
 
 def _require_json(request: Request, media_type: str) -> None:
