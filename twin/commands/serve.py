@@ -31,6 +31,10 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--reports", multiple=True, metavar="[TWIN=]FOLDER", help="Pages about a twin, to show in the console.")
 @click.option("--video", multiple=True, metavar="TWIN:CAM=WHERE", help="A camera's file, folder or rtsp address.")
 @click.option("--detector", help="What looks at videos and pictures: tiepoint, background, or an .onnx file.")
+@click.option(
+    "--stalls",
+    help="What looks at stalls in videos: tiepoint, an .onnx file, none. [default: tiepoint for its own detector]",
+)
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes that localize; by default one a core, up to 4.")
 @click.option("--delay", default=0.3, show_default=True, help="How long late frames are waited for, seconds.")
 @click.option("--clock-sigma", default=0.0, show_default=True, help="How far cameras' clocks may be off, seconds.")
@@ -69,6 +73,7 @@ def command(twins: tuple[Path, ...], **options: Any) -> None:
             for twin, cameras in _groups(options["video"], "--video", None).items()
         },
         detector=options["detector"],
+        stalls=options["stalls"],
         embedding_model=options["model"],
         crops=_folders(options["crops"], names, "--crops"),
         reports=_folders(options["reports"], names, "--reports"),

@@ -15,7 +15,8 @@ from twin.live.database.schema import frames
 from twin.live.journal import Journal
 from twin.live.signals import Signals
 from twin.live.task import GroupTask
-from twin.live.watching import WatchTask, watch
+from twin.live.watch_task import WatchTask
+from twin.live.watching import watch
 from twin.live.worker import run
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,12 @@ class _Running:
     def is_finished(self) -> bool:
         """Whether it came to the end of its videos, and need not be started again."""
         return isinstance(self.task, WatchTask) and self.process.exitcode == 0 and not self.signals.is_stopped
+
+    def does(self, wanted: GroupTask | WatchTask | None) -> bool:
+        """Whether it does what is wanted. Videos that came to their end are not looked at again in another way."""
+        if isinstance(wanted, WatchTask) and isinstance(self.task, WatchTask) and self.is_finished:
+            return self.task.videos == wanted.videos
+        return self.task == wanted
 
 
 class Engine:
@@ -154,7 +161,7 @@ class Engine:
         self._running.clear()
 
     def _settle(self, wanted: dict[tuple[str, str], GroupTask | WatchTask]) -> None:
-        leaving = [k for k, each in self._running.items() if wanted.get(k) != each.task or self._stands_by(each.task)]
+        leaving = [k for k, each in self._running.items() if not each.does(wanted.get(k)) or self._stands_by(each.task)]
         if leaving:
             _stop([self._running[key] for key in leaving])
             self._running = {key: each for key, each in self._running.items() if key not in leaving}

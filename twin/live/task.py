@@ -59,6 +59,7 @@ class GroupTask:
     """Cameras of one twin that are tracked together, by one process.
 
     ids: the group's cameras; None for all of the file
+    content: what ``content_of`` tells of both files, so that it is another task when one was changed in place
     """
 
     twin: str
@@ -68,6 +69,7 @@ class GroupTask:
     ids: tuple[str, ...] | None = None
     plan: Path | None = None
     options: LiveOptions = LiveOptions()
+    content: str = ""
 
     def members(self) -> tuple[FixedCamera, ...]:
         """Read the group's cameras."""
@@ -92,8 +94,14 @@ class GroupTask:
     def made_with(self) -> str:
         """Return what a saved state must have been made with to be taken up again."""
         parts = [fingerprint().encode(), repr(self.ids).encode(), repr(self.options.tracking()).encode()]
-        parts += [path.read_bytes() for path in (self.cameras, self.plan) if path is not None]
+        parts.append(content_of(self.cameras, self.plan).encode())
         return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def content_of(cameras: Path, plan: Path | None) -> str:
+    """Return a digest of what a file of cameras and a plan, if there is one, hold by now."""
+    parts = [path.read_bytes() for path in (cameras, plan) if path is not None]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def group_of(camera: str, groups: Iterable[tuple[str, tuple[str, ...] | None]]) -> str:

@@ -13,18 +13,16 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from geometry.track_records import FrameRecord
-from perception.detection.making import habits_of
-from perception.detection.onnx_detector import OnnxOptions
 from twin.live.database.connection import Database
 from twin.live.ingest import store_frames
 from twin.live.journal import Journal
 from twin.live.signals import Signals
+from twin.live.watch_task import WatchTask
 from twin.live.worker import die_with_parent
-from twin.video import DetectionOptions, SourceOptions, detect_videos
+from twin.video import detect_videos
 
 logger = logging.getLogger(__name__)
 
@@ -35,33 +33,21 @@ END_S = 1.0
 WAITING = 8
 
 
-@dataclass(frozen=True, kw_only=True)
-class WatchTask:
-    """Videos of one group of cameras: (camera, file, folder or address) each; ``group`` is the one that is tracked."""
-
-    twin: str
-    tracked: str
-    database: str
-    videos: tuple[tuple[str, str], ...]
-    detector: str
-    max_backlog: int
-
-    @property
-    def group(self) -> str:
-        """The name of this process among the twin's."""
-        return f"video of {self.tracked}"
-
-
 class VideoStore:
     """Stores frames a few at a time, and counts what was dropped."""
 
-    def __init__(self, database: Database, task: WatchTask) -> None:
-        self._database, self._task = database, task
+    def __init__(self, database: Database, task: WatchTask, lookers: Collection[str] = ()) -> None:
+        """Begin; frames of ``lookers``, cameras that are to look at stalls, are counted where they could not."""
+        self._database, self._task, self._lookers = database, task, frozenset(lookers)
         self._journal = Journal(database, task.twin, task.tracked)
         self.counts = {"frames": 0, "dropped for lack of time": 0, "dropped pictures": 0}
 
     def store(self, frames: Sequence[FrameRecord]) -> None:
         """Store frames, or drop them where too many wait."""
+        for frame in frames:
+            if frame.stalls is None and frame.camera in self._lookers:
+                what = f"frames without looks at stalls: {frame.camera}"
+                self.counts[what] = self.counts.get(what, 0) + 1
         if self._journal.waiting(self._task.max_backlog) >= self._task.max_backlog:
             self.counts["dropped for lack of time"] += len(frames)
             return
@@ -134,11 +120,9 @@ def watch(task: WatchTask, signals: Signals) -> None:
     signal.signal(signal.SIGTERM, lambda *_: signals.stop())
     die_with_parent()
     database, dropped = Database(task.database), dict[str, int]()
-    habits, usual = habits_of(task.detector), OnnxOptions()
-    network = usual if habits is None else replace(usual, score=habits.low_score)
-    options = DetectionOptions(detector=task.detector, network=network, sources=SourceOptions(start=time.time()))
+    options = task.detection_options()
     looking = Looking(lambda: detect_videos(dict(task.videos), options, dropped))
-    store, waiting = VideoStore(database, task), list[FrameRecord]()
+    store, waiting = VideoStore(database, task, options.sights), list[FrameRecord]()
     try:
         stored_at = noted_at = time.monotonic()
         while not (signals.is_stopped or os.getppid() != parent or looking.is_over):

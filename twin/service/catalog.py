@@ -21,6 +21,7 @@ from geometry import FloorPlan, Georeference, InputError, TwinError, read_plan, 
 from geometry.folders import sync
 from geometry.interchange import read_cameras_json
 from geometry.records import FixedCamera
+from twin.live.task import content_of
 from twin.service.problems import ServiceError
 from twin.store import MANIFEST, Manifest, read_manifest
 
@@ -57,8 +58,7 @@ class Served:
     @cached_property
     def plan(self) -> FloorPlan | None:
         """The floor plan."""
-        path = self.folder / PLAN_FILE
-        return read_plan(path) if path.is_file() else None
+        return None if self.plan_file is None else read_plan(self.plan_file)
 
     @cached_property
     def georeference(self) -> Georeference | None:
@@ -75,6 +75,17 @@ class Served:
     def camera_ids(self) -> frozenset[str]:
         """The ids of the fixed cameras."""
         return frozenset(camera.id for camera in self.cameras)
+
+    @property
+    def plan_file(self) -> Path | None:
+        """Where the floor plan is."""
+        path = self.folder / PLAN_FILE
+        return path if path.is_file() else None
+
+    @cached_property
+    def content(self) -> str:
+        """A digest of cameras and plan as they were read, by which the engine knows that they changed in place."""
+        return "" if self.cameras_file is None else content_of(self.cameras_file, self.plan_file)
 
 
 class Catalog:
@@ -138,18 +149,18 @@ class Catalog:
         return Current(version=GIVEN) if name in self._given else None
 
     def publish(self, name: str, version: str, require: Callable[[Served], None] = lambda _: None) -> Served:
-        """Make a version the current one, in one step; not one that is damaged, or that ``require`` raises for."""
+        """Make a version the current one, in one step; not one that is damaged, or that ``require`` raises for.
+
+        The current one is read again, as its files may have been changed in place.
+        """
         with self._lock:
             if not re.match(NAME, name) or version not in self.versions(name):
                 raise ServiceError(404, f"twin '{name[:64]}' has no version '{version[:64]}'")
             now = self.current(name)
-            before = [] if now is None else [*now.before, now.version][-MAX_BEFORE:]
-            if now is not None and now.version == version:
-                return self._load(name)
-            served = self._sound(
-                name, version, require
-            )  # before it is written, as no service starts with a damaged one
-            self._write(name, Current(version=version, before=before))
+            served = self._sound(name, version, require)  # as no service starts with a damaged one
+            if now is None or now.version != version:
+                before = [] if now is None else [*now.before, now.version][-MAX_BEFORE:]
+                self._write(name, Current(version=version, before=before))
             self._served[name] = served
             return served
 
@@ -204,7 +215,8 @@ class Catalog:
         own = folder / CAMERAS_FILE
         cameras = self._cameras.get(name) or (own if own.is_file() else None)
         served = Served(name=name, version=version, folder=folder, cameras_file=cameras)
-        _ = served.manifest, served.plan, served.georeference, served.cameras  # damaged ones are refused here
+        # Damaged ones are refused here.
+        _ = served.manifest, served.plan, served.georeference, served.cameras, served.content
         if served.manifest is None and served.plan is None:
             raise InputError("is not a twin: it has neither twin.yaml nor plan.json", where=str(folder))
         return served

@@ -8,7 +8,7 @@ from twin.live.database.connection import Database
 from twin.live.engine import Engine
 from twin.live.ingest import Ingest
 from twin.live.task import GroupTask, group_of
-from twin.live.watching import WatchTask
+from twin.live.watch_task import WatchTask
 from twin.service.audit import Audit
 from twin.service.catalog import Catalog, Served
 from twin.service.feed import Feed
@@ -18,7 +18,7 @@ from twin.service.localizing import serve
 from twin.service.metrics import Metrics
 from twin.service.settings import Settings
 from twin.service.sightings import SightingStores
-from twin.service.tasks import groups_of, tasks_of
+from twin.service.tasks import groups_of, require_looks, tasks_of
 from twin.service.workers import Pool
 
 
@@ -39,7 +39,7 @@ class Service:
             for name in named.keys() - set(self.catalog.names()):
                 raise InputError(f"there are {what} of '{name}', which is not served")
         remove_leftovers(self.uploads, self.catalog.folder)
-        self.tasks()  # a camera that is not there is told before anything runs
+        require_looks(settings, self.tasks())  # a camera that is not there is told before anything runs
         self.keys, self.audit, self.metrics = Keys(self.database), Audit(self.database), Metrics()
         self.feed = Feed(self.database)
         self.sightings = SightingStores(settings)

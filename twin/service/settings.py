@@ -9,6 +9,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from geometry.errors import InputError
+from perception.occupancy.network import NONE
 from twin.live.task import DEFAULT_GROUP, LiveOptions
 
 MB = 2**20
@@ -79,6 +80,7 @@ class Settings:
     crops, reports: by twin, folders of the crops of its sightings, and of pages about it
     videos: by twin, where cameras' pictures are: files, folders, addresses; detector: what looks at them and at
         pictures that are sent, as ``make_detector`` names it; without one there are none
+    stalls: what looks at the stalls of videos' cameras, as ``stall_network_for`` takes it
     workers: processes that localize
     """
 
@@ -93,6 +95,7 @@ class Settings:
     embedding_model: Path | None = None
     videos: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     detector: str | None = None
+    stalls: str | None = None
     crops: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     reports: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     workers: int = field(default_factory=lambda: max(1, min(4, os.cpu_count() or 1)))
@@ -107,6 +110,8 @@ class Settings:
             _check_groups(groups)
         if self.videos and self.detector is None:
             raise InputError("nothing looks at the videos", remedy="Name a detector: --detector tiepoint.")
+        if self.stalls not in (None, NONE) and not self.videos:
+            raise InputError("there are no videos in which to look at stalls", remedy="Name some: --video.")
         if not 1 <= self.workers <= 64 or not 0 <= self.port < 65536:
             raise InputError("workers or port out of range", remedy="1 to 64 workers, a port below 65536.")
 

@@ -1,12 +1,13 @@
 """What the live engine has to do for a twin: its cameras in groups, and their videos."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from geometry.errors import InputError, nearest_known
+from perception.occupancy.network import NONE, StallNetwork, stall_network_for
 from twin.live.task import DEFAULT_GROUP, GroupTask, group_of
-from twin.live.watching import WatchTask
-from twin.service.catalog import PLAN_FILE, Served
+from twin.live.watch_task import StallTask, WatchTask
+from twin.service.catalog import Served
 from twin.service.settings import Settings
 from twin.video import parse_videos
 
@@ -29,19 +30,20 @@ def tasks_of(settings: Settings, served: Served) -> list[GroupTask | WatchTask]:
     """
     named = settings.groups.get(served.name, {})
     _require(served, (camera for cameras in named.values() for camera in cameras))
-    groups = groups_of(settings, served)
+    groups, cameras = groups_of(settings, served), served.cameras_file
     tracked = [
         GroupTask(
             twin=served.name,
             group=group,
             database=settings.database_url,
-            cameras=served.cameras_file,
+            cameras=cameras,
             ids=ids,
-            plan=served.folder / PLAN_FILE if served.plan is not None else None,
+            plan=served.plan_file,
             options=replace(settings.live, boxes_by=_looking(settings, served, ids)),
+            content=served.content,
         )
         for group, ids in groups
-        if served.cameras_file is not None and (ids is None or ids)
+        if cameras is not None and (ids is None or ids)
     ]
     return [*tracked, *_videos(settings, served, groups)]
 
@@ -67,9 +69,19 @@ def _videos(settings: Settings, served: Served, groups: Groups) -> list[WatchTas
             videos=tuple(found),
             detector=settings.detector or "",
             max_backlog=settings.live.max_backlog,
+            stalls=_stalls(settings, served, [camera for camera, _ in found]),
         )
         for group, found in by_group.items()
     ]
+
+
+def _stalls(settings: Settings, served: Served, ids: Collection[str]) -> StallTask | None:
+    """Return how cameras look at the stalls of a version's plan, if it has any and something is to look at them."""
+    network = stall_network_for(settings.stalls, settings.detector or "")
+    if network is None or served.plan is None or not served.plan.stalls:
+        return None
+    cameras = tuple(camera for camera in served.cameras if camera.id in ids)
+    return StallTask(network=network, plan=served.plan, cameras=cameras)
 
 
 def _require(served: Served, cameras: Iterable[str]) -> None:
@@ -80,3 +92,13 @@ def _require(served: Served, cameras: Iterable[str]) -> None:
                 f"twin '{served.name}', version {served.version}, has no camera '{camera}', which the service looks at"
             )
             raise InputError(what, remedy=remedy)
+
+
+def require_looks(settings: Settings, tasks: Iterable[GroupTask | WatchTask]) -> None:
+    """Raise ``InputError`` where somebody asked for looks at stalls and there are none, or the network is of no use."""
+    if settings.stalls in (None, NONE):
+        return
+    looks = [task.stalls for task in tasks if isinstance(task, WatchTask) and task.stalls is not None]
+    if not looks:
+        raise InputError("no twin with videos has a plan with stalls", remedy="Leave out --stalls.")
+    StallNetwork(looks[0].network, threads=1)

@@ -1,6 +1,7 @@
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,12 +10,15 @@ import pytest
 import sqlalchemy as sa
 
 from geometry import InputError
-from tests.perception.sites import cameras
-from twin.live.database.schema import frames, progress
+from tests.perception.occupancy.networks import write_network
+from tests.perception.sites import SIZE, cameras
+from twin.events.records import Occupancy
+from twin.live.database.schema import frames, progress, records
 from twin.live.engine import Engine
 from twin.live.ingest import store_frames
 from twin.live.journal import Journal
-from twin.live.watching import Looking, VideoStore, WatchTask
+from twin.live.watch_task import StallTask, WatchTask
+from twin.live.watching import Looking, VideoStore
 from twin.service.settings import Settings
 
 
@@ -63,6 +67,65 @@ def test_a_video_becomes_frames_and_its_process_ends(database, task, video):
     assert np.allclose(np.diff([row.time for row in rows]), 0.1, atol=1e-3)
     assert max(row.boxes for row in rows) >= 1
     assert '"frames": 120' in counts
+
+
+@pytest.fixture
+def stalls(task, tmp_path: Path) -> StallTask:
+    """How the cameras look at the plan's stalls, by a network for which what is red is taken."""
+    network = write_network(tmp_path / "red.onnx", {"slope": 0.2})
+    return StallTask(network=network, plan=task.floor_plan(), cameras=task.members())
+
+
+def test_what_a_video_shows_of_stalls_becomes_occupancy(database, task, stalls, tmp_path):
+    """One process looks, the other tracks: a dark video that is red from its sixth second on, and no vehicle at all."""
+    writer = cv2.VideoWriter(str(tmp_path / "west.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 5.0, SIZE)
+    for k in range(60):
+        writer.write(np.full((SIZE[1], SIZE[0], 3), (20, 20, 20 if k < 30 else 250), dtype=np.uint8))
+    writer.release()
+    watched = watch_task(task, ("west", str(tmp_path / "west.avi")), stalls=stalls)
+    engine = Engine(database)
+    try:
+        engine.set_tasks([task, watched])
+        deadline, rows = time.monotonic() + 90, []
+        while time.monotonic() < deadline and len(rows) < 4:
+            time.sleep(0.2)
+            query = sa.select(records.c.stall, records.c.content).where(records.c.what == "occupancy")
+            with database.read() as connection:
+                rows = connection.execute(query.order_by(records.c.seq)).all()
+    finally:
+        engine.stop()
+    with database.read() as connection:
+        began = connection.execute(sa.select(sa.func.min(frames.c.time))).scalar_one()
+    told = [(row.stall, Occupancy.model_validate_json(row.content)) for row in rows]
+    for stall in ("A", "B"):
+        free, taken = (each for name, each in told if name == stall)
+        assert free.p_occupied < 0.5 < taken.p_occupied
+        assert 6.0 <= taken.time - began <= 10.0
+
+
+def test_a_video_at_its_end_is_not_looked_at_again_by_another_calibration(database, task, stalls, video):
+    watched = watch_task(task, ("west", str(video)), stalls=stalls)
+    other = replace(watched, stalls=replace(stalls, cameras=stalls.cameras[:1]))
+    engine = Engine(database)
+    try:
+        engine.set_tasks([watched])
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline and not engine.health()[0]["finished"]:
+            time.sleep(0.2)
+        engine.set_tasks([other])
+        assert engine.health()[0]["finished"]
+        engine.set_tasks([replace(other, videos=(("south", str(video)),))])
+        assert not engine.health()[0]["finished"]
+    finally:
+        engine.stop()
+
+
+def test_frames_of_who_is_to_look_and_can_not_are_counted(database, task, frames):
+    store = VideoStore(database, watch_task(task), {"west", "south"})
+    could = {"west": None, "south": {}, "east": None}
+    store.store([frame.model_copy(update={"stalls": could[frame.camera]}) for frame in frames[:30]])
+    assert store.counts["frames without looks at stalls: west"] == sum(f.camera == "west" for f in frames[:30])
+    assert sum("without" in what for what in store.counts) == 1
 
 
 @pytest.fixture

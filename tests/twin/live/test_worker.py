@@ -72,7 +72,7 @@ def test_looks_at_stalls_count_from_when_the_clocks_that_were_found_say(database
     last = {camera: times[0] for camera, times in looks.times.items()}
     true = {frame.camera: frame.time - OFFSETS[frame.camera] for frame in laps(OFFSETS)}
     off = [last[camera] - true[camera] for camera in OFFSETS]
-    assert np.ptp(off) < 0.08  # measured 0.03; uncorrected 0.35
+    assert np.ptp(off) < 0.08  # measured 0.04; uncorrected 0.35
 
 
 @pytest.mark.parametrize("seed", [1, 2])
