@@ -144,6 +144,9 @@ class _Leaves:
         self.time, self.dropped = -np.inf, dict[str, int]()
         self._rows = {round(row.time, 1): [row] for row in track(2, standing(9.25, 5.5), 0, 20, heading=0.0)}
 
+    def utc(self, frame: FrameRecord) -> float:
+        return frame.time
+
     def push(self, frame: FrameRecord) -> list[TrackRow]:
         self.time = frame.time
         return self._rows.get(round(frame.time, 1), [])
