@@ -15,7 +15,7 @@ from geometry.cameras import (
     unproject,
 )
 from geometry.ceilings import ceiling_heights
-from geometry.drift import drift_covariance, is_drift, with_correlated_errors
+from geometry.drift import is_drift, walks_covariance, way_walked, with_correlated_errors
 from geometry.drift_correction import correct_drift
 from geometry.errors import (
     CancelledError,
@@ -174,7 +174,6 @@ __all__ = [
     "correct_drift",
     "covariance_from_pycolmap",
     "covariances_in_fitted_frame",
-    "drift_covariance",
     "find_floors",
     "fit_plan",
     "fit_plan_to_control",
@@ -247,6 +246,8 @@ __all__ = [
     "unproject",
     "up_from_cameras",
     "upright_from_map",
+    "walks_covariance",
+    "way_walked",
     "with_correlated_errors",
     "with_datum",
     "with_plan",

@@ -1,9 +1,11 @@
 """Position priors that drift together: what an alignment to a phone's own tracking is really worth.
 
-Odometry errs by a random walk, so that its errors are shared along the path and do not average out. Of a random walk
-with standard deviations s_i that grow along the path, the errors of i and j covary by the smaller variance.
+Odometry errs by its steps, so that its errors are shared along the path and do not average out. It errs no more at the
+end of a path than at its start: the error of a stretch depends on its length alone. Of such a process with stationary
+increments the variances tell all covariances (Yaglom 1955): errors of i and j covary by half of V_i + V_j - V(|i - j|).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +16,8 @@ from geometry.similarity import similarity_jacobian
 
 Array = NDArray[np.float64]
 
+UNSTEADY = 0.05
+"""Of the variance: rates change more than a phone's sigmas say."""
 MIN_GROWTH = 1.5
 """Sigmas that never shrink along a path and grow by this factor are those of a drift."""
 
@@ -24,14 +28,44 @@ def is_drift(sigma_m: ArrayLike) -> bool:
     return len(sigma) > 2 and bool((np.diff(sigma) >= 0).all()) and bool(sigma[-1] > MIN_GROWTH * sigma[0])
 
 
-def drift_covariance(sigma_m: ArrayLike) -> Array:
-    """Return the covariance (N, N), a coordinate, of a random walk whose sigmas (N,) grow along the path.
+def way_walked(positions: ArrayLike) -> Array:
+    """Return how far a path (N, D) has come at each of its positions, metres."""
+    path = np.asarray(positions, dtype=np.float64)
+    return np.cumsum(np.linalg.norm(np.diff(path, axis=0, prepend=path[:1]), axis=1))
 
-    The first sigma counts as noise of each position of its own; what the others have beyond it is shared.
+
+def drift_process(sigma_m: ArrayLike, way: ArrayLike) -> tuple[Array, float]:
+    """Return the covariance (N, N) of the drift of positions with sigmas (N,), a coordinate, and their own variance.
+
+    way: (N,) how far each is along the path. The first sigma counts as noise of each position of its own; what the
+    others have beyond it is the drift since the path began. Sigmas that grow with the square root of the way are those
+    of a random walk, and such that grow with the way of one rate. If none fits the nearest process is taken. A share of
+    ``UNSTEADY`` are independent steps anyway.
     """
-    variance = np.asarray(sigma_m, dtype=np.float64) ** 2
-    own = variance[0]
-    return np.minimum.outer(variance, variance) - own + own * np.eye(len(variance))
+    variance, at = np.asarray(sigma_m, dtype=np.float64) ** 2, np.asarray(way, dtype=np.float64)
+    own = float(variance[0])
+    grown = np.maximum(variance - own, 0.0)
+    apart = np.interp(np.abs(at[:, None] - at), at - at[0], grown)
+    values, vectors = np.linalg.eigh(0.5 * (grown[:, None] + grown - apart))
+    process = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    # Each variance stays as it was claimed.
+    scale = np.sqrt(grown / np.where(grown > 0, np.diag(process), 1.0).clip(1e-300))
+    shared = (1.0 - UNSTEADY) * process * np.outer(scale, scale)
+    return shared + UNSTEADY * np.minimum.outer(grown, grown), own
+
+
+def walks_covariance(sigma_m: ArrayLike, positions: ArrayLike, walks: Sequence[ArrayLike]) -> Array:
+    """Return the covariance (N, N), a coordinate, of the errors of positions (N, 3) with sigmas (N,).
+
+    walks: rows of positions whose errors drift together, of one walk each, in its order; others are independent
+    """
+    sigma, path = np.asarray(sigma_m, dtype=np.float64), np.asarray(positions, dtype=np.float64)
+    covariance = np.diag(sigma**2)
+    for rows in walks:
+        index = np.asarray(rows, dtype=np.int64)
+        process, own = drift_process(sigma[index], way_walked(path[index]))
+        covariance[np.ix_(index, index)] = process + own * np.eye(len(index))
+    return covariance
 
 
 def with_correlated_errors(

@@ -8,7 +8,7 @@ some positions condition it (Rasmussen and Williams, Gaussian Processes for Mach
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from geometry.drift import is_drift
+from geometry.drift import drift_process, is_drift
 from geometry.errors import InputError
 
 Array = NDArray[np.float64]
@@ -17,25 +17,13 @@ GATE_SIGMAS = 5.0
 """A fix further from what the others say is a mistake: another tag's number, a tag that was moved."""
 
 
-def drift_process(sigma_m: ArrayLike) -> tuple[Array, float]:
-    """Return the covariance (N, N) of the drift of positions with sigmas (N,), a coordinate, and their own variance.
-
-    The drift grows by its rate, which changes slowly: half of its variance is that of one rate for the whole walk,
-    half that of independent increments, so that fixes both straighten the walk and bend it between them.
-    """
-    variance = np.asarray(sigma_m, dtype=np.float64) ** 2
-    own = float(variance[0])
-    grown = np.maximum(variance - own, 0.0)
-    straight = np.sqrt(np.outer(grown, grown))
-    return 0.5 * straight + 0.5 * np.minimum.outer(grown, grown), own
-
-
 def correct_drift(
-    sigma_m: ArrayLike, rows: ArrayLike, errors: ArrayLike, variances: ArrayLike
+    sigma_m: ArrayLike, way: ArrayLike, rows: ArrayLike, errors: ArrayLike, variances: ArrayLike
 ) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Return the drift (N, D) of a walk, its variance (N,) a coordinate, and which fixes (F,) agreed with the others.
 
-    sigma_m: (N,) of the claimed positions in the order of the walk; rows: (F,) the positions that were fixed
+    sigma_m, way: (N,) of the claimed positions in the order of the walk, and how far along it each is, metres
+    rows: (F,) the positions that were fixed
     errors: (F, D) claimed less fixed position in D coordinates
     variances: (F,) of the fixes a coordinate, without the claim's own noise
 
@@ -50,7 +38,7 @@ def correct_drift(
     agreed = np.ones(len(index), dtype=bool)
     if not is_drift(sigma):
         return np.zeros((len(sigma), offset.shape[1])), np.zeros(len(sigma)), agreed
-    process, own = drift_process(sigma)
+    process, own = drift_process(sigma, way)
     while agreed.any():
         used = np.flatnonzero(agreed)
         among = process[np.ix_(index[used], index[used])] + np.diag(noise[used] + own)

@@ -8,7 +8,7 @@ is drift.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from geometry.drift import is_drift
+from geometry.drift import is_drift, way_walked
 from geometry.errors import InputError
 
 Array = NDArray[np.float64]
@@ -36,7 +36,7 @@ def climbed_by_drift(positions: ArrayLike, sigma_m: ArrayLike) -> tuple[Array, A
         raise InputError(f"expected positions (N, 3) and sigmas (N,), got {path.shape} and {sigma.shape}")
     if not is_drift(sigma):
         return np.zeros(len(path)), sigma
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path[:, :2], axis=0), axis=1))])
+    along = way_walked(path[:, :2])
     slope = _slopes(along, path[:, 2])
     ramp = _ramps(along, slope)
     slope[ramp] = 0.0

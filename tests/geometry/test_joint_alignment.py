@@ -19,7 +19,7 @@ from geometry import (
     tag_corners,
     transform_points,
 )
-from geometry.drift_correction import drift_process
+from geometry.drift import drift_process, way_walked
 from geometry.joint_alignment import _view_rows
 from geometry.similarity import perturb_similarity
 
@@ -38,7 +38,7 @@ def walk(rng: np.random.Generator, count: int = 80) -> tuple[np.ndarray, np.ndar
 
 def drifted(places: np.ndarray, sigma: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return what a walk claims of its places, with errors drawn from the process."""
-    process, own = drift_process(sigma)
+    process, own = drift_process(sigma, way_walked(places))
     return places + np.linalg.cholesky(process + own * np.eye(len(sigma))) @ rng.standard_normal((len(sigma), 3))
 
 
@@ -73,7 +73,7 @@ def tied(seed: int, tags: int, noise: float = 1.0) -> tuple[np.ndarray, np.ndarr
     claimed = drifted(places, sigma, rng)
     in_map = transform_points(MAP_FROM_SITE, places)
     alignment = align_points(in_map, claimed, sigma, rng=rng)
-    process, own = drift_process(sigma)
+    process, own = drift_process(sigma, way_walked(places))
     points = JointPoints(
         in_map=in_map,
         in_site=claimed,
@@ -121,7 +121,7 @@ def test_a_tag_that_hangs_elsewhere_does_not_count() -> None:
     places, sigma = walk(rng)
     claimed = drifted(places, sigma, rng)
     in_map = transform_points(MAP_FROM_SITE, places)
-    process, own = drift_process(sigma)
+    process, own = drift_process(sigma, way_walked(places))
     points = JointPoints(
         in_map=in_map,
         in_site=claimed,

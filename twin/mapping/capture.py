@@ -15,6 +15,7 @@ from geometry import (
     camera_for,
     camera_from_exif,
     check_size,
+    is_drift,
     nearest_known,
     pose_from_position,
     read_cameras,
@@ -132,6 +133,24 @@ class Capture:
             height_sigmas=None if self.height_sigmas is None else self.height_sigmas[keep],
             refused=self.refused | refusals,
         )
+
+
+def walks(priors: PoseTable) -> list[NDArray[np.int64]]:
+    """Return the rows of each sequence, in order of time where it is known, that have a position and a sigma."""
+    names = np.array(priors.sequence or [""] * len(priors))
+    usable = np.isfinite(priors.positions).all(axis=1) & np.isfinite(priors.sigma_m)
+    found = []
+    for name in dict.fromkeys(names.tolist()):
+        rows = np.flatnonzero((names == name) & usable)
+        if priors.time is not None and np.isfinite(priors.time[rows]).all():
+            rows = rows[np.argsort(priors.time[rows], kind="stable")]
+        found.append(rows)
+    return found
+
+
+def drifting_walks(priors: PoseTable | None) -> list[NDArray[np.int64]]:
+    """Return the walks, as ``walks``, whose positions drift by their sigmas; none without priors."""
+    return [] if priors is None else [rows for rows in walks(priors) if is_drift(priors.sigma_m[rows])]
 
 
 def read_capture(folder: Path, cameras_csv: Path | None, poses_csv: Path | None) -> Capture:

@@ -7,8 +7,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import Alignment, JointPoints, TagSpecs, TagView, is_drift, refine_alignment, tag_corners
-from geometry.drift_correction import drift_process
+from geometry import Alignment, JointPoints, TagSpecs, TagView, refine_alignment, tag_corners
 from geometry.tag_alignment import DEFAULT_TAG_SIGMA_M
 from twin.mapping.capture import Capture
 from twin.mapping.registration import TiePoints
@@ -22,18 +21,12 @@ def tie_jointly(
 ) -> tuple[Alignment, NDArray[np.bool_]]:
     """Return the alignment of the points and views, and which views agree (V,). Raises as ``TiePoints.align``."""
     alignment = points.align(rng)
-    sigma_m = np.array(points.sigma_m)
-    drifts = is_drift(sigma_m[points.path])
-    if not drifts and not views:
+    if not points.walks and not views:
         return alignment, np.zeros(0, dtype=bool)
-    errors = np.diag(sigma_m**2)
-    if drifts:
-        process, own = drift_process(sigma_m[points.path])
-        errors[np.ix_(points.path, points.path)] = process + own * np.eye(len(points.path))
     joint = JointPoints(
         in_map=np.array(points.in_map).reshape(-1, 3),
         in_site=np.array(points.in_site).reshape(-1, 3),
-        errors=errors,
+        errors=points.errors(),
         map_covariances=np.array(points.map_covariances).reshape(-1, 3, 3),
     )
     return refine_alignment(alignment, joint, views)

@@ -34,6 +34,7 @@ from twin.mapping.finishing import PlacedMap, finish, workspace_for
 from twin.mapping.options import MapOptions
 from twin.mapping.pairing import choose_pairs
 from twin.mapping.plan_control import plan_by_control
+from twin.mapping.prior_adjustment import adjust_at_priors
 from twin.mapping.shape import pose_covariances
 from twin.mapping.site_tie import agreeing, elsewhere, register, require_unfolded
 from twin.mapping.tag_adjustment import adjust_with_tags
@@ -213,7 +214,7 @@ def _solve(
     _require_matches(matches, capture)
     rec.write_database(database, capture, features, matches, verified=False)
     if capture.pose_knowledge is PoseKnowledge.APPROXIMATE and len(poses) == len(capture.names):
-        return rec.adjust_at_priors(capture, features, database, output)
+        return adjust_at_priors(capture, features, database, output)
     return rec.structure_from_motion(capture, database, output, on_progress), {}
 
 

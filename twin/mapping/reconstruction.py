@@ -1,17 +1,17 @@
-"""From matches to a COLMAP reconstruction, with pycolmap: triangulate, adjust with priors, or SfM from nothing."""
+"""From matches to a COLMAP reconstruction, with pycolmap: triangulate, adjust, or SfM from nothing."""
 
 import itertools
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from geometry import CAUCHY_WIDTH, MappingError, pose_error, position_of
+from geometry import CAUCHY_WIDTH, MappingError
 from perception import Features
-from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_DEG, Capture
+from twin.mapping.capture import Capture
 from twin.mapping.correspondence import PairMatches
 from twin.progress import Progress
 
@@ -20,21 +20,14 @@ logger = logging.getLogger(__name__)
 Array = NDArray[np.float64]
 
 MAX_REPROJECTION_ERROR_PX = 4.0
-APPROXIMATE_ROUNDS_PX = (64.0, 16.0, 4.0, 4.0)
-"""Largest reprojection error while poses go from approximate to adjusted."""
 MEDIAN_LENGTH = float(np.sqrt(2.0 * np.log(2.0)))
 """Of a 2D Gaussian with unit sigma."""
 MIN_NOISE_PX, MAX_NOISE_PX = 0.1, 0.4
 """Bounds of the noise that the loss is made for; the upper one is a width of 1 px."""
 NOISE_ROUNDS = 2
-MIN_PRIOR_SIGMA_M = 1e-4
-MAX_PRIOR_SIGMAS = 6.0
-MIN_STRAY_SIGMA_M, MIN_STRAY_SIGMA_DEG = 0.05, 1.0
-"""Smaller sigmas of priors are no reason to leave an image out: lenses and clocks err too."""
 MIN_POINTS = 12
 """An image that sees fewer points of the map is not placed by them, wherever its prior says it is."""
 MIN_MODEL_SIZE = 3
-CONTRADICTS_PRIOR = "its matches contradict its prior pose"
 NOT_ENOUGH_MATCHES = "not enough matches with the rest"
 
 
@@ -145,69 +138,8 @@ def structure_from_motion(
     return best
 
 
-def adjust_at_priors(
-    capture: Capture, features: list[Features], database: Path, output: Path
-) -> tuple[pycolmap.Reconstruction, dict[str, str]]:
-    """Start at approximate full poses: triangulate generously, adjust with the position priors, tighten, repeat.
-
-    An image that matches pull far off its prior, as where the same wall stands elsewhere too, starts there again in the
-    next round. Those that still go astray in the end, or hardly see the map, are left out, and the others adjusted
-    without them. Returns the reasons by name too. Raises ``MappingError`` where most images contradict their priors.
-    """
-    priors = capture.prior_poses()
-    reconstruction = empty_reconstruction(capture, features, priors)
-    for max_error_px in APPROXIMATE_ROUNDS_PX:
-        for image in strays(reconstruction, capture, priors):
-            image.frame.rig_from_world = priors[image.image_id - 1]
-        reconstruction = triangulate(reconstruction, database, capture.folder, output, max_error_px)
-        adjust_with_priors(reconstruction, capture)
-    left_out: dict[str, str] = {}
-    while misplaced := _misplaced(reconstruction, capture, priors):
-        left_out |= {image.name: reason for image, reason in misplaced}
-        if 2 * len(left_out) > len(capture.names):
-            raise MappingError(
-                f"{len(left_out)} of {len(capture.names)} images contradict their prior poses or the others",
-                where=misplaced[0][0].name,
-                remedy="Check that poses.csv belongs to these images and that its sigmas are not too small.",
-            )
-        for image, _ in misplaced:
-            reconstruction.deregister_frame(image.frame_id)
-        reconstruction = triangulate(reconstruction, database, capture.folder, output, APPROXIMATE_ROUNDS_PX[-1])
-        adjust_with_priors(reconstruction, capture)
-    return reconstruction, left_out
-
-
-def _misplaced(
-    reconstruction: pycolmap.Reconstruction, capture: Capture, priors: dict[int, pycolmap.Rigid3d]
-) -> list[tuple[pycolmap.Image, str]]:
-    """Return the placed images that can't stay, with the reason."""
-    found = [(image, CONTRADICTS_PRIOR) for image in strays(reconstruction, capture, priors)]
-    astray = {image.image_id for image, _ in found}
-    for image in _placed(reconstruction):
-        if image.num_points3D < MIN_POINTS and image.image_id not in astray:
-            found.append((image, NOT_ENOUGH_MATCHES))
-    return found
-
-
-def strays(
-    reconstruction: pycolmap.Reconstruction, capture: Capture, priors: dict[int, pycolmap.Rigid3d]
-) -> list[pycolmap.Image]:
-    """Return the images that are more than ``MAX_PRIOR_SIGMAS`` off their prior position or orientation."""
-    assert capture.priors is not None
-    sigmas = np.maximum(capture.prior_sigmas(), MIN_STRAY_SIGMA_M)
-    found = []
-    for image in _placed(reconstruction):
-        row = image.image_id - 1
-        off = (position_of(image.cam_from_world()) - capture.priors.positions[row]) / sigmas[row]
-        _, degrees = pose_error(image.cam_from_world(), priors[row])
-        sigma_deg = capture.priors.sigma_deg[row]
-        sigma_deg = DEFAULT_PRIOR_SIGMA_DEG if np.isnan(sigma_deg) else max(sigma_deg, MIN_STRAY_SIGMA_DEG)
-        if np.linalg.norm(off) > MAX_PRIOR_SIGMAS or degrees > MAX_PRIOR_SIGMAS * sigma_deg:
-            found.append(image)
-    return found
-
-
-def _placed(reconstruction: pycolmap.Reconstruction) -> list[pycolmap.Image]:
+def placed_images(reconstruction: pycolmap.Reconstruction) -> list[pycolmap.Image]:
+    """Return the images that have a pose, by id."""
     return [reconstruction.images[i] for i in sorted(reconstruction.reg_image_ids())]
 
 
@@ -219,40 +151,6 @@ def adjust(reconstruction: pycolmap.Reconstruction, given_cameras: Iterable[int]
         options = adjustment_options(reconstruction)
         pycolmap.create_default_bundle_adjuster(options, config, reconstruction).solve()
         reconstruction.update_point_3d_errors()
-
-
-def adjust_with_priors(reconstruction: pycolmap.Reconstruction, capture: Capture) -> None:
-    """Bundle-adjust with the capture's position priors, each weighted by its sigmas."""
-    priors = capture.priors
-    assert priors is not None
-    images = _placed(reconstruction)
-    rows = np.array([image.image_id - 1 for image in images])
-    known = np.flatnonzero(np.isfinite(priors.positions[rows]).all(axis=1))
-    sigmas = np.maximum(capture.prior_sigmas()[rows[known]], MIN_PRIOR_SIGMA_M)
-    prior_options = pycolmap.PosePriorBundleAdjustmentOptions()
-    prior_options.ceres.prior_position_loss_function_type = pycolmap.LossFunctionType.CAUCHY
-    pycolmap.create_pose_prior_bundle_adjuster(
-        adjustment_options(reconstruction),
-        prior_options,
-        adjustment_problem(reconstruction, capture.given_cameras),
-        centre_priors([images[k] for k in known], priors.positions[rows[known]], sigmas),
-        reconstruction,
-    ).solve()
-    reconstruction.update_point_3d_errors()
-
-
-def centre_priors(images: Sequence[pycolmap.Image], positions: Array, sigmas: Array) -> list[pycolmap.PosePrior]:
-    """Return priors of the camera centres of N images: positions (N, 3), sigmas (N, 3) along x, y and z."""
-    return [
-        pycolmap.PosePrior(
-            pose_prior_id=image.image_id,
-            corr_data_id=image.data_id,
-            position=position,
-            position_covariance=np.diag(s**2),
-            coordinate_system=pycolmap.PosePriorCoordinateSystem.CARTESIAN,
-        )
-        for image, position, s in zip(images, positions, sigmas, strict=True)
-    ]
 
 
 def adjustment_options(reconstruction: pycolmap.Reconstruction) -> pycolmap.BundleAdjustmentOptions:

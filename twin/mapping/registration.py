@@ -15,18 +15,17 @@ from geometry import (
     Marks,
     TagSpecs,
     align_points,
-    drift_covariance,
-    is_drift,
     nearest_known,
     position_covariance,
     position_of,
     scale_from_tags,
     tag_corners,
     triangulate_marks,
+    walks_covariance,
     with_correlated_errors,
 )
 from geometry.tag_alignment import DEFAULT_TAG_SIGMA_M
-from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_M, Capture
+from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_M, Capture, drifting_walks
 from twin.mapping.tag_sightings import CORNER_SIGMA_PX, TagSighting
 
 logger = logging.getLogger(__name__)
@@ -41,10 +40,10 @@ MARK_SIGMA_PX = 0.5
 class TiePoints:
     """Points known in the map and in the site: names, positions in both, sigma in site, covariance in the map.
 
-    ``path`` are the indices of those along one walk, in its order; their errors may be a drift they share.
+    ``walks`` are the indices of those along each walk that drifts, in its order: an error that they share.
     """
 
-    path: list[int] = field(default_factory=list)
+    walks: list[list[int]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     in_map: list[Array] = field(default_factory=list)
     in_site: list[Array] = field(default_factory=list)
@@ -70,25 +69,32 @@ class TiePoints:
             rng=rng,
             map_covariances=of_map,
         )
-        if not is_drift(sigma_m[self.path]):
+        if not self.walks:
             return alignment
-        errors = np.diag(sigma_m**2)
-        errors[np.ix_(self.path, self.path)] = drift_covariance(sigma_m[self.path])
-        return with_correlated_errors(alignment, in_site, sigma_m, errors, of_map)
+        return with_correlated_errors(alignment, in_site, sigma_m, self.errors(), of_map)
+
+    def errors(self) -> Array:
+        """Return the covariance (N, N), a coordinate, of the points' errors in site."""
+        return walks_covariance(self.sigma_m, np.array(self.in_site).reshape(-1, 3), self.walks)
 
 
 def add_position_priors(points: TiePoints, reconstruction: pycolmap.Reconstruction, capture: Capture) -> None:
     """Add the camera centres whose images have a position prior."""
     if capture.priors is None:
         return
+    row_of: dict[int, int] = {}
     for index, image in sorted(_registered(reconstruction, capture).items()):
         position, sigma = capture.priors.positions[index], capture.priors.sigma_m[index]
         if np.isfinite(position).all():
             sigma = DEFAULT_PRIOR_SIGMA_M if np.isnan(sigma) else float(sigma)
-            points.path.append(len(points.names))
+            row_of[index] = len(points.names)
             points.add(
                 image.name, position_of(image.cam_from_world()), position, max(sigma, MIN_SIGMA_M), np.zeros((3, 3))
             )
+    for walk in drifting_walks(capture.priors):
+        placed = [row_of[index] for index in walk.tolist() if index in row_of]
+        if placed:
+            points.walks.append(placed)
 
 
 def add_control(

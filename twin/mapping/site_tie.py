@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from geometry import Alignment, MappingError, TagSpecs, TagView, read_control, read_marks
 from twin.mapping.capture import Capture, MapInputs, PoseKnowledge
 from twin.mapping.joint_tie import tie_jointly, view_name, views_of_tags
+from twin.mapping.prior_adjustment import adjust_with_priors
 from twin.mapping.quality import percentiles
-from twin.mapping.reconstruction import adjust_with_priors
 from twin.mapping.registration import (
     TiePoints,
     add_control,
@@ -73,8 +73,8 @@ def register(
         if agreed.any() and "tags" not in sources:
             sources.append("tags")
         model.transform(alignment.site_from_map)
-        if sources == ["position priors"]:
-            # Beside control points or tags the priors would pull the map off these again.
+        if sources == ["position priors"] and not points.walks:
+            # Beside control points or tags the priors would pull the map off these again, and drift would bend it.
             adjust_with_priors(model, capture)
         frame = _frame(alignment, sources)
         report = _alignment_report(alignment, points, frame)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, least_squares
 
 from geometry import (
-    PoseTable,
     TagSpecs,
     correct_drift,
     is_drift,
@@ -26,10 +25,11 @@ from geometry import (
     project,
     tag_corners,
     transform_points,
+    way_walked,
 )
 from geometry.drift_correction import GATE_SIGMAS
 from geometry.level_walking import climbed_by_drift
-from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_DEG, Capture
+from twin.mapping.capture import DEFAULT_PRIOR_SIGMA_DEG, Capture, walks
 from twin.mapping.tag_sightings import CORNER_SIGMA_PX, TagSighting
 
 logger = logging.getLogger(__name__)
@@ -80,13 +80,14 @@ def _drift(
     way: then it drifted in height as it did along the floor. A tag that was moved says so at one place.
     """
     climbed, height_sigma = climbed_by_drift(path, sigma_m)
-    along, variance, agreed = correct_drift(sigma_m, fixed, errors[:, :2], variances)
+    way = way_walked(path)
+    along, variance, agreed = correct_drift(sigma_m, way, fixed, errors[:, :2], variances)
     off = errors[:, 2:] - climbed[fixed, None]
-    rest, of_height, level = correct_drift(height_sigma, fixed, off, variances)
+    rest, of_height, level = correct_drift(height_sigma, way, fixed, off, variances)
     left = (off - rest[fixed])[:, 0] / np.sqrt(variances + height_sigma[0] ** 2 + of_height[fixed])
     level &= np.abs(left) <= GATE_SIGMAS
     if _longest_way(path, np.array(fixed, dtype=np.int64), ~level) > RISEN_M:
-        drift, variance, agreed = correct_drift(sigma_m, fixed, errors, variances)
+        drift, variance, agreed = correct_drift(sigma_m, way, fixed, errors, variances)
         sigma = np.sqrt(sigma_m[0] ** 2 + variance)
         return drift, np.column_stack([sigma, sigma]), agreed
     sigmas = np.sqrt(np.column_stack([sigma_m[0] ** 2 + variance, height_sigma[0] ** 2 + of_height]))
@@ -95,22 +96,9 @@ def _drift(
 
 def _longest_way(path: Array, fixed: NDArray[np.int64], wrong: NDArray[np.bool_]) -> float:
     """Return how far a walk (N, 3) goes at most from one wrong fix to another with no right one between, metres."""
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path[:, :2], axis=0), axis=1))])[fixed]
+    along = way_walked(path[:, :2])[fixed]
     edges = np.flatnonzero(np.diff(np.concatenate([[False], wrong, [False]]))).reshape(-1, 2)
     return max((float(along[stop - 1] - along[start]) for start, stop in edges.tolist()), default=0.0)
-
-
-def walks(priors: PoseTable) -> list[NDArray[np.int64]]:
-    """Return the rows of each sequence, in order of time where it is known, that have a position and a sigma."""
-    names = np.array(priors.sequence or [""] * len(priors))
-    usable = np.isfinite(priors.positions).all(axis=1) & np.isfinite(priors.sigma_m)
-    found = []
-    for name in dict.fromkeys(names.tolist()):
-        rows = np.flatnonzero((names == name) & usable)
-        if priors.time is not None and np.isfinite(priors.time[rows]).all():
-            rows = rows[np.argsort(priors.time[rows], kind="stable")]
-        found.append(rows)
-    return found
 
 
 def _fixes(capture: Capture, sightings: list[TagSighting], tags: TagSpecs) -> Iterator[tuple[int, tuple[Array, float]]]:
