@@ -15,7 +15,7 @@ from geometry.cameras import (
     unproject,
 )
 from geometry.ceilings import ceiling_heights
-from geometry.drift import is_drift, walks_covariance, way_walked, with_correlated_errors
+from geometry.drift import is_adrift, is_drift, walks_covariance, way_walked, with_correlated_errors
 from geometry.drift_correction import correct_drift
 from geometry.errors import (
     CancelledError,
@@ -184,6 +184,7 @@ __all__ = [
     "height_disagreements",
     "import_plan",
     "inside_ellipsoid",
+    "is_adrift",
     "is_drift",
     "lane_graph",
     "lane_path",

@@ -28,6 +28,12 @@ def is_drift(sigma_m: ArrayLike) -> bool:
     return len(sigma) > 2 and bool((np.diff(sigma) >= 0).all()) and bool(sigma[-1] > MIN_GROWTH * sigma[0])
 
 
+def is_adrift(sigma_m: ArrayLike) -> bool:
+    """Tell whether positions of a walk with sigmas (N,) are much less sure somewhere than at its start."""
+    sigma = np.asarray(sigma_m, dtype=np.float64)
+    return len(sigma) > 0 and bool(sigma.max() > MIN_GROWTH * sigma[0])
+
+
 def way_walked(positions: ArrayLike) -> Array:
     """Return how far a path (N, D) has come at each of its positions, metres."""
     path = np.asarray(positions, dtype=np.float64)
@@ -45,13 +51,24 @@ def drift_process(sigma_m: ArrayLike, way: ArrayLike) -> tuple[Array, float]:
     variance, at = np.asarray(sigma_m, dtype=np.float64) ** 2, np.asarray(way, dtype=np.float64)
     own = float(variance[0])
     grown = np.maximum(variance - own, 0.0)
-    apart = np.interp(np.abs(at[:, None] - at), at - at[0], grown)
+    apart = _variogram(at - at[0], grown, np.abs(at[:, None] - at))
     values, vectors = np.linalg.eigh(0.5 * (grown[:, None] + grown - apart))
     process = (vectors * np.maximum(values, 0.0)) @ vectors.T
     # Each variance stays as it was claimed.
     scale = np.sqrt(grown / np.where(grown > 0, np.diag(process), 1.0).clip(1e-300))
     shared = (1.0 - UNSTEADY) * process * np.outer(scale, scale)
     return shared + UNSTEADY * np.minimum.outer(grown, grown), own
+
+
+def _variogram(way: Array, grown: Array, lags: Array) -> Array:
+    """Return the variance of a stretch of each length in ``lags``, of those (N,) that begin with the path.
+
+    Standard deviations are interpolated, and a stretch of no length has none: who stands errs as before.
+    """
+    last = np.append(np.flatnonzero(np.diff(way) > 0), len(way) - 1)
+    deviations = np.sqrt(grown[last])
+    deviations[way[last] <= 0] = 0.0
+    return np.asarray(np.interp(lags, way[last], deviations) ** 2)
 
 
 def walks_covariance(sigma_m: ArrayLike, positions: ArrayLike, walks: Sequence[ArrayLike]) -> Array:

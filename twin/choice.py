@@ -3,7 +3,8 @@
 A conditional logit (McFadden 1974): poses compete by the evidence that each has, against each other, against the photo
 being from nowhere in the twin, and, where the map's own photos were found to fit elsewhere too, against a look-alike
 that was not found, on a level where none was. Evidence beyond ``ENOUGH`` says that the place looks so, and little more
-of which look-alike it is. The weights were fitted by ``python -m benchmarks.confidence`` to rendered photos.
+of which look-alike it is. The weights were fitted by ``python -m benchmarks.confidence`` to rendered photos, strangers
+among them.
 """
 
 from collections.abc import Sequence
@@ -13,15 +14,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from twin.candidates import Candidate
+from twin.textures.matching import FOUND_SHARES
 
 Array = NDArray[np.float64]
 
-WEIGHTS = np.array([2.86, 2.18, 1.13, 1.08, -1.48, 7.23, -1.44])
-MOST_TEXTURED, MANY_TEXTURES = 20.0, 24
-ENOUGH, BEYOND = 3.0, 0.16
-WRITTEN = 0.38
+WEIGHTS = np.array([0.88, 1.80, 0.27, 0.57, -1.38, 3.88])
+MOST_TEXTURED = 20.0
+"""Of the log-odds of textures: more says no more."""
+ENOUGH, BEYOND = 3.0, 0.68
+WRITTEN = 0.26
 """Of the log-odds that tags and signs give: readings of one photo err together."""
-NAMED = 0.84
+NAMED = 1.43
 """The same of what names a level."""
 LEVELS_DIFFER = 0.1
 """Of how much more plausible the pose on one level is than its copies on others, if textures verify both."""
@@ -30,12 +33,12 @@ OFTEN_ALIKE = 0.5
 LEAST_ALIKE = 0.02
 
 
-def traits(candidate: Candidate, usual_noise: float) -> Array:
-    """Return what speaks for a pose (7,): 1, how many matches agree, over how much of the photo, how much of what the
-    pose should show is there, how badly it all fits against what is usual in the map, how hardly chance would find as
-    many textures where they should be, and how many were looked for.
+def traits(candidate: Candidate, usual_noise: float, shares: ArrayLike = FOUND_SHARES) -> Array:
+    """Return what speaks for a pose (6,): 1, how many matches agree, over how much of the photo, how much of what the
+    pose should show is there, how badly it all fits against what is usual in the map, and what its textures say.
+
+    shares: of textures that are found, see ``TextureSupport.log_odds``
     """
-    textured = candidate.textured
     return np.array(
         [
             1.0,
@@ -43,8 +46,7 @@ def traits(candidate: Candidate, usual_noise: float) -> Array:
             candidate.spread / 10.0,
             np.log((candidate.explained + 2.0) / (candidate.expected + 50.0)),
             np.log(max(candidate.estimate.noise_scale, 0.3) / usual_noise),
-            min(-textured.log10_false_alarms, MOST_TEXTURED) / 10.0,
-            min(textured.looked_for, MANY_TEXTURES) / MANY_TEXTURES,
+            min(candidate.textured.log_odds(shares), MOST_TEXTURED) / 10.0,
         ]
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 import pycolmap
 import pytest
 
-from geometry import TagSpecs, align_points, is_drift, transform_points
+from geometry import TagSpecs, align_points, is_drift, transform_points, walks_covariance
 from tests.geometry.test_joint_alignment import CAMERA, MAP_FROM_SITE, drifted, tag_view, walk
 from twin.mapping.capture import Capture
 from twin.mapping.joint_tie import tie_jointly, view_name, views_of_tags
@@ -34,7 +34,9 @@ def points_of(sigma_m: np.ndarray, in_map: np.ndarray, in_site: np.ndarray) -> T
     points = TiePoints()
     for k, sigma in enumerate(sigma_m.tolist()):
         points.add(f"{k}.jpg", in_map[k], in_site[k], sigma, np.zeros((3, 3)))
-    points.walks = [list(range(len(sigma_m)))] if is_drift(sigma_m) else []
+    rows = np.arange(len(sigma_m))
+    points.priors, points.drift = rows.tolist(), is_drift(sigma_m)
+    points.prior_errors = walks_covariance(sigma_m, in_site, [rows] if points.drift else [])
     return points
 
 

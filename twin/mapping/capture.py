@@ -65,6 +65,7 @@ class Capture:
     lenses: EXIF description by camera id, for recognising the same lens in a query
     priors: rows of poses.csv in the order of ``names``; None without the file. Images without a row hold NaN
     height_sigmas: (N,) metres, of the priors' heights where these are known apart from the rest; else as sigma_m
+    sigmas_before: (N,) metres, as the priors claimed before their drift was corrected; None where it was not
     refused: images left out and why
     """
 
@@ -77,6 +78,7 @@ class Capture:
     lenses: dict[int, str]
     priors: PoseTable | None = None
     height_sigmas: Array | None = None
+    sigmas_before: Array | None = None
     refused: dict[str, str] = field(default_factory=dict)
 
     def path(self, index: int) -> Path:
@@ -118,6 +120,12 @@ class Capture:
             sigmas[:, 2] = np.nan_to_num(self.height_sigmas, nan=DEFAULT_PRIOR_SIGMA_M)
         return sigmas
 
+    @property
+    def claimed_sigmas(self) -> Array:
+        """The sigmas (N,) of the priors' positions as they were claimed, metres, NaN where empty."""
+        assert self.priors is not None
+        return self.priors.sigma_m if self.sigmas_before is None else self.sigmas_before
+
     def without(self, refusals: dict[str, str]) -> "Capture":
         """Return the capture without some images, which are remembered with the reason."""
         keep = [i for i, name in enumerate(self.names) if name not in refusals]
@@ -131,6 +139,7 @@ class Capture:
             lenses=self.lenses,
             priors=None if self.priors is None else take_rows(self.priors, keep),
             height_sigmas=None if self.height_sigmas is None else self.height_sigmas[keep],
+            sigmas_before=None if self.sigmas_before is None else self.sigmas_before[keep],
             refused=self.refused | refusals,
         )
 
@@ -148,9 +157,12 @@ def walks(priors: PoseTable) -> list[NDArray[np.int64]]:
     return found
 
 
-def drifting_walks(priors: PoseTable | None) -> list[NDArray[np.int64]]:
-    """Return the walks, as ``walks``, whose positions drift by their sigmas; none without priors."""
-    return [] if priors is None else [rows for rows in walks(priors) if is_drift(priors.sigma_m[rows])]
+def drifting_walks(capture: Capture) -> list[NDArray[np.int64]]:
+    """Return the walks, as ``walks``, whose positions drift by what was claimed of them; none without priors."""
+    if capture.priors is None:
+        return []
+    claimed = capture.claimed_sigmas
+    return [rows for rows in walks(capture.priors) if is_drift(claimed[rows])]
 
 
 def read_capture(folder: Path, cameras_csv: Path | None, poses_csv: Path | None) -> Capture:

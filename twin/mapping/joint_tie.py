@@ -21,7 +21,7 @@ def tie_jointly(
 ) -> tuple[Alignment, NDArray[np.bool_]]:
     """Return the alignment of the points and views, and which views agree (V,). Raises as ``TiePoints.align``."""
     alignment = points.align(rng)
-    if not points.walks and not views:
+    if not points.drift and not views:
         return alignment, np.zeros(0, dtype=bool)
     joint = JointPoints(
         in_map=np.array(points.in_map).reshape(-1, 3),

@@ -188,7 +188,9 @@ def _reconstruct(
     parts += [part for pair in sorted(matches.items()) for part in pair]
     if capture.priors is not None and capture.prior_poses():
         # Positions alone serve only to align the result, so that SfM need not be done again for others.
-        parts += [capture.priors.positions, capture.priors.quats_xyzw, capture.prior_sigmas(), capture.priors.sigma_deg]
+        priors = capture.priors
+        parts += [priors.positions, priors.quats_xyzw, capture.prior_sigmas(), priors.sigma_deg]
+        parts += ["drift let go", capture.claimed_sigmas, priors.sequence, priors.time]
 
     def make(folder: Path) -> None:
         model, left_out = _solve(capture, features, matches, folder, on_progress)

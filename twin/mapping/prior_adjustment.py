@@ -5,6 +5,7 @@ decimetres and a percent of scale, where photos alone would not be. So it lets g
 shows the drift of each walk, and the last adjustments hold each photo only by its own noise.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +15,16 @@ import pycolmap
 from numpy.typing import NDArray
 
 from geometry import (
+    DegenerateError,
+    InputError,
     JointPoints,
     MappingError,
     align_points,
     correct_drift,
+    is_adrift,
     pose_error,
     position_of,
     refine_alignment,
-    transform_points,
     walks_covariance,
     way_walked,
 )
@@ -37,6 +40,8 @@ from twin.mapping.reconstruction import (
     triangulate,
 )
 
+logger = logging.getLogger(__name__)
+
 Array = NDArray[np.float64]
 
 APPROXIMATE_ROUNDS_PX = (64.0, 16.0, 4.0, 4.0)
@@ -45,6 +50,9 @@ LOOSE = 10.0
 """Sigmas of priors are so many times larger where the map shall show their drift."""
 MIN_VIEWS, MIN_SURE_POINTS = 3, 20
 """Points that fewer images see hold none in place, and an image is not placed by fewer of the others."""
+NORMAL_MEDIAN = 0.6745
+"""Median of the absolute value of a normal variable."""
+DISHONEST = 2.0
 MAP_SIGMA_M = 0.05
 """By which neighbours of a walk may be off in such a map."""
 MIN_PRIOR_SIGMA_M = 1e-4
@@ -70,14 +78,13 @@ def adjust_at_priors(
             image.frame.rig_from_world = priors[image.image_id - 1]
         reconstruction = triangulate(reconstruction, database, capture.folder, output, max_error_px)
         adjust_with_priors(reconstruction, capture)
-    is_free = bool(drifting_walks(capture.priors))
-    if is_free:
+    free = _adrift(capture)
+    if free:
         capture = let_go(reconstruction, capture)
         priors = capture.prior_poses()
-        reconstruction = _tightened(reconstruction, capture, database, output, is_free=True)
+        reconstruction = _tightened(reconstruction, capture, database, output, free)
     left_out: dict[str, str] = {}
-    least = MIN_SURE_POINTS if is_free else MIN_POINTS
-    while misplaced := _misplaced(reconstruction, capture, priors, least):
+    while misplaced := _misplaced(reconstruction, capture, priors, free):
         left_out |= {image.name: reason for image, reason in misplaced}
         if 2 * len(left_out) > len(capture.names):
             raise MappingError(
@@ -87,22 +94,31 @@ def adjust_at_priors(
             )
         for image, _ in misplaced:
             reconstruction.deregister_frame(image.frame_id)
-        reconstruction = _tightened(reconstruction, capture, database, output, is_free=is_free)
-    if is_free:
+        reconstruction = _tightened(reconstruction, capture, database, output, free)
+    if free:
         reconstruction = triangulate(reconstruction, database, capture.folder, output, APPROXIMATE_ROUNDS_PX[-1])
     return reconstruction, left_out
 
 
+def _adrift(capture: Capture) -> set[int]:
+    """Return the ids of the images of walks that drift, and that no tags hold all along."""
+    priors = capture.priors
+    assert priors is not None
+    walks = [walk for walk in drifting_walks(capture) if is_adrift(priors.sigma_m[walk])]
+    return {int(row) + 1 for walk in walks for row in walk}
+
+
 def _tightened(
-    reconstruction: pycolmap.Reconstruction, capture: Capture, database: Path, output: Path, *, is_free: bool
+    reconstruction: pycolmap.Reconstruction, capture: Capture, database: Path, output: Path, free: set[int]
 ) -> pycolmap.Reconstruction:
-    """Return the reconstruction triangulated anew and adjusted; one that let go of its priors by what three images see.
+    """Return the reconstruction triangulated anew and adjusted; images that are ``free`` of their priors by what three
+    see.
 
     Two images agree on almost any point along a line, so that matches with a look-alike hold an image anywhere.
     """
     reconstruction = triangulate(reconstruction, database, capture.folder, output, APPROXIMATE_ROUNDS_PX[-1])
-    if is_free:
-        for row in [row for row, point in reconstruction.points3D.items() if point.track.length() < MIN_VIEWS]:
+    for row, point in list(reconstruction.points3D.items()):
+        if point.track.length() < MIN_VIEWS and all(seen.image_id in free for seen in point.track.elements):
             reconstruction.delete_point3D(row)
     adjust_with_priors(reconstruction, capture)
     return reconstruction
@@ -110,59 +126,70 @@ def _tightened(
 
 def let_go(reconstruction: pycolmap.Reconstruction, capture: Capture) -> Capture:
     """Adjust with hardly any priors, move the reconstruction to where the walks as a whole have been, and return the
-    capture with the drift that it shows taken out of their positions. Raises as ``geometry.align_points``.
+    capture with the drift that it shows taken out of their positions. All images are placed, and have prior poses.
+
+    Sigmas are then those of each picture by itself: as large as the map shows, if a walk claims less.
     """
     priors = capture.priors
     assert priors is not None
-    heights = None if capture.height_sigmas is None else LOOSE * capture.height_sigmas
-    loose = replace(capture, priors=replace(priors, sigma_m=LOOSE * priors.sigma_m), height_sigmas=heights)
+    loose = replace(capture, priors=replace(priors, sigma_m=LOOSE * priors.sigma_m), height_sigmas=None)
     adjust_with_priors(reconstruction, loose)
-    centres = np.full_like(priors.positions, np.nan)
-    for image in placed_images(reconstruction):
-        centres[image.image_id - 1] = image.projection_center()
-    site_from_map = _align_to_walks(centres, capture)
-    reconstruction.transform(site_from_map)
-    positions, sigma_m = priors.positions.copy(), priors.sigma_m.copy()
-    for walk in drifting_walks(priors):
-        shown = np.flatnonzero(np.isfinite(centres[walk]).all(axis=1))
-        off = positions[walk[shown]] - transform_points(site_from_map, centres[walk[shown]])
-        way = way_walked(positions[walk])
-        drift, variance, _ = correct_drift(sigma_m[walk], way, shown, off, np.full(len(shown), MAP_SIGMA_M**2))
+    sigma = np.maximum(np.nan_to_num(priors.sigma_m, nan=DEFAULT_PRIOR_SIGMA_M), MIN_PRIOR_SIGMA_M)
+    claimed = np.maximum(np.nan_to_num(capture.claimed_sigmas, nan=DEFAULT_PRIOR_SIGMA_M), MIN_PRIOR_SIGMA_M)
+    walks = drifting_walks(capture)
+    centres = np.array([image.projection_center() for image in placed_images(reconstruction)])
+    try:
+        reconstruction.transform(_align_to_walks(centres, priors.positions, claimed, walks))
+    except (DegenerateError, InputError) as error:
+        # The reconstruction began where the priors are, and stays there as a whole.
+        logger.warning("the walks do not tell the map's scale by themselves: %s", error)
+    centres = np.array([image.projection_center() for image in placed_images(reconstruction)])
+    positions = priors.positions.copy()
+    for walk in walks:
+        off = positions[walk] - centres[walk]
+        own = max(float(claimed[walk[0]]), _noise(off))
+        if own > DISHONEST * claimed[walk[0]]:
+            name, says = capture.names[walk[0]], claimed[walk[0]]
+            logger.warning("positions of the walk of %s err by %.2f m each, and claim %.2f m", name, own, says)
+        noisy = np.sqrt(claimed[walk] ** 2 - claimed[walk[0]] ** 2 + own**2)
+        way, exact = way_walked(positions[walk]), np.full(len(walk), MAP_SIGMA_M**2)
+        drift, variance, _ = correct_drift(noisy, way, np.arange(len(walk)), off, exact)
         positions[walk] -= drift
-        sigma_m[walk] = np.hypot(sigma_m[walk[0]], np.sqrt(variance))
-    return replace(capture, priors=replace(priors, positions=positions, sigma_m=sigma_m), height_sigmas=None)
+        sigma[walk] = np.hypot(own, np.sqrt(variance))
+    return replace(capture, priors=replace(priors, positions=positions, sigma_m=sigma), height_sigmas=None)
 
 
-def _align_to_walks(centres: Array, capture: Capture) -> pycolmap.Sim3d:
-    """Return the similarity that takes camera centres (N, 3), NaN where not placed, to where priors have been.
+def _noise(off: Array) -> float:
+    """Return the robust sigma of each position by itself, a coordinate, of errors (N, 3) that drift along a walk."""
+    return float(np.median(np.abs(np.diff(off, n=2, axis=0))) / NORMAL_MEDIAN / np.sqrt(6.0)) if len(off) > 2 else 0.0
+
+
+def _align_to_walks(
+    centres: Array, positions: Array, sigma: Array, walks: Sequence[NDArray[np.int64]]
+) -> pycolmap.Sim3d:
+    """Return the similarity that takes camera centres (N, 3) to where priors have been.
 
     By generalized least squares: drift is shared along each walk, so that the shape of a walk counts little, and its
     steps count for the scale.
     """
-    priors = capture.priors
-    assert priors is not None
-    sigma = np.nan_to_num(priors.sigma_m, nan=DEFAULT_PRIOR_SIGMA_M)
-    known = np.flatnonzero(np.isfinite(centres).all(axis=1) & np.isfinite(priors.positions).all(axis=1))
-    at = np.full(len(centres), -1)
-    at[known] = np.arange(len(known))
-    walks = [at[walk[at[walk] >= 0]] for walk in drifting_walks(priors)]
     joint = JointPoints(
-        in_map=centres[known],
-        in_site=priors.positions[known],
-        errors=walks_covariance(sigma[known], priors.positions[known], walks),
-        map_covariances=np.zeros((len(known), 3, 3)),
+        in_map=centres,
+        in_site=positions,
+        errors=walks_covariance(sigma, positions, walks),
+        map_covariances=np.zeros((len(centres), 3, 3)),
     )
-    start = align_points(joint.in_map, joint.in_site, sigma[known], rng=np.random.default_rng(0))
+    start = align_points(joint.in_map, joint.in_site, sigma, rng=np.random.default_rng(0))
     return refine_alignment(start, joint)[0].site_from_map
 
 
 def _misplaced(
-    reconstruction: pycolmap.Reconstruction, capture: Capture, priors: dict[int, pycolmap.Rigid3d], least: int
+    reconstruction: pycolmap.Reconstruction, capture: Capture, priors: dict[int, pycolmap.Rigid3d], free: set[int]
 ) -> list[tuple[pycolmap.Image, str]]:
-    """Return the placed images that can't stay, with the reason: ``least`` is how many points each must see."""
+    """Return the placed images that can't stay, with the reason; of images ``free`` of priors more points are asked."""
     found = [(image, CONTRADICTS_PRIOR) for image in strays(reconstruction, capture, priors)]
     astray = {image.image_id for image, _ in found}
     for image in placed_images(reconstruction):
+        least = MIN_SURE_POINTS if image.image_id in free else MIN_POINTS
         if image.num_points3D < least and image.image_id not in astray:
             found.append((image, NOT_ENOUGH_MATCHES))
     return found

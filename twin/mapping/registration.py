@@ -40,10 +40,13 @@ MARK_SIGMA_PX = 0.5
 class TiePoints:
     """Points known in the map and in the site: names, positions in both, sigma in site, covariance in the map.
 
-    ``walks`` are the indices of those along each walk that drifts, in its order: an error that they share.
+    ``priors`` are the indices of those that are position priors, whose errors have covariance ``prior_errors`` (P, P) a
+    coordinate; ``drift`` tells whether they share a drift.
     """
 
-    walks: list[list[int]] = field(default_factory=list)
+    priors: list[int] = field(default_factory=list)
+    prior_errors: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    drift: bool = False
     names: list[str] = field(default_factory=list)
     in_map: list[Array] = field(default_factory=list)
     in_site: list[Array] = field(default_factory=list)
@@ -69,32 +72,36 @@ class TiePoints:
             rng=rng,
             map_covariances=of_map,
         )
-        if not self.walks:
+        if not self.drift:
             return alignment
         return with_correlated_errors(alignment, in_site, sigma_m, self.errors(), of_map)
 
     def errors(self) -> Array:
         """Return the covariance (N, N), a coordinate, of the points' errors in site."""
-        return walks_covariance(self.sigma_m, np.array(self.in_site).reshape(-1, 3), self.walks)
+        covariance = np.diag(np.square(self.sigma_m))
+        covariance[np.ix_(self.priors, self.priors)] = self.prior_errors
+        return covariance
 
 
 def add_position_priors(points: TiePoints, reconstruction: pycolmap.Reconstruction, capture: Capture) -> None:
     """Add the camera centres whose images have a position prior."""
     if capture.priors is None:
         return
-    row_of: dict[int, int] = {}
+    rows = []
     for index, image in sorted(_registered(reconstruction, capture).items()):
         position, sigma = capture.priors.positions[index], capture.priors.sigma_m[index]
         if np.isfinite(position).all():
             sigma = DEFAULT_PRIOR_SIGMA_M if np.isnan(sigma) else float(sigma)
-            row_of[index] = len(points.names)
+            rows.append(index)
+            points.priors.append(len(points.names))
             points.add(
                 image.name, position_of(image.cam_from_world()), position, max(sigma, MIN_SIGMA_M), np.zeros((3, 3))
             )
-    for walk in drifting_walks(capture.priors):
-        placed = [row_of[index] for index in walk.tolist() if index in row_of]
-        if placed:
-            points.walks.append(placed)
+    # A walk drifted before its first photo that is placed, too.
+    walks = drifting_walks(capture)
+    sigma_m = np.maximum(np.nan_to_num(capture.priors.sigma_m, nan=DEFAULT_PRIOR_SIGMA_M), MIN_SIGMA_M)
+    points.prior_errors = walks_covariance(sigma_m, capture.priors.positions, walks)[np.ix_(rows, rows)]
+    points.drift = bool(walks)
 
 
 def add_control(

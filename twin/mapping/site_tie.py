@@ -73,7 +73,7 @@ def register(
         if agreed.any() and "tags" not in sources:
             sources.append("tags")
         model.transform(alignment.site_from_map)
-        if sources == ["position priors"] and not points.walks:
+        if sources == ["position priors"] and not points.drift:
             # Beside control points or tags the priors would pull the map off these again, and drift would bend it.
             adjust_with_priors(model, capture)
         frame = _frame(alignment, sources)

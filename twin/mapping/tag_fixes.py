@@ -68,7 +68,8 @@ def correct_priors(capture: Capture, sightings: list[TagSighting], tags: TagSpec
             logger.warning("%s: its tag contradicts the others along the walk", capture.names[rows[fixed[k]]])
         positions[rows] -= drift
         sigma_m[rows], height_sigmas[rows] = own_sigma.T
-    return replace(capture, priors=replace(priors, positions=positions, sigma_m=sigma_m), height_sigmas=height_sigmas)
+    corrected = replace(priors, positions=positions, sigma_m=sigma_m)
+    return replace(capture, priors=corrected, height_sigmas=height_sigmas, sigmas_before=priors.sigma_m)
 
 
 def _drift(

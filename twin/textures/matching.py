@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import pycolmap
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter1d
-from scipy.special import betainc
+from scipy.special import betainc, betaln
 
 from geometry import pixels_to_opencv, position_of, project, transform_points
 from twin.textures.cutting import LEAST_GREY, LIGHT_CELLS
@@ -32,6 +32,9 @@ FOUND = 0.6
 """A correlation above this is a patch found."""
 CHANCE = 0.06
 """How often a patch is found where the pose is wrong, painted lines and joints of ceilings included."""
+FOUND_SHARES = ((1.76, 1.28), (0.30, 14.34))
+"""Beta distributions of the share of patches that is found, of photos at right and at wrong poses: what stands on a
+floor, its wear and the light are common to a photo's patches. Fitted by ``python -m benchmarks.confidence``."""
 LEAST_CONTRAST = 0.008
 """Of the photo, natural logarithm: less is noise."""
 SIGMA_M = (0.08, 0.08, 0.03)
@@ -56,6 +59,18 @@ class TextureSupport:
             return 0.0
         tail = betainc(self.found, self.looked_for - self.found + 1, CHANCE)
         return float(np.log10(max(tail, 1e-300)))
+
+    def log_odds(self, shares: ArrayLike = FOUND_SHARES) -> float:
+        """Return the natural logarithm of how much likelier this is where the pose is right than where it is wrong.
+
+        Patches of one photo err together, so that counts are beta-binomial; 0 where nothing was looked for.
+
+        shares: (2, 2) beta distributions of the share of patches that is found, at right and at wrong poses
+        """
+        found, missed = self.found, self.looked_for - self.found
+        a, b = np.asarray(shares, dtype=np.float64).T
+        right, wrong = betaln(found + a, missed + b) - betaln(a, b)
+        return float(right - wrong)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

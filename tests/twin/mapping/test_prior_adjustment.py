@@ -1,16 +1,29 @@
 """A walk whose positions drift, and the map that lets go of them: drawn, with a truth."""
 
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pycolmap
+import pytest
 from numpy.typing import NDArray
 
-from geometry import PoseTable, camera_from_params, perturb, position_of, project, quat_xyzw_of, transform_points
-from geometry.drift import drift_process, way_walked
+from geometry import (
+    PoseTable,
+    camera_from_params,
+    perturb,
+    position_of,
+    project,
+    quat_xyzw_of,
+    transform_points,
+    way_walked,
+)
+from perception import Features
 from scenes import look
-from twin.mapping.capture import Capture
-from twin.mapping.prior_adjustment import adjust_with_priors, let_go
+from twin.mapping.capture import Capture, drifting_walks
+from twin.mapping.prior_adjustment import _adrift, adjust_at_priors, adjust_with_priors, let_go, strays
+from twin.mapping.reconstruction import NOT_ENOUGH_MATCHES, write_database
 
 Array = NDArray[np.float64]
 
@@ -28,16 +41,20 @@ def walk() -> list[pycolmap.Rigid3d]:
 
 
 def mapped(
-    true: list[pycolmap.Rigid3d], drift: float = DRIFT, seed: int = 0
+    true: list[pycolmap.Rigid3d], drift: float = DRIFT, seed: int = 0, claimed_m: float = OWN_M
 ) -> tuple[pycolmap.Reconstruction, Capture, Array]:
-    """Return a map at what a walk claims, which drifts by a share of the way, its capture, and the true centres."""
+    """Return a map at what a walk says, its capture, and the true centres.
+
+    Steps are too long and turned by something that changes slowly, so that positions drift by a share of the way; each
+    errs by ``OWN_M`` besides, and claims ``claimed_m`` of that.
+    """
     rng = np.random.default_rng(seed)
     points = np.column_stack([rng.uniform(-14, 14, 2500), rng.uniform(-12, 12, 2500), rng.uniform(0.0, 4.0, 2500)])
     centres = np.array([position_of(pose) for pose in true])
     way = way_walked(centres)
-    sigma = np.hypot(OWN_M, drift * way)
-    process, own = drift_process(sigma, way)
-    claimed = centres + np.linalg.cholesky(process + own * np.eye(len(way))) @ rng.standard_normal((len(way), 3))
+    steps = np.diff(way, prepend=0.0)[:, None]
+    rate = drift * (rng.standard_normal(3) + 0.1 * np.cumsum(rng.standard_normal((len(way), 3)), axis=0) / 8.0)
+    said = centres + np.cumsum(rate * steps, axis=0) + OWN_M * rng.standard_normal((len(way), 3))
     names = tuple(f"{i:03d}.jpg" for i in range(len(true)))
     model = pycolmap.Reconstruction()
     model.add_camera_with_trivial_rig(CAMERA)
@@ -47,7 +64,7 @@ def mapped(
         seen = np.flatnonzero(valid & (shown > 0).all(axis=1) & (shown < (640, 480)).all(axis=1))
         pixels = shown[seen] + NOISE_PX * rng.standard_normal((len(seen), 2))
         image = pycolmap.Image(name=names[i], image_id=i + 1, camera_id=1, keypoints=pixels)
-        shift = claimed[i] - centres[i]
+        shift = said[i] - centres[i]
         off = pycolmap.Rigid3d(pose.rotation, pose.translation - pose.rotation.matrix() @ shift)
         model.add_image_with_trivial_frame(image, perturb(off, np.r_[0.01 * rng.standard_normal(3), 0, 0, 0]))
         for at, k in enumerate(seen.tolist()):
@@ -57,9 +74,9 @@ def mapped(
             model.add_point3D(point + 0.1 * rng.standard_normal(3), track)
     priors = PoseTable(
         images=names,
-        positions=claimed,
+        positions=said,
         quats_xyzw=np.array([quat_xyzw_of(pose) for pose in true]),
-        sigma_m=sigma,
+        sigma_m=np.hypot(claimed_m, drift * way),
         sigma_deg=np.full(len(true), 2.0),
     )
     capture = Capture(
@@ -101,3 +118,71 @@ def test_a_map_that_lets_go_is_not_bent_by_drift() -> None:
     assert np.mean(after) < 0.05  # measured 0.027, most of it scale
     # What is left of priors is each picture's own noise.
     assert 0.8 * OWN_M < np.mean(placed) < 1.2 * OWN_M
+
+
+@pytest.mark.parametrize("claimed_m", [0.0, 0.05, OWN_M])
+def test_a_walk_that_claims_too_little_loses_no_photos(claimed_m: float) -> None:
+    model, capture, _ = mapped(walk(), claimed_m=claimed_m)
+    freed = let_go(model, capture)
+    adjust_with_priors(model, freed)
+    assert len(strays(model, freed, freed.prior_poses())) == 0
+    assert freed.priors is not None
+    assert 0.7 * OWN_M < freed.priors.sigma_m[0] < 1.5 * OWN_M  # measured 0.28 to 0.33 m
+
+
+def test_a_straight_walk_stays_where_it_began(caplog: pytest.LogCaptureFixture) -> None:
+    model, capture, true = mapped([look((0.25 * i - 5.0, 0.0, 1.6), np.pi / 2, 0.0, 0.0) for i in range(40)])
+    assert capture.priors is not None
+    capture.priors.positions[:, 1:] = true[:, 1:] + 0.05 * np.random.default_rng(1).standard_normal((len(true), 2))
+    freed = let_go(model, capture)
+    assert "do not tell the map's scale" in caplog.text
+    assert freed.priors is not None
+    off = np.array([model.images[i + 1].projection_center() for i in range(len(true))]) - freed.priors.positions
+    assert np.abs(np.median(off, axis=0)).max() < 0.3
+
+
+def test_a_walk_is_told_by_what_it_claimed_and_free_by_what_is_left() -> None:
+    _, capture, _ = mapped(walk())
+    assert capture.priors is not None
+    claimed = capture.priors.sigma_m
+    half = np.where(np.arange(len(claimed)) < len(claimed) // 2, OWN_M, claimed)
+    one_tag = replace(capture, priors=replace(capture.priors, sigma_m=half), sigmas_before=claimed)
+    held = replace(capture, priors=replace(capture.priors, sigma_m=np.full(len(claimed), OWN_M)), sigmas_before=claimed)
+    assert _adrift(capture) == _adrift(one_tag) == set(range(1, len(claimed) + 1))
+    assert _adrift(held) == set()
+    assert len(drifting_walks(held)) == 1
+
+
+def test_the_whole_way_from_matches(tmp_path: Path) -> None:
+    model, capture, true = mapped(walk(), seed=1)
+    capture = replace(capture, folder=tmp_path)
+    features = [
+        Features(
+            keypoints=np.array([point.xy for point in model.images[i + 1].points2D], dtype=np.float32),
+            **{
+                name: np.ones(len(model.images[i + 1].points2D), np.float32)
+                for name in ("scales", "orientations", "scores")
+            },
+            descriptors=np.zeros((len(model.images[i + 1].points2D), 1), np.float32),
+            image_size=(640, 480),
+            kind="sift",
+        )
+        for i in range(len(true))
+    ]
+    matches: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for point in model.points3D.values():
+        seen = sorted((element.image_id - 1, element.point2D_idx) for element in point.track.elements)
+        for (a, of_a), (b, of_b) in combinations(seen, 2):
+            matches.setdefault((a, b), []).append((of_a, of_b))
+    # One photo has a few matches with another, and no more.
+    few = {
+        pair: rows[:15] if pair == (29, 30) else rows
+        for pair, rows in matches.items()
+        if 30 not in pair or pair == (29, 30)
+    }
+    alone = {pair: np.array(rows, np.uint32) for pair, rows in few.items()}
+    write_database(tmp_path / "database.db", capture, features, alone, verified=True)
+    found, left_out = adjust_at_priors(capture, features, tmp_path / "database.db", tmp_path / "out")
+    assert left_out == {"030.jpg": NOT_ENOUGH_MATCHES}
+    assert bent_by(found, np.delete(true, 30, axis=0)) < 0.1  # measured 0.072, most of it scale
+    assert any(point.track.length() == 2 for point in found.points3D.values()), "they serve to be found"

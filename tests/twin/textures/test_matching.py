@@ -109,3 +109,29 @@ def test_more_is_found_less_often_by_chance(looked_for: int, share: float) -> No
     if found < looked_for:
         assert TextureSupport(found=found + 1, looked_for=looked_for).log10_false_alarms < alarms + 1e-12
         assert TextureSupport(found=found, looked_for=looked_for + 1).log10_false_alarms >= alarms - 1e-12
+
+
+@given(looked_for=st.integers(0, 100), share=st.floats(0.0, 1.0))
+def test_more_found_speaks_more_for_a_pose(looked_for: int, share: float) -> None:
+    found = int(share * looked_for)
+    said = TextureSupport(found=found, looked_for=looked_for).log_odds()
+    if looked_for == 0:
+        assert said == 0.0
+    if found < looked_for:
+        assert TextureSupport(found=found + 1, looked_for=looked_for).log_odds() > said
+        assert TextureSupport(found=found, looked_for=looked_for + 1).log_odds() < said
+
+
+def test_what_is_found_by_chance_speaks_against_a_pose() -> None:
+    assert TextureSupport(found=2, looked_for=80).log_odds() < -3.0
+    assert TextureSupport(found=0, looked_for=4).log_odds() > -2.5  # four patches may be hidden
+    assert TextureSupport(found=40, looked_for=80).log_odds() > 5.0
+
+
+def test_counts_of_patches_have_the_odds_of_the_shares_that_they_were_drawn_by() -> None:
+    rng, shares = np.random.default_rng(0), ((2.0, 1.5), (0.5, 15.0))
+    found = np.array([rng.binomial(20, rng.beta(a, b, 200_000)) for a, b in shares])
+    for count in (0, 1, 5, 15):
+        drawn = (found == count).mean(axis=1)
+        said = TextureSupport(found=count, looked_for=20).log_odds(shares)
+        assert np.isclose(said, np.log(drawn[0] / drawn[1]), atol=0.35) or drawn.min() < 1e-4
