@@ -57,20 +57,16 @@ class StallLooks:
         odds[rows] = keeps * odds[rows] + (1 - keeps) * seen
         last[rows] = np.where(since < -SETTLE_S, time, np.maximum(last[rows], time))
 
-    def last_seen(self) -> Array:
-        """Return when some camera last looked at each stall (S,), -inf for never."""
-        last = np.full(len(self.stalls), -np.inf)
-        for times in self.times.values():
-            last = np.maximum(last, times)
-        return last
-
     def seen(self, time: float) -> NDArray[np.bool_]:
         """Return at which stalls (S,) some camera has looked lately."""
-        return np.asarray(np.abs(time - self.last_seen()) <= FORGET_S)
+        lately = np.zeros(len(self.stalls), dtype=np.bool_)
+        for times in self.times.values():  # each by itself: a camera whose clock is ahead hides no other's look
+            lately |= np.abs(time - times) <= FORGET_S
+        return lately
 
     def log_odds(self, time: float) -> Array:
         """Return the log-odds (S,) at a time; 0 for what no camera has looked at."""
         total = np.zeros(len(self.stalls))
         for camera, odds in self.odds.items():
-            total += odds * np.exp(-np.clip(time - self.times[camera], 0.0, None) / FORGET_S)
+            total += odds * np.exp(-np.abs(time - self.times[camera]) / FORGET_S)
         return np.asarray(np.clip(total, -MOST, MOST))

@@ -79,10 +79,10 @@ def test_look_alikes_share_and_a_sign_decides() -> None:
     poses = plausibility([candidate(90), candidate(120)], USUAL)
     assert (poses > ENOUGH).all()
     unread = probabilities(poses, [0.0, 0.0], alike=1.0)
-    assert unread.max() < 0.45  # measured 0.34: two that were found and as much for one that was not
+    assert unread.max() < 0.45  # measured 0.37: two that were found and as much for one that was not
     read = probabilities(poses, [8.0, -4.0], alike=1.0)
-    assert read[0] > 0.9  # measured 0.94
-    assert read[1] < 0.02  # measured 0.011
+    assert read[0] > 0.75  # measured 0.80: the rest is for look-alikes that were not found
+    assert read[1] < 0.1  # measured 0.05
 
 
 def test_a_map_with_look_alikes_is_never_sure_of_a_single_pose() -> None:
@@ -155,5 +155,5 @@ def test_poses_of_one_place_are_told_apart_by_their_levels_alone() -> None:
 
 def test_textures_speak_for_a_pose_and_their_absence_against_it() -> None:
     plain = plausibility([candidate(20)], USUAL)[0]
-    assert plausibility([candidate(20, textured=(40, 80))], USUAL)[0] > plain + 1.0  # measured 1.6
+    assert plausibility([candidate(20, textured=(40, 80))], USUAL)[0] > plain + 1.0  # measured 2.7
     assert plausibility([candidate(20, textured=(3, 80))], USUAL)[0] < plain

@@ -23,7 +23,7 @@ def test_the_first_look_counts_in_full(p: float, time: float) -> None:
     told = looks()
     told.update("cam", time, {"B": p})
     np.testing.assert_allclose(told.log_odds(time), [0, np.clip(logit(p), -MOST, MOST), 0], atol=1e-9)
-    np.testing.assert_array_equal(np.isfinite(told.last_seen()), [False, True, False])
+    np.testing.assert_array_equal(told.seen(time), [False, True, False])
 
 
 @given(p=SHARES, rate=st.floats(0.5, 30), count=st.integers(1, 60))
@@ -80,7 +80,7 @@ def test_what_nobody_looks_at_any_more_is_forgotten_slowly() -> None:
         assert told.log_odds(100.0 + later)[0] == pytest.approx(logit(0.9) * np.exp(-later / FORGET_S))
     told.update("cam", 100.0 + 1e4, {"A": 0.2})
     assert told.log_odds(100.0 + 1e4)[0] == pytest.approx(logit(0.2))
-    assert np.isfinite(told.last_seen()).tolist() == [True, False, False]
+    assert told.seen(100.0 + 1e4).tolist() == [True, False, False]
 
 
 def test_a_look_that_comes_late_and_one_that_comes_twice_change_nothing() -> None:
@@ -100,12 +100,20 @@ def test_after_a_clock_was_set_back_looks_begin_anew() -> None:
     assert told.seen(10.0).tolist() == [True, False, False]
 
 
+def test_a_camera_whose_clock_is_ahead_hides_no_look_of_another() -> None:
+    told = looks()
+    told.update("right", 100.0, {"A": 0.9})
+    told.update("ahead", 3700.0, {"A": 0.1})
+    assert told.seen(101.0).tolist() == [True, False, False]
+    assert told.log_odds(101.0)[0] > 0.5 * logit(0.9)
+
+
 def test_unknown_stalls_are_passed_over() -> None:
     told = looks()
     told.update("cam", 1.0, {"X": 0.99})
     told.update("cam", 1.0, {})
     assert not told.odds
-    assert not np.isfinite(told.last_seen()).any()
+    assert not told.seen(1.0).any()
     told.update("cam", 1.0, {"X": 0.99, "C": 0.7})
     np.testing.assert_allclose(told.log_odds(1.0), [0, 0, logit(0.7)])
 
