@@ -101,3 +101,23 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         LandmarkVotes(descriptors, orientations[:-1], seen_by, vocabulary)
     with pytest.raises(InputError, match="expected"):
         LandmarkVotes(descriptors[:, :8], orientations, seen_by, vocabulary)
+
+
+def test_many_landmarks_are_coded_and_votes_hardly_change() -> None:
+    rng = np.random.default_rng(0)
+    views, seen = 400, 30
+    descriptors = unit(rng.standard_normal((views * seen, DIMENSION)))
+    seen_by = csr_array(np.kron(np.eye(views, dtype=np.int32), np.ones((seen, 1), np.int32)))
+    place = (descriptors, rng.uniform(-np.pi, np.pi, views * seen), seen_by, Vocabulary(centers=descriptors[::400]))
+    coded = LandmarkVotes(*place)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("retrieval.landmark_votes.MANY_LANDMARKS", len(descriptors) + 1)
+        exact = LandmarkVotes(*place)
+    assert type(coded._index) is not type(exact._index)
+    alike = []
+    for view in range(0, views, 8):
+        photo = photo_of(view, place, 0.12, 0.5, rng)
+        ours, theirs = coded.vote(*photo).of_views(), exact.vote(*photo).of_views()
+        assert ours.argmax() == theirs.argmax() == view
+        alike.append(float(np.corrcoef(ours, theirs)[0, 1]))
+    assert min(alike) > 0.95  # measured 0.98
