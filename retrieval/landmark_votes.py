@@ -22,8 +22,8 @@ NEIGHBOURS = 16
 PROBED_WORDS = 8
 MANY_LANDMARKS = 10_000
 CODED_TOGETHER, CODE_BITS, REFINED = 2, 4, 4
-"""Dimensions to a code, of so many bits (André, Kermarrec & Le Scouarnec 2015); so many times the neighbours are compared
-exactly."""
+"""Dimensions to a code, of so many bits (André, Kermarrec & Le Scouarnec 2015); so many times the neighbours are
+compared exactly."""
 ROLL_BINS = 36
 ROLL_TOLERANCE = np.radians(25.0)
 MIN_ROLL_SIGMAS = 5.0
@@ -86,9 +86,9 @@ class LandmarkVotes:
             lists = faiss.IndexIVFFlat(self._words, width, self._words.ntotal, faiss.METRIC_L2)
             lists.is_trained = True
             return lists
-        lists = faiss.IndexIVFPQFastScan(self._words, width, self._words.ntotal, width // CODED_TOGETHER, CODE_BITS)
-        lists.train(self._descriptors)
-        return lists
+        coded = faiss.IndexIVFPQFastScan(self._words, width, self._words.ntotal, width // CODED_TOGETHER, CODE_BITS)
+        coded.train(self._descriptors)
+        return coded
 
     def vote(self, descriptors: NDArray[np.float32], orientations: Array) -> Votes:
         """Return the votes of a photo's features: descriptors (N, D) and orientations (N,) in radians."""

@@ -12,7 +12,9 @@ def remarks(quality: Mapping[str, Any]) -> list[str]:
     lines = []
     if quality.get("folded"):
         lines.append(f"FOLDED: these tags contradict the map: {', '.join(quality['folded'])}")
-    elif quality.get("elsewhere"):
+    if quality.get("jumps"):
+        lines.append(f"FOLDED: the map jumps after {len(quality['jumps'])} photos: {', '.join(quality['jumps'][:6])}")
+    if quality.get("elsewhere") and not quality.get("folded"):
         names = ", ".join(quality["elsewhere"])
         lines.append(
             f"tags elsewhere in the map than surveyed: {names}. They were moved or mistyped, or a part that looks "

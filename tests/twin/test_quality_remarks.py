@@ -28,6 +28,12 @@ def test_a_sound_one_and_one_of_few_photos_do_not(found: dict[str, object]) -> N
     assert not any(line.startswith("TORN") for line in remarks(found))
 
 
+def test_a_map_that_jumps_is_called_folded() -> None:
+    (line,) = remarks({"jumps": ["0019.jpg", "0025.jpg"], "folded": []})
+    assert line.startswith("FOLDED")
+    assert "0019.jpg" in line
+
+
 def test_tags_that_are_elsewhere_are_named() -> None:
     (line,) = remarks({"elsewhere": ["tag36h11 5"], "folded": []})
     assert "tag36h11 5" in line

@@ -23,6 +23,7 @@ from retrieval import Vocabulary, train_vocabulary
 from twin.landmarks import Landmarks, landmarks_from
 from twin.mapping import reconstruction as rec
 from twin.mapping.capture import Capture, MapInputs, PoseKnowledge, read_capture
+from twin.mapping.continuity import require_continuous
 from twin.mapping.correspondence import (
     PairMatches,
     Recipe,
@@ -113,6 +114,7 @@ def _placed(
     on_progress("reconstruction", 0, 1)
     model, left_out = _reconstruct(corrected, features, matches, recipe.key, workspace, on_progress)
     on_progress("reconstruction", 1, 1)
+    torn = require_continuous(model, force=options.force) if capture.pose_knowledge is PoseKnowledge.NONE else []
     shape = {} if capture.pose_knowledge is PoseKnowledge.KNOWN else pose_covariances(model, corrected)
     frame, alignment, map_unit_m = register(inputs, capture, model, shape, tags, sightings, rng)
     folded = require_unfolded(alignment, force=options.force)
@@ -144,7 +146,7 @@ def _placed(
         extractor=options.extractor,
         matcher=options.matcher,
         tags=tags,
-        report={"alignment": alignment, "folded": folded, "elsewhere": elsewhere(alignment)},
+        report={"alignment": alignment, "folded": folded, "jumps": torn, "elsewhere": elsewhere(alignment)},
     )
 
 
