@@ -22,6 +22,7 @@ from perception import Features, TextReader, make_extractor, make_matcher
 from retrieval import Vocabulary, train_vocabulary
 from twin.landmarks import Landmarks, landmarks_from
 from twin.mapping import reconstruction as rec
+from twin.mapping.approximate_poses import adjust_at_priors
 from twin.mapping.capture import Capture, MapInputs, PoseKnowledge, read_capture
 from twin.mapping.continuity import require_continuous
 from twin.mapping.correspondence import (
@@ -35,7 +36,6 @@ from twin.mapping.finishing import PlacedMap, finish, workspace_for
 from twin.mapping.options import MapOptions
 from twin.mapping.pairing import choose_pairs
 from twin.mapping.plan_control import plan_by_control
-from twin.mapping.prior_adjustment import adjust_at_priors
 from twin.mapping.shape import pose_covariances
 from twin.mapping.site_tie import agreeing, elsewhere, register, require_unfolded
 from twin.mapping.tag_adjustment import adjust_with_tags

@@ -7,8 +7,8 @@ import pycolmap
 import pytest
 
 from geometry import PoseTable, perturb, position_of, quat_xyzw_of
+from twin.mapping.approximate_poses import MAX_PRIOR_SIGMAS, strays
 from twin.mapping.capture import Capture
-from twin.mapping.prior_adjustment import MAX_PRIOR_SIGMAS, strays
 
 COUNT = 5
 SIGMA_M, SIGMA_DEG = 0.3, 2.0

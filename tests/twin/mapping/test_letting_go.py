@@ -21,8 +21,10 @@ from geometry import (
 )
 from perception import Features
 from scenes import look
+from twin.mapping.approximate_poses import _adrift, adjust_at_priors, strays
 from twin.mapping.capture import Capture, drifting_walks
-from twin.mapping.prior_adjustment import _adrift, adjust_at_priors, adjust_with_priors, let_go, strays
+from twin.mapping.letting_go import _parts, let_go
+from twin.mapping.prior_adjustment import adjust_with_priors
 from twin.mapping.reconstruction import NOT_ENOUGH_MATCHES, write_database
 
 Array = NDArray[np.float64]
@@ -32,6 +34,7 @@ CAMERA.camera_id = 1
 OWN_M, DRIFT = 0.3, 0.03
 STEP_M = 1.0
 NOISE_PX = 0.3
+RISE_M = 80.0
 
 
 def walk() -> list[pycolmap.Rigid3d]:
@@ -40,21 +43,32 @@ def walk() -> list[pycolmap.Rigid3d]:
     return [look((6 * np.cos(a), 4 * np.sin(a), 1.6 + 0.1 * np.sin(7 * a)), a + np.pi / 2, 0.0, 0.0) for a in angles]
 
 
-def mapped(
-    true: list[pycolmap.Rigid3d], drift: float = DRIFT, seed: int = 0, claimed_m: float = OWN_M
-) -> tuple[pycolmap.Reconstruction, Capture, Array]:
-    """Return a map at what a walk says, its capture, and the true centres.
+def drifted(centres: Array, drift: float, rng: np.random.Generator) -> Array:
+    """Return what a walk says of its centres (N, 3).
 
     Steps are too long and turned by something that changes slowly, so that positions drift by a share of the way; each
-    errs by ``OWN_M`` besides, and claims ``claimed_m`` of that.
+    errs by ``OWN_M`` besides.
+    """
+    steps = np.diff(way_walked(centres), prepend=0.0)[:, None]
+    rate = drift * (rng.standard_normal(3) + 0.1 * np.cumsum(rng.standard_normal((len(steps), 3)), axis=0) / 8.0)
+    return centres + np.cumsum(rate * steps, axis=0) + OWN_M * rng.standard_normal((len(steps), 3))
+
+
+def mapped(
+    level: list[pycolmap.Rigid3d], drift: float = DRIFT, seed: int = 0, claimed_m: float = OWN_M, levels: int = 1
+) -> tuple[pycolmap.Reconstruction, Capture, Array]:
+    """Return a map at what a walk says, its capture, and the true centres; of levels that see nothing of each other,
+    one recording each. Positions claim ``claimed_m`` of their own noise.
     """
     rng = np.random.default_rng(seed)
-    points = np.column_stack([rng.uniform(-14, 14, 2500), rng.uniform(-12, 12, 2500), rng.uniform(0.0, 4.0, 2500)])
+    rise = np.repeat(np.arange(levels), 2500)[:, None] * [0.0, 0.0, RISE_M]
+    ground = np.column_stack([rng.uniform(-14, 14, 2500), rng.uniform(-12, 12, 2500), rng.uniform(0.0, 4.0, 2500)])
+    points = np.tile(ground, (levels, 1)) + rise
+    up = [pycolmap.Rigid3d(pycolmap.Rotation3d(), [0.0, 0.0, -RISE_M * k]) for k in range(levels)]
+    true = [pose * moved for moved in up for pose in level]
     centres = np.array([position_of(pose) for pose in true])
-    way = way_walked(centres)
-    steps = np.diff(way, prepend=0.0)[:, None]
-    rate = drift * (rng.standard_normal(3) + 0.1 * np.cumsum(rng.standard_normal((len(way), 3)), axis=0) / 8.0)
-    said = centres + np.cumsum(rate * steps, axis=0) + OWN_M * rng.standard_normal((len(way), 3))
+    said = np.concatenate([drifted(part, drift, rng) for part in np.split(centres, levels)])
+    way = np.tile(way_walked(centres[: len(level)]), levels)
     names = tuple(f"{i:03d}.jpg" for i in range(len(true)))
     model = pycolmap.Reconstruction()
     model.add_camera_with_trivial_rig(CAMERA)
@@ -78,6 +92,7 @@ def mapped(
         quats_xyzw=np.array([quat_xyzw_of(pose) for pose in true]),
         sigma_m=np.hypot(claimed_m, drift * way),
         sigma_deg=np.full(len(true), 2.0),
+        sequence=tuple(f"level {i // len(level)}" for i in range(len(true))),
     )
     capture = Capture(
         folder=Path("photos"),
@@ -118,6 +133,21 @@ def test_a_map_that_lets_go_is_not_bent_by_drift() -> None:
     assert np.mean(after) < 0.05  # measured 0.027, most of it scale
     # What is left of priors is each picture's own noise.
     assert 0.8 * OWN_M < np.mean(placed) < 1.2 * OWN_M
+
+
+def test_levels_that_share_no_photos_have_a_scale_each() -> None:
+    model, capture, true = mapped(walk(), drift=0.01, levels=2)
+    for _ in range(3):
+        adjust_with_priors(model, capture)
+    freed = let_go(model, capture)
+    adjust_with_priors(model, freed)
+    parts = _parts(model)
+    assert [len(part) for part in parts] == [len(true) // 2] * 2
+    for part in parts:
+        below = pycolmap.Reconstruction(model)
+        for row in np.setdiff1d(np.arange(len(true)), part).tolist():
+            below.deregister_frame(below.images[row + 1].frame_id)
+        assert bent_by(below, true[part]) < 0.05  # measured 0.01 and 0.02
 
 
 @pytest.mark.parametrize("claimed_m", [0.0, 0.05, OWN_M])
@@ -185,4 +215,3 @@ def test_the_whole_way_from_matches(tmp_path: Path) -> None:
     found, left_out = adjust_at_priors(capture, features, tmp_path / "database.db", tmp_path / "out")
     assert left_out == {"030.jpg": NOT_ENOUGH_MATCHES}
     assert bent_by(found, np.delete(true, 30, axis=0)) < 0.1  # measured 0.072, most of it scale
-    assert any(point.track.length() == 2 for point in found.points3D.values()), "they serve to be found"
