@@ -51,14 +51,15 @@ def test_the_command_calibrates_and_keeps_history(rendered: Rendered, small_twin
 def test_an_unknown_lens_is_found(rendered: Rendered, calibrator: Calibrator) -> None:
     truth = read_true_poses(rendered.folder / "truth" / "queries.csv")
     found = []
-    for row in range(3):
-        frame = read_image(rendered.queries / truth.images[row]).pixels
+    for image in truth.images:
+        frame = read_image(rendered.queries / image).pixels
         answer = calibrator.calibrate("x", [frame], lenses=("radial",))
         if answer.camera is not None:
             found.append(answer.camera.params[0])
             assert answer.focal_sigma_px is not None
     assert found
-    assert np.median(found) == pytest.approx(300.0, rel=0.05)  # 0.031 measured: this twin has no surface
+    # Measured 275 to 303 px, 300 in the median: this twin has no surface, and single photos are off by 8 %.
+    assert np.median(found) == pytest.approx(300.0, rel=0.05)
 
 
 def test_what_shows_nothing_of_the_place_is_refused(calibrator: Calibrator) -> None:
