@@ -34,12 +34,12 @@ MAX_STEP_M = 10.0
 GATE_SIGMAS = 2.0
 
 
-def choose_pairs(features: list[Features], vocabulary: Vocabulary, capture: Capture) -> list[Pair]:
+def choose_pairs(features: list[Features], vocabulary: Vocabulary | None, capture: Capture) -> list[Pair]:
     """Return the image pairs worth matching.
 
     Where all priors are poses, these are the pairs that they let see the same, and no others: in a place that repeats
     itself most of what looks alike is elsewhere. Else look-alikes and neighbours in sequence. Of a small set all pairs
-    are, but those of two storeys.
+    are, but those of two storeys. The vocabulary is needed but for poses.
     """
     n = len(capture.names)
     poses = capture.prior_poses()
@@ -47,6 +47,7 @@ def choose_pairs(features: list[Features], vocabulary: Vocabulary, capture: Capt
         return _pairs_in_view(capture, [poses[i] for i in range(n)])
     if n <= EXHAUSTIVE_LIMIT:
         return list(itertools.combinations(range(n), 2))
+    assert vocabulary is not None
     places = np.stack([aggregate(vocabulary, f.descriptors) for f in features])
     nearest, _ = PlaceIndex(places).search(places, RETRIEVED_NEIGHBOURS + 1)
     similar = {(min(i, int(j)), max(i, int(j))) for i, row in enumerate(nearest) for j in row if j >= 0 and j != i}

@@ -23,6 +23,7 @@ from retrieval import Vocabulary, train_vocabulary
 from twin.landmarks import Landmarks, landmarks_from
 from twin.mapping import reconstruction as rec
 from twin.mapping.approximate_poses import adjust_at_priors
+from twin.mapping.by_order import lay_out_walk, settle
 from twin.mapping.capture import Capture, MapInputs, PoseKnowledge, read_capture
 from twin.mapping.continuity import require_continuous
 from twin.mapping.correspondence import (
@@ -34,7 +35,7 @@ from twin.mapping.correspondence import (
 )
 from twin.mapping.finishing import PlacedMap, finish, workspace_for
 from twin.mapping.options import MapOptions
-from twin.mapping.pairing import choose_pairs
+from twin.mapping.pairing import EXHAUSTIVE_LIMIT, choose_pairs
 from twin.mapping.plan_control import plan_by_control
 from twin.mapping.shape import pose_covariances
 from twin.mapping.site_tie import agreeing, elsewhere, register, require_unfolded
@@ -111,11 +112,24 @@ def _placed(
     corrected = correct_priors(capture, sightings, tags)
     pairs = choose_pairs(features, vocabulary, corrected)
     matches = match_pairs(capture, features, pairs, recipe, workspace, on_progress)
+    laid = None
+    if capture.pose_knowledge is PoseKnowledge.NONE and len(features) > EXHAUSTIVE_LIMIT:
+        laid = lay_out_walk(capture, features, matches, recipe, workspace, on_progress)
+    if laid is not None:
+        features = [each for name, each in zip(capture.names, features, strict=True) if name in laid.names]
+        capture, corrected = replace(laid, priors=None, height_sigmas=None), laid
+        matches = match_pairs(capture, features, choose_pairs(features, None, laid), recipe, workspace, on_progress)
+        sightings = [] if tags is None else find_tags(capture, tags, workspace, on_progress)
     on_progress("reconstruction", 0, 1)
-    model, left_out = _reconstruct(corrected, features, matches, recipe.key, workspace, on_progress)
+    is_laid = laid is not None
+    model, left_out = _reconstruct(corrected, features, matches, recipe.key, workspace, on_progress, is_laid=is_laid)
     on_progress("reconstruction", 1, 1)
     torn = require_continuous(model, force=options.force) if capture.pose_knowledge is PoseKnowledge.NONE else []
-    shape = {} if capture.pose_knowledge is PoseKnowledge.KNOWN else pose_covariances(model, corrected)
+    shape = (
+        {}
+        if capture.pose_knowledge is PoseKnowledge.KNOWN
+        else pose_covariances(model, capture if is_laid else corrected)
+    )
     frame, alignment, map_unit_m = register(inputs, capture, model, shape, tags, sightings, rng)
     folded = require_unfolded(alignment, force=options.force)
     to_site = np.repeat([1.0, map_unit_m], 3)
@@ -177,8 +191,13 @@ def _reconstruct(
     key: str,
     workspace: Workspace,
     on_progress: Progress,
+    *,
+    is_laid: bool,
 ) -> tuple[pycolmap.Reconstruction, dict[str, str]]:
-    """Return the adjusted reconstruction, in site where poses are given, else in its own frame; and left-out images."""
+    """Return the adjusted reconstruction, in site where poses are given, else in its own frame; and left-out images.
+
+    is_laid: priors are the layout of a walk, and only say where to begin
+    """
     parts: list[object] = [
         key,
         capture.names,
@@ -192,10 +211,11 @@ def _reconstruct(
         # Positions alone serve only to align the result, so that SfM need not be done again for others.
         priors = capture.priors
         parts += [priors.positions, priors.quats_xyzw, capture.prior_sigmas(), priors.sigma_deg]
+        parts += ["laid out"] if is_laid else []
         parts += ["drift let go", capture.claimed_sigmas, priors.sequence, priors.time]
 
     def make(folder: Path) -> None:
-        model, left_out = _solve(capture, features, matches, folder, on_progress)
+        model, left_out = _solve(capture, features, matches, folder, on_progress, is_laid=is_laid)
         model.write(folder)
         (folder / LEFT_OUT_FILE).write_text(json.dumps(left_out), "utf-8")
 
@@ -204,7 +224,13 @@ def _reconstruct(
 
 
 def _solve(
-    capture: Capture, features: list[Features], matches: PairMatches, folder: Path, on_progress: Progress
+    capture: Capture,
+    features: list[Features],
+    matches: PairMatches,
+    folder: Path,
+    on_progress: Progress,
+    *,
+    is_laid: bool,
 ) -> tuple[pycolmap.Reconstruction, dict[str, str]]:
     database, output = folder / "database.db", folder / "stages"
     poses = capture.prior_poses()
@@ -217,6 +243,8 @@ def _solve(
         return rec.triangulate(start, database, capture.folder, output), {}
     _require_matches(matches, capture)
     rec.write_database(database, capture, features, matches, verified=False)
+    if is_laid:
+        return settle(capture, features, database, output)
     if capture.pose_knowledge is PoseKnowledge.APPROXIMATE and len(poses) == len(capture.names):
         return adjust_at_priors(capture, features, database, output)
     return rec.structure_from_motion(capture, database, output, on_progress), {}

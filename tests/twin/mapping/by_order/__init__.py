@@ -1,0 +1,1 @@
+"""Maps by nothing but the order of the photos."""

@@ -1,0 +1,11 @@
+"""Maps from photos of which nothing is known but the order they were taken in.
+
+``neighbours`` builds the walk of neighbours alone, ``legs`` cuts it where nothing carries its scale on, ``links`` finds
+where legs may show the same place, ``layout`` fits how they lie, ``joining`` says which links to believe;
+``laying_out`` does all that, and ``settling`` adjusts the map.
+"""
+
+from twin.mapping.by_order.laying_out import lay_out_walk
+from twin.mapping.by_order.settling import settle
+
+__all__ = ["lay_out_walk", "settle"]
