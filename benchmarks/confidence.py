@@ -29,8 +29,8 @@ from twin.written_evidence import Written
 Array = NDArray[np.float64]
 
 RIDGE, NAMED_RIDGE = 0.05, 2.0
-STRANGER = 0.4
-"""Of the weight of another photo: those of a building after the same plan are the hardest, and rare."""
+STRANGERS = 0.2
+"""All together, of the weight of all other photos: buildings after the same plan are the hardest, and rare."""
 TRAITS = 6
 START = np.array([4.0, 1.0, 0.3, 1.0, -1.0, 2.0, 0.3, 0.5, 0.7])
 """Weights of the traits, then what evidence beyond ``ENOUGH`` counts, then what is written, and what names a level."""
@@ -68,11 +68,9 @@ def main() -> None:
         raise InputError("nothing to fit to", remedy="Give --case SCENE TWIN: a rendered scene and a twin of it.")
     machine = describe_machine()
     contests = [contest for scene, folder in arguments.case for contest in contests_of(scene, Twin.open(folder))]
-    for scene, folder in arguments.stranger or ():
-        contests += [
-            replace(each, right=np.zeros_like(each.right), weight=STRANGER)
-            for each in contests_of(scene, Twin.open(folder))
-        ]
+    strange = [each for scene, folder in arguments.stranger or () for each in contests_of(scene, Twin.open(folder))]
+    weight = STRANGERS * len(contests) / max(len(strange), 1)
+    contests += [replace(each, right=np.zeros_like(each.right), weight=weight) for each in strange]
     shares = fit_textures(contests)
     weights = fit(contests, shares)
     names = ("beyond", "written", "named")

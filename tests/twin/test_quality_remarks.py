@@ -34,6 +34,12 @@ def test_a_map_that_jumps_is_called_folded() -> None:
     assert "0019.jpg" in line
 
 
+def test_a_map_of_places_on_each_other_is_called_folded() -> None:
+    (line,) = remarks({"look_alikes": 0.89, "jumps": [], "folded": []})
+    assert line.startswith("FOLDED")
+    assert "89%" in line
+
+
 def test_tags_that_are_elsewhere_are_named() -> None:
     (line,) = remarks({"elsewhere": ["tag36h11 5"], "folded": []})
     assert "tag36h11 5" in line

@@ -108,6 +108,12 @@ def _align_to_walks(centres: Array, positions: Array, errors: Array) -> Alignmen
 
 def _parts(reconstruction: pycolmap.Reconstruction) -> list[NDArray[np.int64]]:
     """Return the rows of images that points hold together: levels between which no photo was taken are apart."""
+    count, label = connected_components(shared_points(reconstruction) >= JOINED, directed=False)
+    return [np.flatnonzero(label == part) for part in range(count)]
+
+
+def shared_points(reconstruction: pycolmap.Reconstruction) -> csr_array:
+    """Return (N, N), how many points each two of the placed images see, by id; on the diagonal, how many one sees."""
     ids = np.array([image.image_id for image in placed_images(reconstruction)])
     seen = [
         (row, seen.image_id)
@@ -115,10 +121,11 @@ def _parts(reconstruction: pycolmap.Reconstruction) -> list[NDArray[np.int64]]:
         for seen in point.track.elements
     ]
     point, image = np.array(seen, dtype=np.int64).reshape(-1, 2).T
-    sees = csr_array((np.ones(len(seen), np.int32), (np.searchsorted(ids, image), point)))
-    shared = csr_array(sees @ sees.T)
-    count, label = connected_components(shared >= JOINED, directed=False)
-    return [np.flatnonzero(label == part) for part in range(count)]
+    sees = csr_array(
+        (np.ones(len(seen), np.int32), (np.searchsorted(ids, image), point)),
+        shape=(len(ids), reconstruction.num_points3D()),
+    )
+    return csr_array(sees @ sees.T)
 
 
 def _move(reconstruction: pycolmap.Reconstruction, rows: NDArray[np.int64], new_from_old: pycolmap.Sim3d) -> None:

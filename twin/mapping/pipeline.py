@@ -34,6 +34,7 @@ from twin.mapping.correspondence import (
     verify_with_poses,
 )
 from twin.mapping.finishing import PlacedMap, finish, workspace_for
+from twin.mapping.look_alikes import require_no_look_alikes
 from twin.mapping.options import MapOptions
 from twin.mapping.pairing import EXHAUSTIVE_LIMIT, choose_pairs
 from twin.mapping.plan_control import plan_by_control
@@ -124,7 +125,10 @@ def _placed(
     is_laid = laid is not None
     model, left_out = _reconstruct(corrected, features, matches, recipe.key, workspace, on_progress, is_laid=is_laid)
     on_progress("reconstruction", 1, 1)
-    torn = require_continuous(model, force=options.force) if capture.pose_knowledge is PoseKnowledge.NONE else []
+    torn, alike = [], 0.0
+    if capture.pose_knowledge is PoseKnowledge.NONE:
+        torn = require_continuous(model, force=options.force)
+        alike = require_no_look_alikes(model, force=options.force)
     shape = (
         {}
         if capture.pose_knowledge is PoseKnowledge.KNOWN
@@ -160,7 +164,13 @@ def _placed(
         extractor=options.extractor,
         matcher=options.matcher,
         tags=tags,
-        report={"alignment": alignment, "folded": folded, "jumps": torn, "elsewhere": elsewhere(alignment)},
+        report={
+            "alignment": alignment,
+            "folded": folded,
+            "jumps": torn,
+            "look_alikes": alike,
+            "elsewhere": elsewhere(alignment),
+        },
     )
 
 

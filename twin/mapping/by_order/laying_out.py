@@ -39,8 +39,8 @@ SIGMA_M, HEIGHT_SIGMA_M, SIGMA_DEG = 0.5, 0.15, 3.0
 """Of the layout."""
 MIN_JOINED = 0.5
 """Share of the photos that must hang together."""
-ROUNDS = 3
-"""Layouts, each of which tells what more to match."""
+MORE_ROUNDS = 2
+"""Layouts after the first, which tells what more to match."""
 APART = "no part of the walk that it belongs to is joined with the rest"
 
 
@@ -97,18 +97,19 @@ def _laid_out(
     moves = moves_of(photos, views)
     along = successions(legs, moves, {pair: len(each.inlier_matches) for pair, each in views.items()})
     asked = set(matches)
-    for number in range(ROUNDS):
-        layout, taken = join(legs, along, find_links(legs, photos, inliers(views), moves))
-        laid = _as_arrays(poses_of(legs, layout, taken), unit)
-        if number == ROUNDS - 1:
-            break
+    layout, taken = join(legs, along, find_links(legs, photos, inliers(views), moves))
+    laid = _as_arrays(poses_of(legs, layout, taken), unit)
+    for number in range(MORE_ROUNDS):
         rows = laid["rows"].tolist()
         pairs = choose_pairs([features[row] for row in rows], None, _with_priors(capture, laid))
         new = [pair for i, j in pairs if (pair := (rows[i], rows[j])) not in asked]
         asked |= set(new)
         seen = match_pairs(capture, list(features), new, recipe, workspace, on_progress)
-        if seen:
-            views |= two_views(folder / f"seen-{number}.db", capture, features, seen)
+        if not seen:
+            break
+        views |= two_views(folder / f"seen-{number}.db", capture, features, seen)
+        layout, taken = join(legs, along, find_links(legs, photos, inliers(views), moves))
+        laid = _as_arrays(poses_of(legs, layout, taken), unit)
     logger.info(
         "%d legs, %d links; %d of %d photos hang together", len(legs), len(taken), len(laid["rows"]), len(steps) + 1
     )

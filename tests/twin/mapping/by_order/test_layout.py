@@ -81,7 +81,7 @@ def follow(legs: list[Leg], truth: Layout, a: int, b: int) -> Link:
 
 
 def worst(legs: list[Leg], layout: Layout, links: list[Link], truth: Layout) -> float:
-    """Return how far a photo of the largest part is off, steps, once z-turn and place of the first leg are set right."""
+    """Return how far a photo of the largest part is off at most, steps, after one rigid fit."""
     poses = poses_of(legs, layout, links)
     rows = sorted(poses)
     found = np.array([poses[row].inverse().translation for row in rows])
