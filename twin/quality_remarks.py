@@ -13,8 +13,8 @@ def remarks(quality: Mapping[str, Any]) -> list[str]:
     if quality.get("folded"):
         lines.append(f"FOLDED: these tags contradict the map: {', '.join(quality['folded'])}")
     if quality.get("look_alikes"):
-        share = quality["look_alikes"]
-        lines.append(f"FOLDED: places that look alike lie on each other, by {share:.0%} of the photos that could tell")
+        count = quality["look_alikes"]
+        lines.append(f"FOLDED: places that look alike lie on each other, by {count} pairs of photos")
     if quality.get("jumps"):
         lines.append(f"FOLDED: the map jumps after {len(quality['jumps'])} photos: {', '.join(quality['jumps'][:6])}")
     if quality.get("elsewhere") and not quality.get("folded"):

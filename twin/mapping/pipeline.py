@@ -119,16 +119,17 @@ def _placed(
     if laid is not None:
         features = [each for name, each in zip(capture.names, features, strict=True) if name in laid.names]
         capture, corrected = replace(laid, priors=None, height_sigmas=None), laid
-        matches = match_pairs(capture, features, choose_pairs(features, None, laid), recipe, workspace, on_progress)
+        pairs = choose_pairs(features, None, laid)
+        matches = match_pairs(capture, features, pairs, recipe, workspace, on_progress)
         sightings = [] if tags is None else find_tags(capture, tags, workspace, on_progress)
     on_progress("reconstruction", 0, 1)
     is_laid = laid is not None
     model, left_out = _reconstruct(corrected, features, matches, recipe.key, workspace, on_progress, is_laid=is_laid)
     on_progress("reconstruction", 1, 1)
-    torn, alike = [], 0.0
+    torn, alike = [], 0
     if capture.pose_knowledge is PoseKnowledge.NONE:
         torn = require_continuous(model, force=options.force)
-        alike = require_no_look_alikes(model, force=options.force)
+        alike = require_no_look_alikes(model, pairs, force=options.force)
     shape = (
         {}
         if capture.pose_knowledge is PoseKnowledge.KNOWN

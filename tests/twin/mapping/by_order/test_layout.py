@@ -42,7 +42,8 @@ def leg(number: int, part: int, turned: Array) -> Leg:
 def square(storeys: int = 1, seed: int = 0) -> tuple[list[Leg], Layout]:
     """Return the legs of walks around a square, one a storey, each in a frame of its own, and where they truly are."""
     rng = np.random.default_rng(seed)
-    legs, rotations, places = [], [], []
+    legs: list[Leg] = []
+    rotations, places = [], []
     for storey in range(storeys):
         frame = about_z(float(rng.uniform(0, 360)))
         for corner, heading in zip(CORNERS, HEADINGS, strict=True):

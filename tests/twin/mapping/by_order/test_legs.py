@@ -51,8 +51,8 @@ def model_of(tracks: list[tuple[int, ...]], photos: int) -> pycolmap.Reconstruct
 
 
 def test_a_walk_is_cut_where_too_few_points_go_on() -> None:
-    steady = [tuple(range(start, start + 6)) for start in (0, 1, 8, 9) for _ in range(MIN_HELD)]
-    weak = [(4, 5, 7, 8)] * (MIN_HELD - 1)
+    steady: list[tuple[int, ...]] = [tuple(range(start, start + 6)) for start in (0, 1, 8, 9) for _ in range(MIN_HELD)]
+    weak: list[tuple[int, ...]] = [(4, 5, 7, 8)] * (MIN_HELD - 1)
     legs = legs_of([model_of(steady + weak, 16)])
     assert [leg.rows.tolist() for leg in legs if leg.has_shape] == [[1, 2, 3, 4, 5], [9, 10, 11, 12, 13]]
     assert sorted(row for leg in legs for row in leg.rows.tolist()) == list(range(16))
