@@ -36,6 +36,9 @@ MIN_AGREEING, MIN_ALONE = 2, 60
 def successions(legs: Sequence[Leg], moves: Mapping[Pair, pycolmap.Rigid3d], matched: Mapping[Pair, int]) -> list[Link]:
     """Return the links of legs that follow each other: how the walker turned, and a step on.
 
+    Where few matches hold the next photo, as where a new recording begins elsewhere that looks alike, the others may
+    contradict it.
+
     moves: second_from_first of pairs of rows by their two views alone, translations 1 long; matched: how many matches
     """
     found = []
@@ -43,12 +46,13 @@ def successions(legs: Sequence[Leg], moves: Mapping[Pair, pycolmap.Rigid3d], mat
         leg_a = legs[b - 1]
         pair = int(leg_a.rows[-1]), int(leg_b.rows[0])
         gap = pair[1] - pair[0]
+        is_steady = matched.get(pair, 0) >= MIN_STEADY
         rotation, turn_sigma, in_a, sigma = np.eye(3), CROSSING_SIGMA, leg_a.centres[-1], STRAY_SIGMA * gap
         if pair in moves:
             turn = moves[pair].rotation.matrix()
             rotation = leg_b.rotations[0].T @ turn @ leg_a.rotations[-1]
             is_straight = moves[pair].rotation.angle() < STRAIGHT
-            if matched[pair] >= MIN_STEADY:
+            if is_steady:
                 turn_sigma = TURN_SIGMA
                 length, sigma = (1.0, STEP_SIGMA) if is_straight else (0.5, TURNING_SIGMA)
                 in_a = in_a - length * leg_a.rotations[-1].T @ turn.T @ moves[pair].translation
@@ -57,7 +61,7 @@ def successions(legs: Sequence[Leg], moves: Mapping[Pair, pycolmap.Rigid3d], mat
         found.append(
             Link(
                 a=b - 1, b=b, rotation=rotation, rotation_sigma=turn_sigma, in_a=in_a[None], in_b=leg_b.centres[:1],
-                sigma=sigma, support=0,
+                sigma=sigma, support=0 if is_steady else max(matched.get(pair, 0), 1),
             )
         )  # fmt: skip
     return found
