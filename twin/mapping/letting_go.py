@@ -61,7 +61,7 @@ def let_go(reconstruction: pycolmap.Reconstruction, capture: Capture) -> Capture
     walks = drifting_walks(capture)
     errors = walks_covariance(claimed, priors.positions, walks)
     whole = np.arange(len(claimed))
-    for part in [whole, *(part for part in _parts(reconstruction) if len(part) < len(whole))]:
+    for part in [whole, *(part for part in held_together(reconstruction) if len(part) < len(whole))]:
         centres = np.array([image.projection_center() for image in placed_images(reconstruction)])
         try:
             tie = _align_to_walks(centres[part], priors.positions[part], errors[np.ix_(part, part)])
@@ -106,7 +106,7 @@ def _align_to_walks(centres: Array, positions: Array, errors: Array) -> Alignmen
     return refine_alignment(start, joint)[0]
 
 
-def _parts(reconstruction: pycolmap.Reconstruction) -> list[NDArray[np.int64]]:
+def held_together(reconstruction: pycolmap.Reconstruction) -> list[NDArray[np.int64]]:
     """Return the rows of images that points hold together: levels between which no photo was taken are apart."""
     count, label = connected_components(shared_points(reconstruction) >= JOINED, directed=False)
     return [np.flatnonzero(label == part) for part in range(count)]

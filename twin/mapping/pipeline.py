@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from retrieval import Vocabulary, train_vocabulary
 from twin.landmarks import Landmarks, landmarks_from
 from twin.mapping import reconstruction as rec
 from twin.mapping.approximate_poses import adjust_at_priors
-from twin.mapping.by_order import lay_out_walk, settle
+from twin.mapping.by_order import APART, MIN_STEADY, lay_out_walk, settle
 from twin.mapping.capture import Capture, MapInputs, PoseKnowledge, read_capture
 from twin.mapping.continuity import require_continuous
 from twin.mapping.correspondence import (
@@ -117,10 +118,13 @@ def _placed(
     if capture.pose_knowledge is PoseKnowledge.NONE and len(features) > EXHAUSTIVE_LIMIT:
         laid = lay_out_walk(capture, features, matches, recipe, workspace, on_progress)
     if laid is not None:
-        features = [each for name, each in zip(capture.names, features, strict=True) if name in laid.names]
-        capture, corrected = replace(laid, priors=None, height_sigmas=None), laid
+        names = capture.names
+        features = [each for name, each in zip(names, features, strict=True) if name in laid.names]
+        capture, corrected = capture.without({n: APART for n in capture.names if n not in laid.names}), laid
         pairs = choose_pairs(features, None, laid)
-        matches = match_pairs(capture, features, pairs, recipe, workspace, on_progress)
+        matches = _sure(matches, names, capture.names) | match_pairs(
+            capture, features, pairs, recipe, workspace, on_progress
+        )
         sightings = [] if tags is None else find_tags(capture, tags, workspace, on_progress)
     on_progress("reconstruction", 0, 1)
     is_laid = laid is not None
@@ -187,6 +191,13 @@ def without_loose(model: pycolmap.Reconstruction, landmarks: Landmarks, features
             model.deregister_frame(model.find_image_with_name(landmarks.views[view]).frame_id)
         landmarks = landmarks_from(model, features, landmarks.kind)
     return landmarks
+
+
+def _sure(matches: PairMatches, names: Sequence[str], kept: Sequence[str]) -> PairMatches:
+    """Return the matches that are too many for look-alikes, by rows of the photos that were kept."""
+    row_of = {name: row for row, name in enumerate(kept)}
+    renamed = {(row_of.get(names[a], -1), row_of.get(names[b], -1)): found for (a, b), found in matches.items()}
+    return {pair: found for pair, found in renamed.items() if min(pair) >= 0 and len(found) >= MIN_STEADY}
 
 
 def _train_vocabulary(features: list[Features], rng: np.random.Generator) -> Vocabulary:

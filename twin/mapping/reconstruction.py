@@ -42,7 +42,7 @@ def write_database(
     with pycolmap.Database.open(path) as database, pycolmap.DatabaseTransaction(database):
         for camera_id, camera in skeleton.cameras.items():
             # Two views of lenses that are known tell more.
-            camera.has_prior_focal_length = camera_id in capture.given_cameras
+            camera.has_prior_focal_length |= camera_id in capture.given_cameras
             database.write_camera(camera, True)
         for rig in skeleton.rigs.values():
             database.write_rig(rig, True)

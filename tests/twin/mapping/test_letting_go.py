@@ -23,7 +23,7 @@ from perception import Features
 from scenes import look
 from twin.mapping.approximate_poses import _adrift, adjust_at_priors, strays
 from twin.mapping.capture import Capture, drifting_walks
-from twin.mapping.letting_go import _parts, let_go
+from twin.mapping.letting_go import held_together, let_go
 from twin.mapping.prior_adjustment import adjust_with_priors
 from twin.mapping.reconstruction import NOT_ENOUGH_MATCHES, write_database
 
@@ -141,7 +141,7 @@ def test_levels_that_share_no_photos_have_a_scale_each() -> None:
         adjust_with_priors(model, capture)
     freed = let_go(model, capture)
     adjust_with_priors(model, freed)
-    parts = _parts(model)
+    parts = held_together(model)
     assert [len(part) for part in parts] == [len(true) // 2] * 2
     for part in parts:
         below = pycolmap.Reconstruction(model)

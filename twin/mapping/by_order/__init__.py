@@ -5,7 +5,8 @@ where legs may show the same place, ``layout`` fits how they lie, ``joining`` sa
 ``laying_out`` does all that, and ``settling`` adjusts the map.
 """
 
-from twin.mapping.by_order.laying_out import lay_out_walk
+from twin.mapping.by_order.laying_out import APART, lay_out_walk
 from twin.mapping.by_order.settling import settle
+from twin.mapping.by_order.tears import MIN_STEADY
 
-__all__ = ["lay_out_walk", "settle"]
+__all__ = ["APART", "MIN_STEADY", "lay_out_walk", "settle"]

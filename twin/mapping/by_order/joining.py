@@ -46,7 +46,9 @@ def successions(legs: Sequence[Leg], moves: Mapping[Pair, pycolmap.Rigid3d], mat
         leg_a = legs[b - 1]
         pair = int(leg_a.rows[-1]), int(leg_b.rows[0])
         gap = pair[1] - pair[0]
-        is_steady = matched.get(pair, 0) >= MIN_STEADY
+        if gap > MAX_GAP:
+            continue
+        is_steady = gap == 1 and matched.get(pair, 0) >= MIN_STEADY
         rotation, turn_sigma, in_a, sigma = np.eye(3), CROSSING_SIGMA, leg_a.centres[-1], STRAY_SIGMA * gap
         if pair in moves:
             turn = moves[pair].rotation.matrix()
@@ -56,7 +58,7 @@ def successions(legs: Sequence[Leg], moves: Mapping[Pair, pycolmap.Rigid3d], mat
                 turn_sigma = TURN_SIGMA
                 length, sigma = (1.0, STEP_SIGMA) if is_straight else (0.5, TURNING_SIGMA)
                 in_a = in_a - length * leg_a.rotations[-1].T @ turn.T @ moves[pair].translation
-        elif leg_a.part != leg_b.part or gap > MAX_GAP:
+        elif leg_a.part != leg_b.part:
             continue
         found.append(
             Link(

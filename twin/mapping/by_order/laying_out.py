@@ -37,11 +37,13 @@ TYPICAL_DISTANCE_M = 10.0
 """From a photo to what it shows: the scale that gates of pairs are made for, taken where nothing tells it."""
 SIGMA_M, HEIGHT_SIGMA_M, SIGMA_DEG = 0.5, 0.15, 3.0
 """Of the layout."""
+MOST_LEGS = 400
+"""The layout takes memory with the square of their number, and time with its cube."""
 MIN_JOINED = 0.5
 """Share of the photos that must hang together."""
 MORE_ROUNDS = 2
 """Layouts after the first, which tells what more to match."""
-APART = "no part of the walk that it belongs to is joined with the rest"
+APART = "the part of the walk that it belongs to is not joined with the rest"
 
 
 def lay_out_walk(
@@ -56,8 +58,9 @@ def lay_out_walk(
 
     matches: putative, of look-alikes and neighbours. The scale is such that ``TYPICAL_DISTANCE_M`` holds.
     """
-    parts: list[object] = [recipe.key, capture.digests]
-    parts += [camera.params for _, camera in sorted(capture.cameras.items())]
+    parts: list[object] = [recipe.key, capture.digests, capture.camera_of, sorted(capture.given_cameras)]
+    for _, camera in sorted(capture.cameras.items()):
+        parts += [camera.model_name, camera.width, camera.height, camera.params]
     key = digest(*parts, *(part for pair in sorted(matches.items()) for part in pair))
 
     def make() -> dict[str, NDArray]:
@@ -90,9 +93,13 @@ def _laid_out(
     nothing = {"rows": np.zeros(0, np.int64), "positions": np.zeros((0, 3)), "quats_xyzw": np.zeros((0, 4))}
     if np.mean(steps) < 1.0 - MOST_GAPS:
         return nothing
-    legs = legs_of(neighbours_alone(folder, capture, views))
-    if not any(leg.has_shape for leg in legs):
+    models = neighbours_alone(folder, capture, views)
+    legs = legs_of(models)
+    if not any(leg.has_shape for leg in legs) or len(legs) > MOST_LEGS:
         return nothing
+    # Lenses that are not given are known now.
+    lenses = {number: lens for model in reversed(models) for number, lens in model.cameras.items()}
+    photos = replace(photos, cameras=[lenses[number] for number in capture.camera_of])
     unit = TYPICAL_DISTANCE_M / np.median(np.concatenate([_distances(leg) for leg in legs if leg.has_shape]))
     moves = moves_of(photos, views)
     along = successions(legs, moves, {pair: len(each.inlier_matches) for pair, each in views.items()})

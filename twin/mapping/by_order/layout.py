@@ -65,11 +65,17 @@ class Layout:
         at_a, at_b = (
             self.placed(leg, points).mean(axis=0) for leg, points in ((link.a, link.in_a), (link.b, link.in_b))
         )
-        jacobian = np.zeros((3, self.covariance.shape[0]))
-        for leg, points, sign in ((link.a, link.in_a, 1.0), (link.b, link.in_b, -1.0)):
-            jacobian[:, SIZE * leg : SIZE * (leg + 1)] = sign * _of_place(self, leg, points.mean(axis=0)[None])[0]
+        jacobian = np.concatenate(
+            [
+                _of_place(self, link.a, link.in_a.mean(axis=0)[None])[0],
+                -_of_place(self, link.b, link.in_b.mean(axis=0)[None])[0],
+            ],
+            axis=1,
+        )
+        rows = _unknowns(link)
+        covariance = self.covariance[np.ix_(rows, rows)]
         angle = np.linalg.norm(_turn(self, link))
-        return at_a - at_b, jacobian @ self.covariance @ jacobian.T + link.sigma**2 * np.eye(3), float(angle)
+        return at_a - at_b, jacobian @ covariance @ jacobian.T + link.sigma**2 * np.eye(3), float(angle)
 
 
 def lay_out(
@@ -161,7 +167,7 @@ def _terms(
 ) -> Iterator[tuple[NDArray[np.int64], Array, Array]]:
     """Yield unknowns, weighted Jacobian and residual of all that is known."""
     for link in links:
-        rows = np.concatenate([np.arange(SIZE * leg, SIZE * (leg + 1)) for leg in (link.a, link.b)])
+        rows = _unknowns(link)
         count = len(link.in_a)
         residual = (layout.placed(link.a, link.in_a) - layout.placed(link.b, link.in_b)) / link.sigma
         jacobian = np.concatenate([_of_place(layout, link.a, link.in_a), -_of_place(layout, link.b, link.in_b)], axis=2)
@@ -190,6 +196,11 @@ def _terms(
     for number in range(len(legs)):
         # What nothing else tells, as the tilt of a photo that no link holds, stays as it is.
         yield SIZE * number + np.arange(3), np.eye(3), np.zeros(3)
+
+
+def _unknowns(link: Link) -> NDArray[np.int64]:
+    """Return where what is unknown of a link's legs stands."""
+    return np.concatenate([np.arange(SIZE * leg, SIZE * (leg + 1)) for leg in (link.a, link.b)])
 
 
 def _of_place(layout: Layout, leg: int, points: Array) -> Array:

@@ -24,6 +24,8 @@ MIN_HELD = 30
 MIN_VIEWS = 3
 """Photos of a leg that must see a point for it to be one of the leg's."""
 MIN_PHOTOS = 3
+LEAST_STEP = 0.02
+"""Of the distance to what is seen: who stands takes no steps to measure by."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,6 +61,16 @@ class _Seen:
     keypoint: Rows
     xyz: Array
 
+    def of(self, rows: Rows) -> "_Seen":
+        """Return what some rows of the capture saw."""
+        mine = np.isin(self.row, rows)
+        return _Seen(point=self.point[mine], row=self.row[mine], keypoint=self.keypoint[mine], xyz=self.xyz)
+
+    def common(self, rows: Rows) -> Rows:
+        """Return the points that enough of some rows see to be a leg's."""
+        views = np.bincount(self.of(rows).point, minlength=len(self.xyz))
+        return np.flatnonzero(views >= MIN_VIEWS)
+
 
 def legs_of(models: Sequence[pycolmap.Reconstruction]) -> list[Leg]:
     """Cut reconstructions of neighbours into legs, in the order of the walk; image ids are the capture's rows + 1.
@@ -72,7 +84,7 @@ def legs_of(models: Sequence[pycolmap.Reconstruction]) -> list[Leg]:
         rows = np.array([image.image_id - 1 for image in images], dtype=np.int64)
         taken |= set(rows.tolist())
         seen = _seen(model)
-        runs = [np.flatnonzero(np.isin(rows, run)) for run in _runs(rows, seen)]
+        runs = [np.flatnonzero(np.isin(rows, run)) for run in _runs(rows, seen.of(rows))]
         found += [_leg([images[k] for k in run], seen, part) for run in runs]
     return sorted(found, key=lambda leg: int(leg.rows[0]))
 
@@ -112,8 +124,10 @@ def _runs(rows: Rows, seen: _Seen) -> list[Rows]:
     held = held_across(seen.point, seen.row, int(rows[-1]) + 1)
     cut = np.flatnonzero((np.diff(rows) > 1) | (held[rows[:-1]] < MIN_HELD)) + 1
     runs = np.split(rows, cut)
+    is_leg = [len(run) >= MIN_PHOTOS and len(seen.common(run)) > 0 for run in runs]
+    alone = [np.split(run, np.arange(1, len(run))) for run in runs]
     return [
-        part for run in runs for part in ([run] if len(run) >= MIN_PHOTOS else np.split(run, np.arange(1, len(run))))
+        part for run, whole, photos in zip(runs, is_leg, alone, strict=True) for part in ([run] if whole else photos)
     ]
 
 
@@ -127,9 +141,7 @@ def _leg(images: Sequence[pycolmap.Image], seen: _Seen, part: int) -> Leg:
         return Leg(
             rows=rows, rotations=rotations, centres=0.0 * centres, points=np.zeros((0, 3)), point_of=nothing, part=part
         )
-    inside = np.isin(seen.row, rows)
-    views = np.bincount(seen.point[inside], minlength=len(seen.xyz))
-    kept = np.flatnonzero(views >= MIN_VIEWS)
+    kept = seen.common(rows)
     number = np.full(len(seen.xyz), -1, dtype=np.int64)
     number[kept] = np.arange(len(kept))
     point_of = []
@@ -139,6 +151,7 @@ def _leg(images: Sequence[pycolmap.Image], seen: _Seen, part: int) -> Leg:
         of_photo[seen.keypoint[mine]] = number[seen.point[mine]]
         point_of.append(of_photo)
     middle, step = centres.mean(axis=0), np.median(np.linalg.norm(np.diff(centres, axis=0), axis=1))
+    step = max(float(step), LEAST_STEP * float(np.median(np.linalg.norm(seen.xyz[kept] - middle, axis=1))))
     return Leg(
         rows=rows,
         rotations=rotations,

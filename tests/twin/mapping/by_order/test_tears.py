@@ -2,9 +2,11 @@
 
 import numpy as np
 import pycolmap
+import pytest
 
+from geometry import MappingError
 from scenes import look
-from twin.mapping.by_order.tears import MIN_STEADY, torn_off
+from twin.mapping.by_order.tears import MIN_STEADY, require_sure_pairs, torn_off
 
 PHOTOS = 12
 STEADY = {(row, row + 1): MIN_STEADY for row in range(PHOTOS - 1)}
@@ -52,3 +54,30 @@ def test_a_new_recording_begins_elsewhere() -> None:
 def test_nothing_is_said_where_hardly_anything_matches() -> None:
     assert torn_off(model_of(range(4), {}), {}) == []
     assert torn_off(pycolmap.Reconstruction(), STEADY) == []
+
+
+def test_where_nothing_else_tells_the_fewer_are_torn_off() -> None:
+    assert rows(torn_off(model_of(range(9, PHOTOS), {}), STEADY)) == [9, 10, 11]
+    assert rows(torn_off(model_of(range(3), {}), STEADY)) == [0, 1, 2]
+
+
+def test_who_stands_and_goes_on_tears_nothing() -> None:
+    model = model_of(range(0), {(0, 1): 30})
+    for image in model.images.values():
+        spot = (image.image_id - 1) // 4
+        at = (0.05 * image.image_id + 1.2 * spot, 0.0, 0.0)
+        image.frame.rig_from_world = look(at, 0.0, 0.0, 0.0)
+    for point in model.points3D.values():
+        point.xyz = np.array([8.0, 0.0, 0.0])
+    assert torn_off(model, STEADY) == []
+
+
+def test_photos_of_one_place_that_are_far_apart_refuse_the_map() -> None:
+    model = model_of(range(6, PHOTOS), {(0, 1): 30})
+    for point in model.points3D.values():
+        point.xyz = np.array([8.0, 0.0, 1.6])
+    look_alike = {(0, 9): MIN_STEADY - 1, (1, 10): 20}
+    require_sure_pairs(model, STEADY | look_alike)
+    one_place = {(row, row + 6): MIN_STEADY for row in range(6)}
+    with pytest.raises(MappingError, match="far apart that show one place"):
+        require_sure_pairs(model, STEADY | one_place)
