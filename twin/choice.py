@@ -3,8 +3,8 @@
 A conditional logit (McFadden 1974): poses compete by the evidence that each has, against each other, against the photo
 being from nowhere in the twin, and, where the map's own photos were found to fit elsewhere too, against a look-alike
 that was not found, on a level where none was. Evidence beyond ``ENOUGH`` says that the place looks so, and little more
-of which look-alike it is. The weights were fitted by ``python -m benchmarks.confidence`` to rendered photos, strangers
-among them.
+of which look-alike it is. The weights were fitted to rendered photos, strangers among them: docs/decisions/0012 tells
+how, and what ``python -m benchmarks.confidence`` gives.
 """
 
 from collections.abc import Sequence

@@ -34,7 +34,7 @@ CHANCE = 0.06
 """How often a patch is found where the pose is wrong, painted lines and joints of ceilings included."""
 FOUND_SHARES = ((1.76, 1.28), (0.30, 14.34))
 """Beta distributions of the share of patches that is found, of photos at right and at wrong poses: what stands on a
-floor, its wear and the light are common to a photo's patches. Fitted by ``python -m benchmarks.confidence``."""
+floor, its wear and the light are common to a photo's patches. Fitted as twin.choice's weights (docs/decisions/0012)."""
 LEAST_CONTRAST = 0.008
 """Of the photo, natural logarithm: less is noise."""
 SIGMA_M = (0.08, 0.08, 0.03)
