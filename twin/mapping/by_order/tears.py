@@ -19,6 +19,8 @@ from twin.mapping.reconstruction import placed_images
 
 FAR, FAR_OF_SIGHT = 4.0, 0.4
 """Steps that no walker takes; and a share of how far one sees."""
+OUT_OF_SIGHT = 1.0
+"""Shares of how far one sees, across which photos don't match by a hundred, one ahead of the other or not."""
 MOST_APART, MOST_APART_SHARE = 3, 0.01
 """Pairs of photos, by number or share, that may match well and be far apart in a sound map."""
 MIN_STEADY = 100
@@ -51,7 +53,7 @@ def require_sure_pairs(model: pycolmap.Reconstruction, matched: Mapping[Pair, in
     images = {image.image_id - 1: image for image in placed_images(model)}
     sure = [(a, b) for (a, b), count in matched.items() if count >= MIN_STEADY and a in images and b in images]
     far = np.array([np.linalg.norm(images[a].projection_center() - images[b].projection_center()) for a, b in sure])
-    apart = np.flatnonzero(far > FAR_OF_SIGHT * _distance(model))
+    apart = np.flatnonzero(far > OUT_OF_SIGHT * _distance(model))
     if len(apart) > max(MOST_APART, MOST_APART_SHARE * len(sure)):
         names = [f"{images[a].name} and {images[b].name}" for a, b in (sure[k] for k in apart[:3].tolist())]
         raise MappingError(

@@ -78,6 +78,8 @@ def test_photos_of_one_place_that_are_far_apart_refuse_the_map() -> None:
         point.xyz = np.array([8.0, 0.0, 1.6])
     look_alike = {(0, 9): MIN_STEADY - 1, (1, 10): 20}
     require_sure_pairs(model, STEADY | look_alike)
+    # Photos ahead of each other match across half of what is seen.
+    require_sure_pairs(model, STEADY | {(row, row + 4): MIN_STEADY for row in range(2)})
     one_place = {(row, row + 6): MIN_STEADY for row in range(6)}
     with pytest.raises(MappingError, match="far apart that show one place"):
         require_sure_pairs(model, STEADY | one_place)
