@@ -41,8 +41,6 @@ MAX_STEP = 1.5
 """Steps from a photo to the next."""
 TRIES = 2
 """Places of a leg that may look like places of another in several ways."""
-FOUND_AGAIN = 0.35
-"""Of a good photo's points that its neighbours' matches hold."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
