@@ -284,8 +284,10 @@ class Localizer:
         ]
 
     def _covariance(self, candidate: Candidate) -> Array:
-        """Return the covariance (6, 6) of a pose in site: its own, widened as the map's check asks, and the map's."""
-        own = candidate.estimate.covariance * self._covariance_scale
+        """Return the covariance (6, 6) of a pose in site: its own, widened as the map's check and another day ask, and
+        the map's.
+        """
+        own = candidate.estimate.covariance * self._covariance_scale * self.options.another_day
         if self._map_uncertainty is None:
             return own
         used = np.zeros(len(self.landmarks), dtype=np.bool_)

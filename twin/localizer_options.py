@@ -22,6 +22,7 @@ class LocalizerOptions:
     usual_noise: how large residuals of right poses are, in the same measure; as above
     min_probability: less probable poses are refused, see twin.choice
     alike: how many look-alikes a place in the map has on average, None if unknown; a twin sets it as above
+    another_day: by how much wider than the map's own photos tell covariances are, as other cars stand there by then
     max_sigma_m, max_sigma_deg: weaker determined poses are refused
     guided_views, guided_radius_px, guided_distance: how many views that see what a pose should show lend their
         descriptors, and bounds, in the image and between descriptors, for matches found by projection
@@ -44,6 +45,7 @@ class LocalizerOptions:
     usual_noise: float = 1.4
     min_probability: float = 0.75
     alike: float | None = None
+    another_day: float = 2.25
     max_sigma_m: float = 1.0
     max_sigma_deg: float = 5.0
     guided_views: int = 20

@@ -32,7 +32,7 @@ def test_clean_world_gives_the_exact_pose() -> None:
 def test_noisy_world_has_errors_of_the_size_it_claims() -> None:
     rng = np.random.default_rng(1)
     world = room(rng)
-    localizer = mapped(world, walk(), rng).localizer()
+    localizer = mapped(world, walk(), rng).localizer(LocalizerOptions(another_day=1.0))
     differences, covariances = [], []
     for _ in range(150):
         pose = looking((*rng.uniform(-1.5, 1.5, 2), rng.uniform(1.2, 1.8)), rng.uniform(0, 2 * np.pi))
@@ -44,6 +44,16 @@ def test_noisy_world_has_errors_of_the_size_it_claims() -> None:
     assert 0.83 <= judged.coverage[0.9] <= 0.97  # measured 0.92
     assert 0.7 < judged.mean_nees < 1.35  # measured 0.88
     assert np.linalg.norm(np.array(differences)[:, 3:], axis=1).mean() > 5e-4  # measured 1.9 mm: the noise must show
+
+
+def test_another_day_widens_what_is_claimed() -> None:
+    rng = np.random.default_rng(1)
+    world = room(rng)
+    places, features = mapped(world, walk(), rng), world.see(QUERY, rng)[0]
+    same, another = (
+        places.localizer(LocalizerOptions(another_day=wider)).localize("q", features, CAMERA) for wider in (1.0, 2.25)
+    )
+    np.testing.assert_allclose(another.covariance, 2.25 * np.array(same.covariance))
 
 
 def test_another_place_is_refused() -> None:

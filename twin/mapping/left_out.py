@@ -131,7 +131,7 @@ def leave_out(
     residuals = np.linalg.norm(residuals_px(landmarks, reconstruction), axis=1)
     explained_px = float(np.clip(np.percentile(residuals, 90), LocalizerOptions.explained_px, MAX_EXPLAINED_PX))
     # The bounds that the map sets are what this check is to find, so that it begins without them.
-    options = LocalizerOptions(explained_px=explained_px)
+    options = LocalizerOptions(explained_px=explained_px, another_day=1.0)
     chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), MAX_LEFT_OUT)).round().astype(int))
     checked = []
     for done, view in enumerate(chosen.tolist()):

@@ -24,7 +24,8 @@ WIDTH, WIDEST, NARROWER = 4.0, 120.0, 1.6
 """Sigmas by which links may be off and still count, in the end and at first."""
 VOTES, MOST_VOTES = 30, 90
 """Matches that make a link count once, and beyond which it counts no more."""
-MIN_SCALE = 0.2
+MAX_SCALE = 1.5
+"""Steps of two legs are alike: a leg that false links could shrink to a place would agree with all of them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,7 +98,7 @@ def lay_out(
         change = -np.linalg.solve(hessian, gradient).reshape(count, SIZE)
         layout = Layout(
             rotations=Rotation.from_rotvec(change[:, :3]).as_matrix() @ layout.rotations,
-            scales=np.maximum(layout.scales + change[:, 3], MIN_SCALE),
+            scales=np.clip(layout.scales + change[:, 3], 1.0 / MAX_SCALE, MAX_SCALE),
             places=layout.places + change[:, 4:],
             covariance=start.covariance,
         )

@@ -13,7 +13,7 @@ import pycolmap
 from numpy.typing import NDArray
 
 from geometry import project
-from twin.mapping.by_order.layout import Link
+from twin.mapping.by_order.layout import MAX_SCALE, Link
 from twin.mapping.by_order.legs import MAX_GAP, Leg
 
 Array = NDArray[np.float64]
@@ -28,8 +28,6 @@ MIN_SHARE, MIN_SHARE_OF_PHOTO = 0.25, 0.4
 """Of what one place would show that must be found, by many pairs of photos, or by those of a single one."""
 MIN_SAME_VIEW = 100
 """Matches of two photos alone from which on they were taken at one place."""
-MAX_SCALE = 1.5
-"""Steps of two legs are alike."""
 ROTATION_SIGMA, PHOTO_SIGMA = np.radians(1.0), np.radians(3.0)
 POINT_SIGMA, CENTRE_SIGMA, NEAR_SIGMA = 0.1, 0.2, 1.0
 """Steps: of a point, of a photo's place in another leg, and of two photos of one place."""

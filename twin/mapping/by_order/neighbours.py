@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from perception import Features
 from twin.mapping.by_order.legs import MAX_GAP
 from twin.mapping.by_order.links import MIN_SAME_VIEW, Photos
+from twin.mapping.by_order.turns import turn_on_the_spot
 from twin.mapping.capture import Capture
 from twin.mapping.correspondence import PairMatches
 from twin.mapping.pairing import Pair
-from twin.mapping.reconstruction import write_database
+from twin.mapping.reconstruction import placed_images, write_database
 
 Array = NDArray[np.float64]
 
@@ -22,6 +23,10 @@ MIN_NEXT = 15
 """Matches of a photo and the next one, and of others that count;"""
 MIN_NEAR = 30
 """of neighbours beyond the next."""
+PLANES = (
+    int(pycolmap.TwoViewGeometryConfiguration.PLANAR),
+    int(pycolmap.TwoViewGeometryConfiguration.PLANAR_OR_PANORAMIC),
+)
 
 
 def two_views(
@@ -42,16 +47,38 @@ def two_views(
 def neighbours_alone(
     folder: Path, capture: Capture, views: Mapping[Pair, pycolmap.TwoViewGeometry]
 ) -> list[pycolmap.Reconstruction]:
-    """Return what global SfM makes of photos and their neighbours, largest part first; a copy of alike.db is read."""
-    database = folder / "neighbours.db"
+    """Return what global SfM makes of photos and their neighbours, largest part first; copies of alike.db are read.
+
+    Of photos that two places hold together weakly it keeps the larger half: it is asked for the others again.
+    """
+    near = {
+        (a, b): geometry
+        for (a, b), geometry in views.items()
+        if b - a == 1 or (b - a <= MAX_GAP and len(geometry.inlier_matches) >= MIN_NEAR)
+    }
+    models: list[pycolmap.Reconstruction] = []
+    while near:
+        new = _global_sfm(folder, len(models), capture, near)
+        held = {image.image_id - 1 for model in new for image in placed_images(model)}
+        if not held:
+            break
+        models += new
+        near = {pair: geometry for pair, geometry in near.items() if held.isdisjoint(pair)}
+    return sorted(models, key=lambda model: -model.num_reg_images())
+
+
+def _global_sfm(
+    folder: Path, number: int, capture: Capture, views: Mapping[Pair, pycolmap.TwoViewGeometry]
+) -> list[pycolmap.Reconstruction]:
+    """Return the reconstructions of some pairs of photos."""
+    database = folder / f"neighbours-{number}.db"
     shutil.copyfile(folder / "alike.db", database)
     with pycolmap.Database.open(database) as opened, pycolmap.DatabaseTransaction(opened):
         opened.clear_matches()
         opened.clear_two_view_geometries()
         for (a, b), geometry in views.items():
-            if b - a == 1 or (b - a <= MAX_GAP and len(geometry.inlier_matches) >= MIN_NEAR):
-                opened.write_matches(a + 1, b + 1, geometry.inlier_matches)
-                opened.write_two_view_geometry(a + 1, b + 1, geometry)
+            opened.write_matches(a + 1, b + 1, geometry.inlier_matches)
+            opened.write_two_view_geometry(a + 1, b + 1, geometry)
     options = pycolmap.GlobalPipelineOptions()
     options.random_seed = options.mapper.random_seed = 0
     mapper = options.mapper
@@ -59,23 +86,39 @@ def neighbours_alone(
     mapper.global_positioning.use_gpu = mapper.bundle_adjustment.ceres.use_gpu = False
     mapper.bundle_adjustment.refine_focal_length = not capture.given_cameras
     mapper.bundle_adjustment.refine_extra_params = not capture.given_cameras
-    output = folder / "neighbours"
+    output = folder / f"neighbours-{number}"
     output.mkdir()
-    models = pycolmap.global_mapping(database, capture.folder, output, options)
-    return sorted(models.values(), key=lambda model: -model.num_reg_images())
+    return list(pycolmap.global_mapping(database, capture.folder, output, options).values())
 
 
 def moves_of(photos: Photos, views: Mapping[Pair, pycolmap.TwoViewGeometry]) -> dict[Pair, pycolmap.Rigid3d]:
-    """Return second_from_first by two views, translations 1 long: of photos in a row, and of those of one place."""
+    """Return second_from_first by two views, of photos in a row and of those of one place.
+
+    Translations are 1 long, or 0 where the walker turned on the spot, as far as the photos tell.
+    """
     found = {}
     for (a, b), geometry in views.items():
-        # Of a plane alone two motions fit.
-        is_plane = geometry.config == int(pycolmap.TwoViewGeometryConfiguration.PLANAR)
-        if not is_plane and (b - a == 1 or len(geometry.inlier_matches) >= MIN_SAME_VIEW):
-            given = photos.cameras[a], photos.keypoints[a], photos.cameras[b], photos.keypoints[b]
-            if pycolmap.estimate_two_view_geometry_pose(*given, geometry):
-                found[a, b] = geometry.cam2_from_cam1
+        is_sure = len(geometry.inlier_matches) >= MIN_SAME_VIEW
+        if b - a > 1 and not is_sure:
+            continue
+        # Of a plane alone two motions fit, and few matches, mostly in a strip that both photos show, leave many.
+        is_plane = geometry.config in PLANES
+        turn = None
+        if is_plane or not is_sure:
+            turn = turn_on_the_spot(*(_directions(photos, row, geometry, side) for side, row in enumerate((a, b))))
+        given = photos.cameras[a], photos.keypoints[a], photos.cameras[b], photos.keypoints[b]
+        if turn is not None:
+            found[a, b] = pycolmap.Rigid3d(turn, np.zeros(3))
+        elif not is_plane and pycolmap.estimate_two_view_geometry_pose(*given, geometry):
+            found[a, b] = geometry.cam2_from_cam1
     return found
+
+
+def _directions(photos: Photos, row: int, geometry: pycolmap.TwoViewGeometry, side: int) -> Array:
+    """Return the directions (M, 3) in the camera, 1 long, of what one of two photos shows of their matches."""
+    pixels = photos.keypoints[row][geometry.inlier_matches[:, side]]
+    rays = np.column_stack([photos.cameras[row].cam_from_img(pixels), np.ones(len(pixels))])
+    return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True))
 
 
 def inliers(views: Mapping[Pair, pycolmap.TwoViewGeometry]) -> PairMatches:

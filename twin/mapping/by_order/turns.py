@@ -1,0 +1,36 @@
+"""How a walker turned on the spot: the rotation between two photos that show no parallax.
+
+Two-view geometry calls such photos planar, where two motions fit, or finds an essential matrix in a strip at the border
+that both show, which says little. A rotation has three unknowns, and is sure where it explains what matches.
+"""
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+Array = NDArray[np.float64]
+
+PARALLAX = np.radians(3.0)
+"""Of a step aside that is still a turn: half a metre at ten."""
+MIN_EXPLAINED, MIN_TURNED = 0.8, 12
+"""Share and number of matches within ``PARALLAX`` of a rotation."""
+ITERATIONS = 20
+
+
+def turn_on_the_spot(first: Array, second: Array) -> pycolmap.Rotation3d | None:
+    """Return second_from_first of directions (M, 3) of matches in two cameras, 1 long; None if parallax speaks against.
+
+    By iteratively reweighted least squares (Geman-McClure); a few matches may be wrong.
+    """
+    if len(first) < MIN_TURNED:
+        return None
+    weights = np.ones(len(first))
+    for _ in range(ITERATIONS):
+        turn = Rotation.align_vectors(second, first, weights=weights)[0]
+        off = np.linalg.norm(turn.apply(first) - second, axis=1)
+        weights = 1.0 / (1.0 + (off / PARALLAX) ** 2) ** 2
+    explained = off < PARALLAX
+    if explained.sum() < max(MIN_TURNED, MIN_EXPLAINED * len(first)):
+        return None
+    return pycolmap.Rotation3d(turn.as_matrix())
