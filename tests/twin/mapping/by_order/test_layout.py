@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from twin.mapping.by_order.joining import MIN_STEADY, join, poses_of, successions
-from twin.mapping.by_order.layout import Layout, Link, lay_out, upright
+from twin.mapping.by_order.layout import MAX_SCALE, Layout, Link, lay_out, upright
 from twin.mapping.by_order.legs import Leg
 
 Array = NDArray[np.float64]
@@ -176,3 +176,14 @@ def test_a_recording_that_begins_where_it_looks_alike_is_not_the_next_step() -> 
     assert worst(legs, layout, taken, truth) < 0.1  # measured 0.036
     (steady,) = (each for each in successions(legs, {(last, first): ahead}, {(last, first): MIN_STEADY}) if each.a == 3)
     assert steady.support == 0
+
+
+def test_no_leg_shrinks_until_false_links_agree() -> None:
+    legs, truth = square()
+    rng = np.random.default_rng(5)
+    along = [follow(legs, truth, k, k + 1) for k in range(3)]
+    beside = link(truth, 0, 1, 60, rng)
+    # All of leg 1 is said to be one place.
+    point = replace(beside, in_a=np.repeat(beside.in_a[:1], 15, axis=0), in_b=legs[1].points[:15], sigma=1e-3)
+    layout = lay_out(legs, [*along, replace(point, support=0)], upright_truth(legs, truth))
+    assert layout.scales.min() == 1.0 / MAX_SCALE
