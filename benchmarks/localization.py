@@ -1,18 +1,25 @@
 """Localization in rendered garages: how many photos of another day are placed, how surely, and what is refused.
 
 Without --case, `garage` and `garage-twins` are rendered and mapped with three seeds that nothing was set by: that takes
-hours. A case names a rendered scene and a twin of the same facility. Seconds are of one core.
+hours. A case names a rendered scene and a twin of the same facility, a stranger a scene and a twin of another one, none
+of whose photos should be answered. Seconds are of one core.
 
-    python -m benchmarks.localization [--case SCENE TWIN] ... [--note TEXT] [--report FOLDER] [--out FILE]
+    python -m benchmarks.localization [--case SCENE TWIN] ... [--stranger SCENE TWIN] ... [--report FOLDER] [--out FILE]
+        [--note TEXT]
+    python -m benchmarks.localization --pool FILE ... [--out FILE]
+
+The second form puts together what runs of the first have written.
 """
 
 import argparse
+import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.localization_cases import RIGHT_M, WRONG_M, Asked, ask, storeys_of
 from benchmarks.localization_places import place_recall
@@ -23,6 +30,8 @@ from scenes import CaptureOptions, render_scene
 from scenes.library import facility
 from twin import MapInputs, Twin, map_images
 from twin.mapping.pipeline import MapOptions
+
+Array = NDArray[np.float64]
 
 SEEDS = (1, 2, 3)
 WALKS = {"garage": 400, "garage-twins": 480}
@@ -36,25 +45,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="taken for the sake of tiepoint bench; nothing is read there")
     parser.add_argument("--case", nargs=2, type=Path, action="append", metavar=("SCENE", "TWIN"))
+    parser.add_argument("--stranger", nargs=2, type=Path, action="append", metavar=("SCENE", "TWIN"))
+    parser.add_argument("--pool", nargs="+", type=Path, default=[], metavar="FILE", help="results to put together")
     parser.add_argument("--report", type=Path, help="folder for the ten worst answers of each case, as pictures")
     parser.add_argument("--note", default="", help="what a reader of the figures must know")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "localization.json")
     arguments = parser.parse_args()
     machine = describe_machine()
     found: dict[str, Any] = {}
+    strangers: dict[str, Any] = {}
+    for earlier in (json.loads(path.read_text()) for path in arguments.pool):
+        found |= earlier["cases"]
+        strangers |= earlier["strangers"]
     with tempfile.TemporaryDirectory() as temporary:
-        for scene, folder in arguments.case or rendered(Path(temporary)):
+        is_given = arguments.case or arguments.stranger or arguments.pool
+        cases = (arguments.case or ()) if is_given else rendered(Path(temporary))
+        for scene, folder in cases:
             twin = Twin.open(folder)
             asked = list(ask(scene, twin, twin.localizer()))
             if arguments.report is not None:
                 write_worst(arguments.report / f"{scene.name}.html", asked, twin, scene)
             found[scene.name] = judged(asked, twin) | {"twin": folder.name, "alike": twin.localizer_options.alike}
-    print_table(["", *next(iter(found.values()))["strata"]["all"]], [
-        [f"{case} {stratum}", *figures.values()]
-        for case, of_case in found.items()
-        for stratum, figures in of_case["strata"].items()
-    ])  # fmt: skip
-    write_results(arguments.out, {"note": arguments.note, "cases": found}, machine)
+    if found:
+        print_table(["", *next(iter(found.values()))["strata"]["all"]], [
+            [f"{case} {stratum}", *figures.values()]
+            for case, of_case in found.items()
+            for stratum, figures in of_case["strata"].items()
+        ])  # fmt: skip
+    for scene, folder in arguments.stranger or ():
+        strangers[f"{scene.name} in {folder.name}"] = answered_strangers(scene, Twin.open(folder))
+    for case, of_case in strangers.items():
+        print(case, of_case)
+    content = {"note": arguments.note, "cases": found, "pooled": pooled(found), "strangers": strangers}
+    print(content["pooled"])
+    write_results(arguments.out, content, machine)
 
 
 def rendered(folder: Path) -> Iterator[tuple[Path, Path]]:
@@ -75,6 +99,22 @@ def rendered(folder: Path) -> Iterator[tuple[Path, Path]]:
             yield scene, twin
 
 
+def pooled(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the figures that are asked of all cases together."""
+    forced = np.array([pair for case in found.values() for pair in case["forced"]])
+    if len(forced) == 0:
+        return None
+    everything = [case["strata"]["all"] for case in found.values()]
+    counted = {key: sum(one[key] for one in everything) for key in ("photos", "localized", "right", "wrong and sure")}
+    return counted | {"confidence": _reliability(forced[:, 0], forced[:, 1] > 0)}
+
+
+def answered_strangers(scene: Path, twin: Twin) -> dict[str, Any]:
+    """Return how many photos of another place a twin was asked, and the confidence of those it answered, by name."""
+    asked = list(ask(scene, twin, twin.localizer()))
+    return {"photos": len(asked), "answered": {a.image: a.answer.confidence for a in asked if a.answered}}
+
+
 def judged(asked: Sequence[Asked], twin: Twin) -> dict[str, Any]:
     """Return the figures of one case."""
     clear = [a for a in asked if a.seen_fraction >= SEEN]
@@ -84,10 +124,12 @@ def judged(asked: Sequence[Asked], twin: Twin) -> dict[str, Any]:
         "seen, hardly told apart": [a for a in clear if 0 < a.evidence_px < EVIDENCE_PX],
         "seen, not told apart": [a for a in clear if a.evidence_px == 0],
     }
+    forced = np.array([(a.confidence, a.right) for a in asked if a.choice is not None], dtype=np.float64)
     return {
         "strata": {name: _stratum(part, twin) for name, part in strata.items()},
         "ellipsoids": _ellipsoids([a for a in asked if a.answered and pose_error(a.best, a.true)[0] < WRONG_M]),
-        "confidence": _reliability([a for a in asked if a.choice is not None]),
+        "confidence": _reliability(forced[:, 0], forced[:, 1] > 0),
+        "forced": forced.tolist(),
         "place_recall_at_1": place_recall(clear, twin),
         "cpu_seconds": _seconds(asked),
         "cpu_seconds_where_read": _seconds([a for a in asked if a.choice is not None and a.choice.read]),
@@ -145,15 +187,14 @@ def _ellipsoids(answered: Sequence[Asked]) -> dict[str, float] | None:
     return {f"{p:g}": share for p, share in found.coverage.items()} | {"median NEES": found.median_nees}
 
 
-def _reliability(forced: Sequence[Asked]) -> dict[str, float]:
-    """Return how well confidence tells right poses, answered or not: equal-mass bins of at least ``LEAST_BIN``."""
-    claimed, right = np.array([a.confidence for a in forced]), np.array([a.right for a in forced])
+def _reliability(claimed: Array, right: NDArray[np.bool_]) -> dict[str, float]:
+    """Return how well confidence (N,) tells right poses, answered or not: equal-mass bins of at least ``LEAST_BIN``."""
     order = np.argsort(claimed, kind="stable")
     bins = np.array_split(order, max(1, len(order) // LEAST_BIN))
     error = sum(len(rows) * abs(claimed[rows].mean() - right[rows].mean()) for rows in bins) / len(order)
     above = claimed[right][:, None] - claimed[~right][None]
     return {
-        "forced answers": len(forced),
+        "forced answers": len(claimed),
         "wrong share": float(1.0 - right.mean()),
         "calibration error": float(error),
         "AUROC": float(((above > 0) + 0.5 * (above == 0)).mean()),
