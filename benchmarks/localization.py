@@ -78,6 +78,9 @@ def main() -> None:
         print(case, of_case)
     content = {"note": arguments.note, "cases": found, "pooled": pooled(found), "strangers": strangers}
     print(content["pooled"])
+    if arguments.pool:
+        # The single answers were for this.
+        content["cases"] = {name: {k: v for k, v in case.items() if k != "forced"} for name, case in found.items()}
     write_results(arguments.out, content, machine)
 
 
