@@ -266,7 +266,7 @@ def _solve(
     _require_matches(matches, capture)
     rec.write_database(database, capture, features, matches, verified=False)
     if is_laid:
-        return settle(capture, features, database, output)
+        return settle(capture, features, database, output, on_progress)
     if capture.pose_knowledge is PoseKnowledge.APPROXIMATE and len(poses) == len(capture.names):
         return adjust_at_priors(capture, features, database, output)
     return rec.structure_from_motion(capture, database, output, on_progress), {}

@@ -43,6 +43,8 @@ MIN_JOINED = 0.5
 """Share of the photos that must hang together."""
 MORE_ROUNDS = 2
 """Layouts after the first, which tells what more to match."""
+STAGES = 3 + MORE_ROUNDS
+"""Of laying out, between which it can be stopped."""
 APART = "the part of the walk that it belongs to is not joined with the rest"
 
 
@@ -88,11 +90,13 @@ def _laid_out(
         cameras=[capture.camera(row) for row in range(len(features))],
         keypoints=[each.keypoints.astype(np.float64) for each in features],
     )
+    on_progress("laying out", 0, STAGES)
     views = two_views(folder / "alike.db", capture, features, matches)
     steps = [(row, row + 1) in views for row in range(len(features) - 1)]
     nothing = {"rows": np.zeros(0, np.int64), "positions": np.zeros((0, 3)), "quats_xyzw": np.zeros((0, 4))}
     if np.mean(steps) < 1.0 - MOST_GAPS:
         return nothing
+    on_progress("laying out", 1, STAGES)
     models = neighbours_alone(folder, capture, views)
     legs = legs_of(models)
     if not any(leg.has_shape for leg in legs) or len(legs) > MOST_LEGS:
@@ -104,6 +108,7 @@ def _laid_out(
     moves = moves_of(photos, views)
     along = successions(legs, moves, {pair: len(each.inlier_matches) for pair, each in views.items()})
     asked = set(matches)
+    on_progress("laying out", 2, STAGES)
     layout, taken = join(legs, along, find_links(legs, photos, inliers(views), moves))
     laid = _as_arrays(poses_of(legs, layout, taken), unit)
     for number in range(MORE_ROUNDS):
@@ -114,9 +119,11 @@ def _laid_out(
         seen = match_pairs(capture, list(features), new, recipe, workspace, on_progress)
         if not seen:
             break
+        on_progress("laying out", 3 + number, STAGES)
         views |= two_views(folder / f"seen-{number}.db", capture, features, seen)
         layout, taken = join(legs, along, find_links(legs, photos, inliers(views), moves))
         laid = _as_arrays(poses_of(legs, layout, taken), unit)
+    on_progress("laying out", STAGES, STAGES)
     logger.info(
         "%d legs, %d links; %d of %d photos hang together", len(legs), len(taken), len(laid["rows"]), len(steps) + 1
     )

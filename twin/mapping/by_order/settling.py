@@ -21,6 +21,7 @@ from twin.mapping.reconstruction import (
     placed_images,
     triangulate,
 )
+from twin.progress import Progress
 
 FREE_ROUNDS = 2
 TORN_OFF = "it matches its neighbours in the walk, and the map puts it elsewhere"
@@ -28,7 +29,7 @@ HELD_BY_NOTHING = "the part of the map that it belongs to shares too little with
 
 
 def settle(
-    capture: Capture, features: list[Features], database: Path, output: Path
+    capture: Capture, features: list[Features], database: Path, output: Path, on_progress: Progress
 ) -> tuple[pycolmap.Reconstruction, dict[str, str]]:
     """Start at a walk's approximate poses, tighten, and let go of them; return what stands, and who fell out.
 
@@ -37,13 +38,16 @@ def settle(
     largest. Raises ``MappingError`` where less than half of the photos stays, or photos of one place are far apart.
     """
     model = empty_reconstruction(capture, features, capture.prior_poses())
-    for max_error_px in APPROXIMATE_ROUNDS_PX:
+    rounds = len(APPROXIMATE_ROUNDS_PX)
+    for done, max_error_px in enumerate(APPROXIMATE_ROUNDS_PX):
+        on_progress("reconstruction", done, rounds + FREE_ROUNDS)
         model = triangulate(model, database, capture.folder, output, max_error_px)
         adjust_with_priors(model, capture)
     matched = _matched(database)
     left_out: dict[str, str] = {}
     free = 0
     while free < FREE_ROUNDS:
+        on_progress("reconstruction", rounds + free, rounds + FREE_ROUNDS)
         model = triangulate(model, database, capture.folder, output, APPROXIMATE_ROUNDS_PX[-1])
         left_out |= _drop_loose(model)
         _require_half(model, capture)

@@ -10,18 +10,19 @@ import pytest
 from perception import make_extractor
 from tests.twin.mapping.by_order.worlds import STOREY_M, ByLooks, Walk, two_storeys
 from twin.mapping.by_order import lay_out_walk, settle
+from twin.mapping.by_order.laying_out import STAGES
 from twin.mapping.capture import Capture
 from twin.mapping.correspondence import Recipe
 from twin.mapping.pairing import choose_pairs
 from twin.mapping.reconstruction import placed_images, write_database
 from twin.mapping.workspace import Workspace
-from twin.progress import silent
+from twin.progress import Progress, silent
 
 
-def laid_out(walk: Walk, folder: Path, pairs: list[tuple[int, int]]) -> Capture | None:
+def laid_out(walk: Walk, folder: Path, pairs: list[tuple[int, int]], on_progress: Progress = silent) -> Capture | None:
     recipe = Recipe(make_extractor("sift"), ByLooks(), key="looks")
     with Workspace.opened_for(folder / "twin") as workspace:
-        return lay_out_walk(walk.capture(folder), walk.features, walk.matches(pairs), recipe, workspace, silent)
+        return lay_out_walk(walk.capture(folder), walk.features, walk.matches(pairs), recipe, workspace, on_progress)
 
 
 def off(walk: Walk, names: list[str], found: np.ndarray) -> np.ndarray:
@@ -38,7 +39,10 @@ def walk() -> Walk:
 
 def test_storeys_that_look_alike_are_laid_out_one_above_the_other(walk: Walk, tmp_path: Path) -> None:
     count = len(walk.poses)
-    laid = laid_out(walk, tmp_path, list(combinations(range(count), 2)))
+    told: list[tuple[str, int, int]] = []
+    laid = laid_out(walk, tmp_path, list(combinations(range(count), 2)), lambda *stage: told.append(stage))
+    assert [done for stage, done, total in told if stage == "laying out"][:3] == [0, 1, 2]
+    assert told[-1] == ("laying out", STAGES, STAGES)
     assert laid is not None
     assert laid.priors is not None
     errors = off(walk, list(laid.names), laid.priors.positions)
@@ -49,7 +53,7 @@ def test_storeys_that_look_alike_are_laid_out_one_above_the_other(walk: Walk, tm
     features = [walk.features[int(name[:4])] for name in laid.names]
     database = tmp_path / "database.db"
     write_database(database, laid, features, walk.matches(choose_pairs(features, None, laid)), verified=False)
-    model, left_out = settle(laid, features, database, tmp_path / "stages")
+    model, left_out = settle(laid, features, database, tmp_path / "stages", silent)
     images = placed_images(model)
     errors = off(walk, [image.name for image in images], np.array([image.projection_center() for image in images]))
     assert len(images) >= 0.95 * count
