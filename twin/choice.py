@@ -30,7 +30,9 @@ LEVELS_DIFFER = 0.1
 """Of how much more plausible the pose on one level is than its copies on others, if textures verify both."""
 OFTEN_ALIKE = 0.5
 """In a map with so many look-alikes a place, one that was not found is as likely on another storey."""
-LEAST_ALIKE = 0.02
+MISSED, LEAST_ALIKE = 0.06, 0.02
+"""Of rarer look-alikes, share that the search misses, as it missed 11 of 191 right poses of the development garage; and
+how many there are at least."""
 
 
 def traits(candidate: Candidate, usual_noise: float, shares: ArrayLike = FOUND_SHARES) -> Array:
@@ -103,9 +105,12 @@ def probabilities(
     """
     by_look, told = np.asarray(plausible, dtype=np.float64), np.asarray(written, dtype=np.float64)
     unseen = alike or 0.0
+    is_rare = unseen < OFTEN_ALIKE
+    # Look-alikes are found as right poses are, and then compete by themselves.
+    unseen *= MISSED if is_rare else 1.0
     if levels is not None:
         levels = replace(levels, log_odds=named * levels.log_odds)
-        by_look = _of_one_place(by_look, levels) if unseen >= OFTEN_ALIKE else by_look
+        by_look = by_look if is_rare else _of_one_place(by_look, levels)
     odds = by_look + weight * told
     if levels is not None and len(levels.log_odds) > 1:
         odds = odds + levels.of_poses()

@@ -89,6 +89,7 @@ def test_a_map_with_look_alikes_is_never_sure_of_a_single_pose() -> None:
     pose = plausibility([candidate(150)], USUAL)
     assert probabilities(pose, [0.0], alike=0.0)[0] > 0.95  # measured 0.96
     assert probabilities(pose, [0.0], alike=1.35)[0] < 0.5  # measured 0.42
+    assert probabilities(pose, [0.0], alike=0.1)[0] > 0.95  # the search would have found a rare one
 
 
 def test_nothing_is_plausible_with_nothing() -> None:
