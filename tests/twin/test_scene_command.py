@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from scenes import library
 from scenes.captures import CaptureOptions
-from scenes.description import write_facility
+from scenes.description import Facility, write_facility
 from scenes.rendering import LightOptions
 from tests.scenes.captures.surveyed_room import room
 from tests.twin.test_cli import run
@@ -50,6 +51,15 @@ def test_show_draws_a_site_of_ones_own(site: Path, tmp_path: Path, capsys: pytes
     with Image.open(out) as picture:
         assert picture.width > 1000
         assert picture.height > 1500
+
+
+def test_another_building_is_built_after_the_same_plan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    built: list[Facility] = []
+    monkeypatch.setattr("scenes.captures.render_scene", lambda facility, *rest: built.append(facility))
+    for number in ("0", "1"):
+        assert run("scene", "render", "room", "--out", tmp_path / number, "--building", number) == 0
+    assert built == [library.facility("room", seed=0), library.facility("room", seed=1)]
+    assert built[0] != built[1]
 
 
 def test_render_writes_a_scene_and_goes_on(site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from scenes.facility import Facility
 
 SIZE = click.option("--size", default=1.0, show_default=True, help="Enlarges a facility of the library, 1 to 20.")
+BUILDING = click.option(
+    "--building",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Of a facility of the library, another one: the same plan, other surfaces.",
+)
 CAPTURES = "walk,queries,fixed"
 
 
@@ -46,7 +53,8 @@ def list_scenes(as_json: bool) -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="PNG to write; NAME.png by default.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Draws another day.")
 @SIZE
-def show(scene: str, out: Path | None, seed: int, size: float) -> None:
+@BUILDING
+def show(scene: str, out: Path | None, seed: int, size: float, building: int) -> None:
     """Draw the plan of a facility above a sheet of pictures of it.
 
     Example: tiepoint scene show garage --out garage.png
@@ -54,7 +62,7 @@ def show(scene: str, out: Path | None, seed: int, size: float) -> None:
     from scenes.captures import overview
     from scenes.captures.pictures_on_disk import write_png
 
-    facility = _facility(scene, size)
+    facility = _facility(scene, size, building)
     bars = StageBars()
     try:
         picture = overview(facility, seed, lambda done, total: bars("pictures", done, total))
@@ -68,7 +76,13 @@ def show(scene: str, out: Path | None, seed: int, size: float) -> None:
 @command.command("render")
 @click.argument("scene", metavar="NAME|FILE")
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Draws another day and walk.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Draws another day and walk in the same building.",
+)
 @click.option("--captures", default=CAPTURES, show_default=True, help="What to capture, separated by commas.")
 @click.option("--queries", default=60, show_default=True, type=click.IntRange(0), help="How many photos.")
 @click.option("--seconds", default=20.0, show_default=True, help="How long fixed cameras record.")
@@ -76,7 +90,8 @@ def show(scene: str, out: Path | None, seed: int, size: float) -> None:
 @click.option("--quality", default="full", show_default=True, type=click.Choice(["draft", "full"]))
 @click.option("--walk-frames", type=click.IntRange(2), help="At most this many pictures of the walk; all by default.")
 @SIZE
-def render(scene: str, out: Path, size: float, captures: str, **chosen: Any) -> None:
+@BUILDING
+def render(scene: str, out: Path, size: float, building: int, captures: str, **chosen: Any) -> None:
     """Render a facility: a walk, photos to localize, fixed cameras with traffic, and the truth of it all.
 
     A run that was stopped goes on where it was when it is started again.
@@ -92,13 +107,13 @@ def render(scene: str, out: Path, size: float, captures: str, **chosen: Any) -> 
     bars = StageBars()
     try:
         options = CaptureOptions(captures=tuple(word for word in KNOWN if word in words), **chosen)
-        render_scene(_facility(scene, size), out, options, bars)
+        render_scene(_facility(scene, size, building), out, options, bars)
     finally:
         bars.close()
     click.echo(f"{out}: {', '.join(words)} rendered")
 
 
-def _facility(scene: str, size: float) -> "Facility":
+def _facility(scene: str, size: float, building: int) -> "Facility":
     """Return a facility of the library, or the one in a file; a name is a file's if it looks like one."""
     from geometry.errors import nearest_known
     from scenes.description import read_facility
@@ -108,7 +123,7 @@ def _facility(scene: str, size: float) -> "Facility":
         return read_facility(scene)
     if scene not in SCENES:
         raise click.UsageError(f"There is no scene '{scene}', and no file. {nearest_known(scene, SCENES)}")
-    return facility(scene, size=size)
+    return facility(scene, size=size, seed=building)
 
 
 def _figures(facility: "Facility") -> dict[str, Any]:
