@@ -39,7 +39,7 @@ def successions(legs: Sequence[Leg], moves: Mapping[Pair, pycolmap.Rigid3d], mat
     Where few matches hold the next photo, as where a new recording begins elsewhere that looks alike, the others may
     contradict it.
 
-    moves: second_from_first of pairs of rows by their two views alone, translations 1 long; matched: how many matches
+    moves: second_from_first of pairs of rows by their two views, see ``moves_of``; matched: how many matches
     """
     found = []
     for b, leg_b in enumerate(legs[1:], start=1):
