@@ -28,8 +28,8 @@ NAMED = 1.43
 """The same of what names a level."""
 LEVELS_DIFFER = 0.1
 """Of how much more plausible the pose on one level is than its copies on others, if textures verify both."""
-OFTEN_ALIKE = 0.5
-"""In a map with so many look-alikes a place, one that was not found is as likely on another storey."""
+SELDOM_ALIKE, OFTEN_ALIKE = 0.25, 0.5
+"""Look-alikes a place in a map: storeys are no copies of each other; they are. In between it counts in part."""
 MISSED, LEAST_ALIKE = 0.06, 0.02
 """Of rarer look-alikes, share that the search misses, as it missed 11 of 191 right poses of the development garage; and
 how many there are at least."""
@@ -104,13 +104,12 @@ def probabilities(
     weight, named: of what is written, and of what names a level
     """
     by_look, told = np.asarray(plausible, dtype=np.float64), np.asarray(written, dtype=np.float64)
-    unseen = alike or 0.0
-    is_rare = unseen < OFTEN_ALIKE
-    # Look-alikes are found as right poses are, and then compete by themselves.
-    unseen *= MISSED if is_rare else 1.0
+    often = float(np.interp(alike or 0.0, [SELDOM_ALIKE, OFTEN_ALIKE], [0.0, 1.0]))
+    # Rare look-alikes are found as right poses are, and then compete by themselves.
+    unseen = (alike or 0.0) * (MISSED + often * (1.0 - MISSED))
     if levels is not None:
         levels = replace(levels, log_odds=named * levels.log_odds)
-        by_look = by_look if is_rare else _of_one_place(by_look, levels)
+        by_look = by_look + often * (_of_one_place(by_look, levels) - by_look)
     odds = by_look + weight * told
     if levels is not None and len(levels.log_odds) > 1:
         odds = odds + levels.of_poses()
