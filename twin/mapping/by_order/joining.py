@@ -37,7 +37,7 @@ def successions(legs: Sequence[Leg], moves: Mapping[Pair, pycolmap.Rigid3d], mat
     """Return the links of legs that follow each other: how the walker turned, and a step on.
 
     Where few matches hold the next photo, as where a new recording begins elsewhere that looks alike, the others may
-    contradict it.
+    contradict it; and where it shows a turn on the spot, which a small step aside before a plane looks like too.
 
     moves: second_from_first of pairs of rows by their two views, see ``moves_of``; matched: how many matches
     """
@@ -48,7 +48,8 @@ def successions(legs: Sequence[Leg], moves: Mapping[Pair, pycolmap.Rigid3d], mat
         gap = pair[1] - pair[0]
         if gap > MAX_GAP:
             continue
-        is_steady = gap == 1 and matched.get(pair, 0) >= MIN_STEADY
+        steps_on = pair in moves and moves[pair].translation.any()
+        is_steady = gap == 1 and matched.get(pair, 0) >= MIN_STEADY and (steps_on or pair not in moves)
         rotation, turn_sigma, in_a, sigma = np.eye(3), CROSSING_SIGMA, leg_a.centres[-1], STRAY_SIGMA * gap
         if pair in moves:
             turn = moves[pair].rotation.matrix()

@@ -95,11 +95,13 @@ def _laid_out(
     steps = [(row, row + 1) in views for row in range(len(features) - 1)]
     nothing = {"rows": np.zeros(0, np.int64), "positions": np.zeros((0, 3)), "quats_xyzw": np.zeros((0, 4))}
     if np.mean(steps) < 1.0 - MOST_GAPS:
+        on_progress("laying out", STAGES, STAGES)
         return nothing
     on_progress("laying out", 1, STAGES)
     models = neighbours_alone(folder, capture, views)
     legs = legs_of(models)
     if not any(leg.has_shape for leg in legs) or len(legs) > MOST_LEGS:
+        on_progress("laying out", STAGES, STAGES)
         return nothing
     # Lenses that are not given are known now.
     lenses = {number: lens for model in reversed(models) for number, lens in model.cameras.items()}

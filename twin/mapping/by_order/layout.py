@@ -96,9 +96,11 @@ def lay_out(
             hessian[np.ix_(rows, rows)] += jacobian.T @ jacobian
             gradient[rows] += jacobian.T @ residual
         change = -np.linalg.solve(hessian, gradient).reshape(count, SIZE)
+        scales = np.clip(layout.scales + change[:, 3], 1.0 / MAX_SCALE, MAX_SCALE)
+        change[:, 3] = scales - layout.scales
         layout = Layout(
             rotations=Rotation.from_rotvec(change[:, :3]).as_matrix() @ layout.rotations,
-            scales=np.clip(layout.scales + change[:, 3], 1.0 / MAX_SCALE, MAX_SCALE),
+            scales=scales,
             places=layout.places + change[:, 4:],
             covariance=start.covariance,
         )

@@ -1,12 +1,14 @@
 """Pairs of photos of a walk: their two-view geometry, and what is built of neighbours alone."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from perception import Features
 from twin.mapping.by_order.legs import MAX_GAP
@@ -49,7 +51,8 @@ def neighbours_alone(
 ) -> list[pycolmap.Reconstruction]:
     """Return what global SfM makes of photos and their neighbours, largest part first; copies of alike.db are read.
 
-    Of photos that two places hold together weakly it keeps the larger half: it is asked for the others again.
+    Of photos that two places hold together weakly it keeps the larger half: it is asked for the others again. Where
+    it makes nothing of any, the largest part is beyond it, and it is asked for the rest.
     """
     near = {
         (a, b): geometry
@@ -59,12 +62,19 @@ def neighbours_alone(
     models: list[pycolmap.Reconstruction] = []
     while near:
         new = _global_sfm(folder, len(models), capture, near)
-        held = {image.image_id - 1 for model in new for image in placed_images(model)}
-        if not held:
-            break
         models += new
+        held = {image.image_id - 1 for model in new for image in placed_images(model)} or _largest_part(near)
         near = {pair: geometry for pair, geometry in near.items() if held.isdisjoint(pair)}
     return sorted(models, key=lambda model: -model.num_reg_images())
+
+
+def _largest_part(pairs: Collection[Pair]) -> set[int]:
+    """Return the rows of the photos that pairs hold together most of."""
+    rows = np.array(sorted(pairs)).T
+    count = int(rows.max()) + 1
+    graph = coo_matrix((np.ones(rows.shape[1]), (rows[0], rows[1])), shape=(count, count))
+    part = connected_components(graph, directed=False)[1]
+    return set(np.flatnonzero(part == np.bincount(part[rows[0]]).argmax()).tolist())
 
 
 def _global_sfm(
@@ -88,7 +98,9 @@ def _global_sfm(
     mapper.bundle_adjustment.refine_extra_params = not capture.given_cameras
     output = folder / f"neighbours-{number}"
     output.mkdir()
-    return list(pycolmap.global_mapping(database, capture.folder, output, options).values())
+    models = list(pycolmap.global_mapping(database, capture.folder, output, options).values())
+    database.unlink()
+    return models
 
 
 def moves_of(photos: Photos, views: Mapping[Pair, pycolmap.TwoViewGeometry]) -> dict[Pair, pycolmap.Rigid3d]:

@@ -21,9 +21,13 @@ ITERATIONS = 20
 def turn_on_the_spot(first: Array, second: Array) -> pycolmap.Rotation3d | None:
     """Return second_from_first of directions (M, 3) of matches in two cameras, 1 long; None if parallax speaks against.
 
-    By iteratively reweighted least squares (Geman-McClure); a few matches may be wrong.
+    By iteratively reweighted least squares (Geman-McClure); a few matches may be wrong. Those that a lens gives no
+    direction count as such, and directions that all but coincide tell no turn about themselves.
     """
-    if len(first) < MIN_TURNED:
+    matched = len(first)
+    seen = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
+    first, second = first[seen], second[seen]
+    if len(first) < MIN_TURNED or np.linalg.norm(first - first.mean(axis=0), axis=1).max() < PARALLAX:
         return None
     weights = np.ones(len(first))
     for _ in range(ITERATIONS):
@@ -31,6 +35,6 @@ def turn_on_the_spot(first: Array, second: Array) -> pycolmap.Rotation3d | None:
         off = np.linalg.norm(turn.apply(first) - second, axis=1)
         weights = 1.0 / (1.0 + (off / PARALLAX) ** 2) ** 2
     explained = off < PARALLAX
-    if explained.sum() < max(MIN_TURNED, MIN_EXPLAINED * len(first)):
+    if explained.sum() < max(MIN_TURNED, MIN_EXPLAINED * matched):
         return None
     return pycolmap.Rotation3d(turn.as_matrix())

@@ -52,6 +52,26 @@ def test_photos_that_global_sfm_leaves_out_are_asked_for_again(
     assert held == [set(range(WAY + 1)), set(range(WAY + 1, count))]
 
 
+def test_a_part_that_global_sfm_fails_on_costs_no_other(
+    walk: Walk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = len(around(CORNER, 0.0))
+    whole = neighbours._global_sfm
+
+    def failing_on_the_larger_half(
+        folder: Path, number: int, capture: Capture, views: Mapping[Pair, pycolmap.TwoViewGeometry]
+    ) -> list[pycolmap.Reconstruction]:
+        return [] if min(map(min, views)) == 0 else whole(folder, number, capture, views)
+
+    monkeypatch.setattr(neighbours, "_global_sfm", failing_on_the_larger_half)
+    views = {
+        pair: each for pair, each in views_of(walk, tmp_path, count).items() if (pair[0] <= WAY) == (pair[1] <= WAY)
+    }
+    models = neighbours.neighbours_alone(tmp_path, walk.capture(tmp_path), views)
+    assert [{image.image_id - 1 for image in placed_images(model)} for model in models] == [set(range(WAY + 1, count))]
+    assert neighbours.neighbours_alone(tmp_path, walk.capture(tmp_path), {}) == []
+
+
 def test_who_turns_on_the_spot_moves_nowhere(walk: Walk, tmp_path: Path) -> None:
     count = len(around(CORNER, 0.0))
     keypoints = [each.keypoints.astype(np.float64) for each in walk.features[:count]]

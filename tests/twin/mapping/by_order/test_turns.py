@@ -57,6 +57,22 @@ def test_a_step_aside_is_no_turn() -> None:
     assert turn_on_the_spot(first, points / np.linalg.norm(points, axis=1, keepdims=True)) is None
 
 
+def test_what_a_lens_gives_no_direction_counts_as_wrong() -> None:
+    first, turn = strip(40, np.random.default_rng(0)), Rotation.from_euler("y", 55.0, degrees=True)
+    second = turn.apply(first)
+    second[:4] = np.nan
+    found = turn_on_the_spot(first, second)
+    assert found is not None
+    np.testing.assert_allclose(found.matrix(), turn.as_matrix(), atol=1e-7)
+    second[:20] = np.nan
+    assert turn_on_the_spot(first, second) is None
+
+
+def test_directions_that_coincide_tell_no_turn() -> None:
+    first = np.tile([[0.0, 0.0, 1.0]], (40, 1)) + np.random.default_rng(0).normal(0.0, 1e-9, (40, 3))
+    assert turn_on_the_spot(first, first) is None
+
+
 def test_few_matches_tell_nothing() -> None:
     first = strip(MIN_TURNED - 1, np.random.default_rng(0))
     assert turn_on_the_spot(first, first) is None
