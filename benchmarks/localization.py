@@ -12,17 +12,16 @@ The second form puts together what runs of the first have written.
 """
 
 import argparse
-import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.localization_cases import RIGHT_M, WRONG_M, Asked, ask, storeys_of
 from benchmarks.localization_places import place_recall
+from benchmarks.localization_pool import pooled, reliability, together
 from benchmarks.localization_worst import write_worst
 from benchmarks.protocol import ROOT, describe_machine, print_table, run, write_results
 from geometry import calibration, pose_difference, pose_error, position_of
@@ -31,13 +30,10 @@ from scenes.library import facility
 from twin import MapInputs, Twin, map_images
 from twin.mapping.pipeline import MapOptions
 
-Array = NDArray[np.float64]
-
 SEEDS = (1, 2, 3)
 WALKS = {"garage": 400, "garage-twins": 480}
 QUERIES = 500
 SEEN, EVIDENCE_PX = 0.3, 400
-LEAST_BIN = 100
 
 
 def main() -> None:
@@ -52,20 +48,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "localization.json")
     arguments = parser.parse_args()
     machine = describe_machine()
-    found: dict[str, Any] = {}
-    strangers: dict[str, Any] = {}
-    for earlier in (json.loads(path.read_text()) for path in arguments.pool):
-        found |= earlier["cases"]
-        strangers |= earlier["strangers"]
+    earlier, runs = together(arguments.pool)
+    found, strangers = earlier["cases"], earlier["strangers"]
+    is_given = bool(arguments.case or arguments.stranger or arguments.pool)
     with tempfile.TemporaryDirectory() as temporary:
-        is_given = arguments.case or arguments.stranger or arguments.pool
         cases = (arguments.case or ()) if is_given else rendered(Path(temporary))
         for scene, folder in cases:
             twin = Twin.open(folder)
             asked = list(ask(scene, twin, twin.localizer()))
             if arguments.report is not None:
                 write_worst(arguments.report / f"{scene.name}.html", asked, twin, scene)
-            found[scene.name] = judged(asked, twin) | {"twin": folder.name, "alike": twin.localizer_options.alike}
+            found[f"{scene.name} in {folder.name}"] = judged(asked, twin) | {"alike": twin.localizer_options.alike}
     if found:
         print_table(["", *next(iter(found.values()))["strata"]["all"]], [
             [f"{case} {stratum}", *figures.values()]
@@ -78,9 +71,11 @@ def main() -> None:
         print(case, of_case)
     content = {"note": arguments.note, "cases": found, "pooled": pooled(found), "strangers": strangers}
     print(content["pooled"])
-    if arguments.pool:
-        # The single answers were for this.
+    if arguments.pool or not is_given:
+        # The single answers were for pooling.
         content["cases"] = {name: {k: v for k, v in case.items() if k != "forced"} for name, case in found.items()}
+    if runs:
+        content["runs"] = runs
     write_results(arguments.out, content, machine)
 
 
@@ -102,16 +97,6 @@ def rendered(folder: Path) -> Iterator[tuple[Path, Path]]:
             yield scene, twin
 
 
-def pooled(found: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the figures that are asked of all cases together."""
-    forced = np.array([pair for case in found.values() for pair in case["forced"]])
-    if len(forced) == 0:
-        return None
-    everything = [case["strata"]["all"] for case in found.values()]
-    counted = {key: sum(one[key] for one in everything) for key in ("photos", "localized", "right", "wrong and sure")}
-    return counted | {"confidence": _reliability(forced[:, 0], forced[:, 1] > 0)}
-
-
 def answered_strangers(scene: Path, twin: Twin) -> dict[str, Any]:
     """Return how many photos of another place a twin was asked, and the confidence of those it answered, by name."""
     asked = list(ask(scene, twin, twin.localizer()))
@@ -128,10 +113,11 @@ def judged(asked: Sequence[Asked], twin: Twin) -> dict[str, Any]:
         "seen, not told apart": [a for a in clear if a.evidence_px == 0],
     }
     forced = np.array([(a.confidence, a.right) for a in asked if a.choice is not None], dtype=np.float64)
+    forced = forced.reshape(-1, 2)
     return {
         "strata": {name: _stratum(part, twin) for name, part in strata.items()},
         "ellipsoids": _ellipsoids([a for a in asked if a.answered and pose_error(a.best, a.true)[0] < WRONG_M]),
-        "confidence": _reliability(forced[:, 0], forced[:, 1] > 0),
+        "confidence": reliability(forced[:, 0], forced[:, 1]),
         "forced": forced.tolist(),
         "place_recall_at_1": place_recall(clear, twin),
         "cpu_seconds": _seconds(asked),
@@ -188,22 +174,6 @@ def _ellipsoids(answered: Sequence[Asked]) -> dict[str, float] | None:
     covariances = np.array([a.answer.covariance for a in answered])
     found = calibration(differences[:, 3:], covariances[:, 3:, 3:])
     return {f"{p:g}": share for p, share in found.coverage.items()} | {"median NEES": found.median_nees}
-
-
-def _reliability(claimed: Array, right: NDArray[np.bool_]) -> dict[str, float]:
-    """Return how well confidence (N,) tells right poses, answered or not: equal-mass bins of at least ``LEAST_BIN``."""
-    order = np.argsort(claimed, kind="stable")
-    bins = np.array_split(order, max(1, len(order) // LEAST_BIN))
-    error = sum(len(rows) * abs(claimed[rows].mean() - right[rows].mean()) for rows in bins) / len(order)
-    above = claimed[right][:, None] - claimed[~right][None]
-    return {
-        "forced answers": len(claimed),
-        "wrong share": float(1.0 - right.mean()),
-        "calibration error": float(error),
-        "AUROC": float(((above > 0) + 0.5 * (above == 0)).mean()),
-        "Brier score": float(((claimed - right) ** 2).mean()),
-        "Brier score of the best constant": float(right.mean() * (1.0 - right.mean())),
-    }
 
 
 if __name__ == "__main__":

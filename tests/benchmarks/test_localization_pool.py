@@ -1,0 +1,65 @@
+"""Figures of several runs together, and how well confidence is judged."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.localization_pool import LEAST_BIN, pooled, reliability, together
+from geometry import InputError
+
+
+def case(forced: list[list[float]]) -> dict[str, Any]:
+    counted = {"photos": len(forced), "localized": 0, "right": 0, "wrong and sure": 0}
+    return {"strata": {"all": counted}, "forced": forced}
+
+
+def written(path: Path, cases: dict[str, Any]) -> Path:
+    path.write_text(json.dumps({"machine": {"cores_used": 2}, "note": path.stem, "cases": cases, "strangers": {}}))
+    return path
+
+
+@given(seed=st.integers(0, 2**16), shift=st.floats(-0.3, 0.3))
+def test_the_calibration_error_is_how_far_confidence_is_off(seed: int, shift: float) -> None:
+    rng = np.random.default_rng(seed)
+    true = rng.uniform(0.3, 0.7, 20 * LEAST_BIN)
+    found = reliability(true + shift, rng.random(len(true)) < true)
+    assert found is not None
+    assert abs(found["calibration error"] - abs(shift)) < 0.08  # measured 0.06 of 300: a bin errs by 0.05
+
+
+def test_confidence_that_tells_all_apart_has_an_auroc_of_one() -> None:
+    found = reliability([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1])
+    assert found is not None
+    assert (found["AUROC"], found["wrong share"], found["Brier score of the best constant"]) == (1.0, 0.5, 0.25)
+
+
+def test_nothing_to_tell_apart_is_no_figure() -> None:
+    assert reliability([], []) is None
+    found = reliability([0.5, 0.6], [1, 1])
+    assert found is not None
+    assert found["AUROC"] is None
+    assert pooled({}) is None
+
+
+def test_runs_are_put_together_with_their_machines(tmp_path: Path) -> None:
+    one = written(tmp_path / "one.json", {"a in a-twin": case([[0.9, 1.0]])})
+    none = written(tmp_path / "none.json", {"b in b-twin": case([])})
+    found, runs = together([one, none])
+    whole = pooled(found["cases"])
+    assert whole is not None
+    assert whole["photos"] == whole["confidence"]["forced answers"] == 1
+    assert [each["note"] for each in runs] == ["one", "none"]
+
+
+def test_a_case_counts_once_and_needs_its_answers(tmp_path: Path) -> None:
+    one = written(tmp_path / "one.json", {"a in a-twin": case([[0.9, 1.0]])})
+    with pytest.raises(InputError, match="a in a-twin comes a second time"):
+        together([one, one])
+    without = written(tmp_path / "pooled.json", {"a in a-twin": {"strata": {}}})
+    with pytest.raises(InputError, match="single answers"):
+        together([without])
