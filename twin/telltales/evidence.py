@@ -1,10 +1,11 @@
 """On which level a photo was taken, by what it shows where levels differ.
 
 A pose says where in the photo a telltale is. What is there is explained by each level's look, with a contrast of its
-own, the light's mean and slope taken out, and one shift, as poses are not exact. Only where looks differ it counts how
-much is left; the level whose look leaves least is the likeliest (a likelihood ratio of Gaussian residuals with unknown
-variance). Looks are not exact either: a share of what they differ by counts as noise. What no look explains is
-something that stands before the telltale, and says nothing.
+own, the light's mean and slope taken out, and one affine map, as poses and places are not exact. Only where looks
+differ it counts how much is left; the level whose look leaves least is the likeliest (a likelihood ratio of Gaussian
+residuals with unknown variance). Looks are not exact either: a share of what they differ by counts as noise. What no
+look explains is something that stands before the telltale, and says nothing; but a pillar that hides one side of it
+leaves the other.
 """
 
 from collections.abc import Sequence
@@ -34,11 +35,18 @@ CONTRAST = (0.4, 2.5)
 UNEXPLAINED, UNEXPLAINED_SHARE, HIDDEN_SHARE = 0.08, 0.3, 0.5
 """A patch is hidden of which the best look leaves more than that (natural logarithms), and more than a share of what it
 differs by from the others, or of all that is seen."""
+MOSTLY = 0.65
+"""Of what levels differ by, what the fewest columns hold that must be seen."""
+STRICTER = 0.5
+"""Of both shares, where one side of a patch is hidden: the hiding thing's edge may look like a stroke."""
 FLAT = 1e-4
 """Variance, squared natural logarithm, of a look that fits anywhere, and of looks that no photo tells apart."""
 DIFFERING = 0.25
 """Of the largest variance over levels: cells above it are those in which looks differ."""
 SHIFT_PX, SHIFT_M, MOST_SHIFT = 2.0, 0.06, 12
+MOST_SKEW = 0.2
+"""Of the affine map that a look is seen through beside its pose's."""
+ECC_CRITERIA, ECC_SMOOTHING = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4), 3
 MOST_LOG_ODDS = 4.0
 """Of a patch, and of all: those of one photo err together."""
 BLUR = 0.5
@@ -109,11 +117,37 @@ def glance_at(
     patch = log_grey(gray, pixels[rows, columns])
     sigma_y, sigma_x = (max(BLUR / max(px, 0.05), 0.3) for px in scale)
     blurred = np.stack([cv2.GaussianBlur(look, (0, 0), sigma_x, sigmaY=sigma_y) for look in looks])
-    return _compared(_aligned(patch, blurred), blurred, area_px)
+    whole = _compared(_aligned(patch, blurred), blurred, area_px)
+    if whole is not None:
+        return whole
+    sides = (_beside(patch, blurred, columns, area_px) for columns in _sides(blurred))
+    return min((side for side in sides if side is not None), key=lambda side: side.misfit, default=None)
 
 
-def _compared(seen: NDArray[np.float32], looks: NDArray[np.float32], area_px: float) -> Glance | None:
-    """Compare what is seen (h, w) with looks (K, h, w), where these differ; None where none of them explains it."""
+def _sides(looks: NDArray[np.float32]) -> list[slice]:
+    """Return the columns of looks (K, h, w) from where they differ most to the right end, and to the left."""
+    upto = np.concatenate([[0.0], np.cumsum(looks.var(axis=0).sum(axis=0))])
+    width = looks.shape[2]
+    ends = np.searchsorted(upto, upto[:-1] + MOSTLY * upto[-1])
+    first = int(np.argmin(np.where(ends <= width, ends - np.arange(width), width + 1)))
+    sides = slice(max(first - 1, 0), width), slice(0, min(int(ends[first]) + 1, width))
+    return [side for side in sides if side.stop - side.start < width]
+
+
+def _beside(patch: NDArray[np.float32], looks: NDArray[np.float32], columns: slice, area_px: float) -> Glance | None:
+    """Compare some columns alone: those of looks (K, h, w) in a patch that is larger by its margin."""
+    margin = patch.shape[1] - looks.shape[2]
+    there, part = patch[:, columns.start : columns.stop + margin], looks[:, :, columns]
+    return _compared(_aligned(there, part), part, area_px * part.shape[2] / looks.shape[2], STRICTER)
+
+
+def _compared(
+    seen: NDArray[np.float32], looks: NDArray[np.float32], area_px: float, strict: float = 1.0
+) -> Glance | None:
+    """Compare what is seen (h, w) with looks (K, h, w), where these differ; None where none of them explains it.
+
+    strict: of the shares that may be left unexplained
+    """
     there, *expected = without_slope(np.stack([seen, *looks]))
     by_level = np.stack(expected)
     contrast = np.clip(by_level @ there / np.maximum((by_level**2).sum(axis=1), 1e-9), *CONTRAST)[:, None]
@@ -125,9 +159,9 @@ def _compared(seen: NDArray[np.float32], looks: NDArray[np.float32], area_px: fl
     best = int(left.argmin())
     apart = np.delete((contrast[best] * (by_level - by_level[best])) ** 2 @ weight, best).mean()
     everywhere = np.mean((there - contrast[best] * by_level[best]) ** 2)
-    if left[best] > UNEXPLAINED**2 and left[best] > UNEXPLAINED_SHARE * apart:
+    if left[best] > (strict * UNEXPLAINED) ** 2 and left[best] > strict * UNEXPLAINED_SHARE * apart:
         return None
-    if everywhere > UNEXPLAINED**2 and everywhere > HIDDEN_SHARE * np.mean(there**2):
+    if everywhere > (strict * UNEXPLAINED) ** 2 and everywhere > strict * HIDDEN_SHARE * np.mean(there**2):
         return None
     samples = min(area_px * float((varied > DIFFERING * varied.max()).mean()) / PX_EACH, MOST_SAMPLES)
     odds = -0.5 * samples * np.log(left + LOOK_SHARE**2 * apart + LEAST_NOISE**2)
@@ -135,13 +169,27 @@ def _compared(seen: NDArray[np.float32], looks: NDArray[np.float32], area_px: fl
 
 
 def _aligned(patch: NDArray[np.float32], looks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the part of a patch that lies where some look (h, w) fits best."""
+    """Return the part of a patch (H, W) that lies where some look (h, w) fits best, as that look shows it: by
+    correlation, then by an affine map (enhanced correlation coefficient, Evangelidis and Psarakis 2008).
+    """
     height, width = looks.shape[1:]
     # OpenCV says 1 of a flat look, anywhere.
     shaped = [look for look in looks if look.var() > FLAT] or list(looks)
     fits = [cv2.minMaxLoc(cv2.matchTemplate(patch, look, cv2.TM_CCOEFF_NORMED)) for look in shaped]
-    x, y = max(fits, key=lambda fit: fit[1])[3]
-    return patch[y : y + height, x : x + width]
+    best = int(np.argmax([fit[1] for fit in fits]))
+    x, y = fits[best][3]
+    start = np.array([[1.0, 0.0, x], [0.0, 1.0, y]], dtype=np.float32)
+    try:
+        _, found = cv2.findTransformECC(
+            shaped[best], patch, start.copy(), cv2.MOTION_AFFINE, ECC_CRITERIA, None, ECC_SMOOTHING
+        )
+    except cv2.error:  # it does not converge
+        found = start
+    if np.abs(found - start)[:, :2].max() > MOST_SKEW:
+        found = start
+    return cv2.warpAffine(
+        patch, found, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def _clear(there: Mask, margin: tuple[int, int]) -> Mask:

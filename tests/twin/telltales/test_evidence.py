@@ -103,6 +103,42 @@ def test_what_stands_before_it_says_nothing() -> None:
     assert level_log_odds([made], gray, CAMERA, [at], [1]) is None
 
 
+@pytest.mark.parametrize("level", range(LEVELS))
+def test_a_pillar_beside_what_differs_leaves_the_rest_to_tell(level: int) -> None:
+    made, at = sign(), pose(level=level)
+    gray = photo(made, level, at)
+    gray[:, : column_of(made, at, level, 15)] = 200
+    found = odds(made, gray, at, level)
+    assert np.delete(found, level).max() < -3.0  # measured -4, as where nothing hides it
+
+
+@pytest.mark.parametrize("level", range(LEVELS))
+def test_a_pillar_before_what_differs_says_nothing(level: int) -> None:
+    made, at = sign(), pose(level=level)
+    gray = photo(made, level, at)
+    gray[:, column_of(made, at, level, 16) :] = 200
+    told = level_log_odds([made], gray, CAMERA, [at], [level])
+    assert told is None
+
+
+def sign() -> Telltale:
+    """Return a dark panel that names a level: a letter that all have on its left, and a mark of each one on its right.
+
+    That of the first is below, of the second on both sides, of the third above.
+    """
+    looks = np.full((LEVELS, *SHAPE), -0.8, dtype=np.float32)
+    looks[:, [0, 1, -2, -1]] = looks[:, :, [0, 1, -2, -1]] = 0.0
+    looks[:, 6:24, 5:13] = 0.3
+    looks[:2, 17:25, 21:33] = looks[1:, 5:13, 21:33] = 0.3
+    return replace(telltale(), looks=looks)
+
+
+def column_of(made: Telltale, seen_from: pycolmap.Rigid3d, level: int, cell: int) -> int:
+    """Return the column of the photo that shows the middle of a telltale's column."""
+    at = seen_from * (made.origin[level] + cell * made.right[level] + SHAPE[0] / 2 * made.down[level])
+    return round(float(CAMERA.img_from_cam(at[None])[0, 0]))
+
+
 def test_what_is_not_in_the_photo_says_nothing() -> None:
     made = telltale()
     gray = np.full((240, 320), 100, np.uint8)
