@@ -26,7 +26,7 @@ LEAST_PART = 0.5
 """Of a patch, and of what levels differ by in it, that the photo must hold."""
 LEAST_PX = 60.0
 """A patch that covers less of the photo is not looked at."""
-PX_EACH, MOST_SAMPLES = 12.0, 16.0
+PX_EACH, MOST_SAMPLES = 8.0, 16.0
 """So many pixels are one sample that errs by itself, and a patch is never worth more samples."""
 LOOK_SHARE, LEAST_NOISE = 0.25, 0.05
 """Standard deviations of looks: a share of what they differ by, and natural logarithms of grey levels."""
