@@ -14,8 +14,9 @@ from twin.mapping.by_order.legs import MAX_GAP, Leg
 Array = NDArray[np.float64]
 Pair = tuple[int, int]
 
-TURN_SIGMA, CROSSING_SIGMA, MIN_STEADY = np.radians(0.5), np.radians(5.0), 100
-"""Of the direction from a photo to the next, where so many matches hold it, and where fewer do."""
+TURN_SIGMA, ON_THE_SPOT_SIGMA, CROSSING_SIGMA, MIN_STEADY = np.radians(0.5), np.radians(2.0), np.radians(5.0), 100
+"""Of the direction from a photo to the next, where so many matches hold it; where they show no step, which a small one
+aside before a plane looks like too; and where fewer do."""
 STEP_SIGMA, TURNING_SIGMA, STRAY_SIGMA = 0.25, 0.4, 0.7
 """Steps that the next photo may be off: straight on, where the walker turns, and where two views tell no direction."""
 STRAIGHT = np.radians(20.0)
@@ -37,7 +38,7 @@ def successions(legs: Sequence[Leg], moves: Mapping[Pair, pycolmap.Rigid3d], mat
     """Return the links of legs that follow each other: how the walker turned, and a step on.
 
     Where few matches hold the next photo, as where a new recording begins elsewhere that looks alike, the others may
-    contradict it; and where it shows a turn on the spot, which a small step aside before a plane looks like too.
+    contradict it.
 
     moves: second_from_first of pairs of rows by their two views, see ``moves_of``; matched: how many matches
     """
@@ -48,14 +49,15 @@ def successions(legs: Sequence[Leg], moves: Mapping[Pair, pycolmap.Rigid3d], mat
         gap = pair[1] - pair[0]
         if gap > MAX_GAP:
             continue
-        steps_on = pair in moves and moves[pair].translation.any()
-        is_steady = gap == 1 and matched.get(pair, 0) >= MIN_STEADY and (steps_on or pair not in moves)
+        is_steady = gap == 1 and matched.get(pair, 0) >= MIN_STEADY
         rotation, turn_sigma, in_a, sigma = np.eye(3), CROSSING_SIGMA, leg_a.centres[-1], STRAY_SIGMA * gap
         if pair in moves:
             turn = moves[pair].rotation.matrix()
             rotation = leg_b.rotations[0].T @ turn @ leg_a.rotations[-1]
             is_straight = moves[pair].rotation.angle() < STRAIGHT
-            if is_steady:
+            if is_steady and not moves[pair].translation.any():
+                turn_sigma = ON_THE_SPOT_SIGMA
+            elif is_steady:
                 turn_sigma = TURN_SIGMA
                 length, sigma = (1.0, STEP_SIGMA) if is_straight else (0.5, TURNING_SIGMA)
                 in_a = in_a - length * leg_a.rotations[-1].T @ turn.T @ moves[pair].translation
