@@ -17,6 +17,7 @@ from geometry import (
     quat_xyzw_of,
     transform_points,
 )
+from twin.mapping import shape
 from twin.mapping.capture import Capture
 from twin.mapping.reconstruction import MAX_NOISE_PX, MIN_NOISE_PX, adjust, adjustment_options
 from twin.mapping.shape import pose_covariances
@@ -100,6 +101,26 @@ def test_a_map_in_two_parts_is_as_sure_as_its_priors() -> None:
     for image in (model.images[i] for i in images):
         in_site = position_covariance(image.cam_from_world(), found[image.name])
         np.testing.assert_allclose(in_site, np.diag([0.09, 0.09, 0.01]), atol=1e-9)
+
+
+class Unnumbered:
+    """What COLMAP gives of three storeys of which no photo of one shares a point with another: no None, and no number."""
+
+    def get_cam_cross_cov_from_world(self, first: int, second: int) -> np.ndarray:
+        return np.full((6, 6), np.nan)
+
+    def get_cam_cov_from_world(self, image: int) -> np.ndarray:
+        return np.full((6, 6), np.nan)
+
+
+def test_a_covariance_that_is_no_number_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, _ = synthetic(0, 0.5)
+    monkeypatch.setattr(shape, "_covariance", lambda *_: Unnumbered())
+    with pytest.raises(MappingError, match="covariance"):
+        pose_covariances(model, unposed(model))
+    sigma = [np.sqrt(c[3, 3]) for c in pose_covariances(model, posed(model, 0.3, 2.0)).values()]
+    np.testing.assert_allclose(sigma, 0.3)
+    assert shape.anchored_covariances(model, frozenset(model.cameras), []) is None
 
 
 def shape_errors(model: pycolmap.Reconstruction, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

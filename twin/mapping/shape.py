@@ -61,7 +61,11 @@ def _free_network(model: pycolmap.Reconstruction, ids: list[int], given_cameras:
         return None
     poses = [model.images[i].cam_from_world() for i in ids]
     to_ours = block_diag(*(tangent_from_pycolmap(pose) for pose in poses))
-    return covariances_in_fitted_frame(to_ours @ np.block(blocks) @ to_ours.T, poses, _depths(model, ids))
+    joint = np.block(blocks)
+    # Parts that share no point, as storeys without a ramp between them, leave the normal equations singular.
+    if not np.isfinite(joint).all():
+        return None
+    return covariances_in_fitted_frame(to_ours @ joint @ to_ours.T, poses, _depths(model, ids))
 
 
 def anchored_covariances(
@@ -78,7 +82,7 @@ def anchored_covariances(
     covariances = {}
     for image in (model.images[i] for i in model.reg_image_ids()):
         covariance = found.get_cam_cov_from_world(image.image_id)
-        if covariance is None:
+        if covariance is None or not np.isfinite(covariance).all():
             return None
         to_ours = tangent_from_pycolmap(image.cam_from_world())
         covariances[image.name] = sigma_px**2 * to_ours @ covariance @ to_ours.T
