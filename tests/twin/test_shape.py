@@ -104,7 +104,7 @@ def test_a_map_in_two_parts_is_as_sure_as_its_priors() -> None:
 
 
 class Unnumbered:
-    """What COLMAP gives of three storeys of which no photo of one shares a point with another: no None, and no number."""
+    """What COLMAP gives of storeys that share no point: not None, and no number."""
 
     def get_cam_cross_cov_from_world(self, first: int, second: int) -> np.ndarray:
         return np.full((6, 6), np.nan)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from twin.localizer_options import LocalizerOptions
 from twin.report import units
 
 Fact = tuple[str, str]
@@ -73,7 +74,12 @@ def _left_out(check: Mapping[str, Any]) -> list[Fact]:
     ]
     facts += _spread("Left-out position error", check["position_error_m"], units.length)
     facts += _spread("Left-out direction error", check["rotation_error_deg"], units.angle)
-    return [*facts, ("Claims widened", f"covariances times {check['covariance_scale']:.2f}, as that check asks")]
+    return [*facts, ("Claims widened", _widened(check["covariance_scale"]))]
+
+
+def _widened(scale: float) -> str:
+    another_day = LocalizerOptions().another_day
+    return f"covariances times {scale:.2f}, as that check asks; those of answers {another_day:g} times more, as for another day"
 
 
 def _spread(name: str, percentiles: Mapping[str, float] | None, show: Any) -> list[Fact]:

@@ -17,6 +17,8 @@ Pair = tuple[int, int]
 TURN_SIGMA, ON_THE_SPOT_SIGMA, CROSSING_SIGMA, MIN_STEADY = np.radians(0.5), np.radians(2.0), np.radians(5.0), 100
 """Of the direction from a photo to the next, where so many matches hold it; where they show no step, which a small one
 aside before a plane looks like too; and where fewer do."""
+MIN_NEXT = 60
+"""Matches of a photo and the next one that keep it there, whatever looks alike elsewhere."""
 STEP_SIGMA, TURNING_SIGMA, STRAY_SIGMA = 0.25, 0.4, 0.7
 """Steps that the next photo may be off: straight on, where the walker turns, and where two views tell no direction."""
 STRAIGHT = np.radians(20.0)
@@ -50,6 +52,7 @@ def successions(legs: Sequence[Leg], moves: Mapping[Pair, pycolmap.Rigid3d], mat
         if gap > MAX_GAP:
             continue
         is_steady = gap == 1 and matched.get(pair, 0) >= MIN_STEADY
+        is_held = gap == 1 and matched.get(pair, 0) >= MIN_NEXT
         rotation, turn_sigma, in_a, sigma = np.eye(3), CROSSING_SIGMA, leg_a.centres[-1], STRAY_SIGMA * gap
         if pair in moves:
             turn = moves[pair].rotation.matrix()
@@ -66,7 +69,7 @@ def successions(legs: Sequence[Leg], moves: Mapping[Pair, pycolmap.Rigid3d], mat
         found.append(
             Link(
                 a=b - 1, b=b, rotation=rotation, rotation_sigma=turn_sigma, in_a=in_a[None], in_b=leg_b.centres[:1],
-                sigma=sigma, support=0 if is_steady else max(matched.get(pair, 0), 1),
+                sigma=sigma, support=0 if is_held else max(matched.get(pair, 0), 1),
             )
         )  # fmt: skip
     return found
