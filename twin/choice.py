@@ -26,6 +26,11 @@ WRITTEN = 0.26
 """Of the log-odds that tags and signs give: readings of one photo err together."""
 NAMED = 1.43
 """The same of what names a level."""
+COPY = 0.05
+"""How much likelier a photo is from this building than from another one after the same plan, which has surfaces of its
+own: as odds, before its textures are looked for."""
+COPY_SHARES = ((1.76, 1.28), (0.9, 12.0))
+"""As ``FOUND_SHARES``, but wrong poses are right ones in such a building: lines and joints are where they are here."""
 LEVELS_DIFFER = 0.1
 """Of how much more plausible the pose on one level is than its copies on others, if textures verify both."""
 SELDOM_ALIKE, OFTEN_ALIKE = 0.25, 0.5
@@ -57,6 +62,20 @@ def plausibility(candidates: Sequence[Candidate], usual_noise: float) -> Array:
     """Return the log-odds (C,), natural, of each pose by itself against the photo being from nowhere in the twin."""
     odds = np.array([traits(candidate, usual_noise) @ WEIGHTS for candidate in candidates])
     return np.where(odds < ENOUGH, odds, ENOUGH + BEYOND * (odds - ENOUGH))
+
+
+def copied(candidates: Sequence[Candidate]) -> Array:
+    """Return the log-odds (C,), natural, of a pose's place in another building after the same plan against this one.
+
+    Signs, bands and columns are the same there, the wear of floors and ceilings is not. Minus infinity where no texture
+    was looked for: nothing tells such buildings apart then, and none is supposed.
+    """
+    return np.array(
+        [
+            np.log(COPY) - each.textured.log_odds(COPY_SHARES) if each.textured.looked_for else -np.inf
+            for each in candidates
+        ]
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,6 +113,7 @@ def probabilities(
     shared: ArrayLike | None = None,
     weight: float = WRITTEN,
     named: float = NAMED,
+    copies: ArrayLike | None = None,
 ) -> Array:
     """Return the probability (C,) of each pose; what is missing to 1 is that of none of them.
 
@@ -102,6 +122,7 @@ def probabilities(
     levels: what names a level counts there beside ``written``: once for the place, once for the level
     shared: (C,) the part of ``written`` that a look-alike on another level would have too, None for all of it
     weight, named: of what is written, and of what names a level
+    copies: (C,) log-odds of ``copied``; None where there are no such buildings
     """
     by_look, told = np.asarray(plausible, dtype=np.float64), np.asarray(written, dtype=np.float64)
     often = float(np.interp(alike or 0.0, [SELDOM_ALIKE, OFTEN_ALIKE], [0.0, 1.0]))
@@ -118,7 +139,8 @@ def probabilities(
     # What speaks for the best one speaks for its look-alikes too; what speaks against it leaves other places alone.
     same = weight * max(0.0, float((told if shared is None else np.asarray(shared, dtype=np.float64))[best]))
     nowhere, elsewhere = 0.0, by_look[best] + same + np.log(max(unseen, LEAST_ALIKE))
-    return np.exp(odds - np.logaddexp.reduce([*odds, nowhere, elsewhere]))
+    in_copies = [] if copies is None else [*(odds + np.asarray(copies, dtype=np.float64))]
+    return np.exp(odds - np.logaddexp.reduce([*odds, *in_copies, nowhere, elsewhere]))
 
 
 def _of_one_place(by_look: Array, levels: Levels) -> Array:

@@ -12,7 +12,7 @@ from geometry import largest_sigma, position_covariance, position_of, probabilit
 from perception import Features, Picture
 from retrieval import Vocabulary
 from twin.candidates import Candidate, CandidateFinder, Query
-from twin.choice import OFTEN_ALIKE, Levels, plausibility, probabilities
+from twin.choice import OFTEN_ALIKE, Levels, copied, plausibility, probabilities
 from twin.hints import weighed
 from twin.landmark_matching import Uprightness, ViewSearch
 from twin.landmarks import Landmarks
@@ -177,7 +177,8 @@ class Localizer:
     ) -> Choice:
         plausible = plausibility(candidates, self.options.usual_noise)
         written, levels = np.zeros((2, len(candidates))), self.levels_of(candidates, camera, picture)
-        probable = probabilities(plausible, written[0], self.options.alike, levels)
+        copies = copied(candidates)
+        probable = probabilities(plausible, written[0], self.options.alike, levels, copies=copies)
         contested = np.flatnonzero(probable >= FITTING * probable.max())
         enough = self.options.min_probability
         if (self.options.alike or 0.0) >= OFTEN_ALIKE:
@@ -193,7 +194,7 @@ class Localizer:
             if of_level is not None:
                 # What names a level speaks for all poses on it, and not once more for those that expect it there.
                 levels, written[0, contested] = replace(levels, log_odds=of_level), read.log_odds - read.naming
-            probable = probabilities(plausible, written[0], self.options.alike, levels, written[1])
+            probable = probabilities(plausible, written[0], self.options.alike, levels, written[1], copies=copies)
         contradicted = False
         if weigh is not None:
             would_do = probable.max() >= self.options.min_probability
@@ -257,6 +258,9 @@ class Localizer:
             if len(places) > 1:
                 shares = ", ".join(f"{place.probability:.2f}" for place in places)
                 return f"ambiguous: {len(places)} places fit about equally well ({shares})"
+            if np.exp(copied([best])[0]) > 1.0 / options.min_probability - 1.0:
+                seen = f"{best.textured.found} of {best.textured.looked_for} textures of floor and ceiling"
+                return f"another building after the same plan: {support}, but {seen} are there"
             shown = f"{best.explained} of {best.expected} landmarks that it should show are there"
             return f"look-alike: {support}, but {shown}"
         sigma_m = largest_sigma(position_covariance(best.estimate.cam_from_site, covariance))

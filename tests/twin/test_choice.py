@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geometry import PoseEstimate
 from twin.candidates import Candidate
-from twin.choice import ENOUGH, Levels, plausibility, probabilities
+from twin.choice import ENOUGH, Levels, copied, plausibility, probabilities
 from twin.textures import TextureSupport
 
 USUAL = 1.4
@@ -98,6 +98,29 @@ def test_a_few_look_alikes_more_make_no_leap() -> None:
     sure = np.array([probabilities(pose, [0.0], alike=alike)[0] for alike in np.linspace(0.0, 1.0, 401)])
     assert (np.diff(sure) < 1e-9).all(), "more look-alikes never make a pose likelier"
     assert np.diff(sure).min() > -0.01  # measured -0.0033: 0.97 at 0.25, 0.66 at 0.5
+
+
+def test_a_building_after_the_same_plan_has_other_floors() -> None:
+    """Its signs and columns are where they are here, and all landmarks but the textures fit."""
+    missing, few, found, unseen = (candidate(90, textured=each) for each in ((2, 80), (20, 80), (60, 80), (0, 0)))
+
+    def sure(each: Candidate, copies: NDArray[np.float64] | None) -> float:
+        return float(probabilities(plausibility([each], USUAL), [0.0], 0.0, copies=copies)[0])
+
+    assert sure(missing, copied([missing])) < 0.5  # measured 0.30
+    assert sure(few, copied([few])) > 0.9  # measured 0.94: worn, dark or wet floors of this building
+    assert sure(found, copied([found])) > 0.97  # measured 0.98
+    assert sure(unseen, copied([unseen])) == sure(unseen, None)
+
+
+@given(plausible=odds, looks=st.lists(st.floats(-8.0, 8.0), min_size=1, max_size=6))
+def test_copies_of_the_building_only_take(plausible: list[float], looks: list[float]) -> None:
+    count = min(len(plausible), len(looks))
+    none = np.zeros(count)
+    without = probabilities(plausible[:count], none, 0.0)
+    found = probabilities(plausible[:count], none, 0.0, copies=looks[:count])
+    assert (found <= without).all()
+    assert found.sum() < 1.0
 
 
 def test_nothing_is_plausible_with_nothing() -> None:

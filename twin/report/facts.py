@@ -79,7 +79,8 @@ def _left_out(check: Mapping[str, Any]) -> list[Fact]:
 
 def _widened(scale: float) -> str:
     another_day = LocalizerOptions().another_day
-    return f"covariances times {scale:.2f}, as that check asks; those of answers {another_day:g} times more, as for another day"
+    at_once = f"covariances times {scale:.2f}, as that check asks"
+    return f"{at_once}; {another_day:g} times more those of answers, for other days"
 
 
 def _spread(name: str, percentiles: Mapping[str, float] | None, show: Any) -> list[Fact]:
