@@ -107,8 +107,8 @@ def test_a_building_after_the_same_plan_has_other_floors() -> None:
     def sure(each: Candidate, copies: NDArray[np.float64] | None) -> float:
         return float(probabilities(plausibility([each], USUAL), [0.0], 0.0, copies=copies)[0])
 
-    assert sure(missing, copied([missing])) < 0.5  # measured 0.30
-    assert sure(few, copied([few])) > 0.9  # measured 0.94: worn, dark or wet floors of this building
+    assert sure(missing, copied([missing])) < 0.5  # measured 0.20
+    assert sure(few, copied([few])) > 0.9  # measured 0.93: worn, dark or wet floors of this building
     assert sure(found, copied([found])) > 0.97  # measured 0.98
     assert sure(unseen, copied([unseen])) == sure(unseen, None)
 
