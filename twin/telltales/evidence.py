@@ -9,7 +9,7 @@ leaves the other.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -38,7 +38,7 @@ differs by from the others, or of all that is seen."""
 MOSTLY = 0.65
 """Of what levels differ by, what the fewest columns hold that must be seen."""
 STRICTER = 0.5
-"""Of both shares, where one side of a patch is hidden: the hiding thing's edge may look like a stroke."""
+"""Of these three, where one side of a patch is hidden: the hiding thing's edge may look like a stroke."""
 FLAT = 1e-4
 """Variance, squared natural logarithm, of a look that fits anywhere, and of looks that no photo tells apart."""
 DIFFERING = 0.25
@@ -59,10 +59,12 @@ class Glance:
 
     log_odds: (K,) how much less than for the likeliest level it speaks for each
     misfit: what the best look leaves unexplained, as a share of what it differs by from the others
+    is_whole: whether all of the patch was compared, not one side of it
     """
 
     log_odds: Array
     misfit: float
+    is_whole: bool
 
 
 def level_log_odds(
@@ -85,7 +87,7 @@ def level_log_odds(
             if (each := glance_at(telltale, gray, camera, pose, level)) is not None
         ]
         if glances:
-            found.append(min(glances, key=lambda glance: glance.misfit).log_odds)
+            found.append(min(glances, key=lambda glance: (not glance.is_whole, glance.misfit)).log_odds)
     if not found:
         return None
     total = np.sum(found, axis=0)
@@ -120,7 +122,9 @@ def glance_at(
     whole = _compared(_aligned(patch, blurred), blurred, area_px)
     if whole is not None:
         return whole
-    sides = (_beside(patch, blurred, columns, area_px) for columns in _sides(blurred))
+    least = LEAST_PART * _differences(telltale.looks)
+    columns = [each for each in _sides(blurred) if _differences(looks[:, :, each]) >= least]
+    sides = (_beside(patch, blurred, each, area_px) for each in columns)
     return min((side for side in sides if side is not None), key=lambda side: side.misfit, default=None)
 
 
@@ -138,7 +142,11 @@ def _beside(patch: NDArray[np.float32], looks: NDArray[np.float32], columns: sli
     """Compare some columns alone: those of looks (K, h, w) in a patch that is larger by its margin."""
     margin = patch.shape[1] - looks.shape[2]
     there, part = patch[:, columns.start : columns.stop + margin], looks[:, :, columns]
-    return _compared(_aligned(there, part), part, area_px * part.shape[2] / looks.shape[2], STRICTER)
+    area_px *= part.shape[2] / looks.shape[2]
+    if area_px < LEAST_PX:
+        return None
+    found = _compared(_aligned(there, part), part, area_px, STRICTER)
+    return None if found is None else replace(found, is_whole=False)
 
 
 def _compared(
@@ -146,7 +154,7 @@ def _compared(
 ) -> Glance | None:
     """Compare what is seen (h, w) with looks (K, h, w), where these differ; None where none of them explains it.
 
-    strict: of the shares that may be left unexplained
+    strict: times that may be left unexplained
     """
     there, *expected = without_slope(np.stack([seen, *looks]))
     by_level = np.stack(expected)
@@ -165,7 +173,11 @@ def _compared(
         return None
     samples = min(area_px * float((varied > DIFFERING * varied.max()).mean()) / PX_EACH, MOST_SAMPLES)
     odds = -0.5 * samples * np.log(left + LOOK_SHARE**2 * apart + LEAST_NOISE**2)
-    return Glance(log_odds=np.maximum(odds - odds.max(), -MOST_LOG_ODDS), misfit=float(left[best] / max(apart, 1e-9)))
+    return Glance(
+        log_odds=np.maximum(odds - odds.max(), -MOST_LOG_ODDS),
+        misfit=float(left[best] / max(apart, 1e-9)),
+        is_whole=True,
+    )
 
 
 def _aligned(patch: NDArray[np.float32], looks: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -183,9 +195,13 @@ def _aligned(patch: NDArray[np.float32], looks: NDArray[np.float32]) -> NDArray[
         _, found = cv2.findTransformECC(
             shaped[best], patch, start.copy(), cv2.MOTION_AFFINE, ECC_CRITERIA, None, ECC_SMOOTHING
         )
-    except cv2.error:  # it does not converge
+    except cv2.error as error:
+        if error.code != cv2.Error.StsNoConv:
+            raise
         found = start
-    if np.abs(found - start)[:, :2].max() > MOST_SKEW:
+    corners = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1], [width - 1, height - 1, 1]]) @ found.T
+    leaves = (corners < 0).any() or (corners > np.array(patch.shape[::-1]) - 1).any()
+    if leaves or np.abs(found - start)[:, :2].max() > MOST_SKEW:
         found = start
     return cv2.warpAffine(
         patch, found, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
