@@ -105,7 +105,7 @@ def _laid_out(
         return nothing
     # Lenses that are not given are known now.
     lenses = {number: lens for model in reversed(models) for number, lens in model.cameras.items()}
-    photos = replace(photos, cameras=[lenses[number] for number in capture.camera_of])
+    photos = replace(photos, cameras=[lenses.get(number, capture.cameras[number]) for number in capture.camera_of])
     unit = TYPICAL_DISTANCE_M / np.median(np.concatenate([_distances(leg) for leg in legs if leg.has_shape]))
     moves = moves_of(photos, views)
     along = successions(legs, moves, {pair: len(each.inlier_matches) for pair, each in views.items()})

@@ -1,7 +1,7 @@
 """Pairs of photos of a walk: their two-view geometry, and what is built of neighbours alone."""
 
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,8 @@ MIN_NEXT = 15
 """Matches of a photo and the next one, and of others that count;"""
 MIN_NEAR = 30
 """of neighbours beyond the next."""
+MIN_PART, MOST_RUNS = 3, 20
+"""Photos that hang together and may be mapped; runs of global SfM."""
 PLANES = (
     int(pycolmap.TwoViewGeometryConfiguration.PLANAR),
     int(pycolmap.TwoViewGeometryConfiguration.PLANAR_OR_PANORAMIC),
@@ -51,8 +53,8 @@ def neighbours_alone(
 ) -> list[pycolmap.Reconstruction]:
     """Return what global SfM makes of photos and their neighbours, largest part first; copies of alike.db are read.
 
-    Of photos that two places hold together weakly it keeps the larger half: it is asked for the others again. Where
-    it makes nothing of any, the largest part is beyond it, and it is asked for the rest.
+    Of photos that two places hold together weakly it keeps the larger half: it is asked for the others again, until it
+    makes nothing of those that are left.
     """
     near = {
         (a, b): geometry
@@ -60,21 +62,28 @@ def neighbours_alone(
         if b - a == 1 or (b - a <= MAX_GAP and len(geometry.inlier_matches) >= MIN_NEAR)
     }
     models: list[pycolmap.Reconstruction] = []
-    while near:
-        new = _global_sfm(folder, len(models), capture, near)
+    for number in range(MOST_RUNS):
+        near = _of_large_parts(near)
+        if not near:
+            break
+        new = _global_sfm(folder, number, capture, near)
         models += new
-        held = {image.image_id - 1 for model in new for image in placed_images(model)} or _largest_part(near)
-        near = {pair: geometry for pair, geometry in near.items() if held.isdisjoint(pair)}
+        held = {image.image_id - 1 for model in new for image in placed_images(model)}
+        # Photos that a run of nothing but themselves leaves out again are beyond it.
+        near = {pair: geometry for pair, geometry in near.items() if held and held.isdisjoint(pair)}
     return sorted(models, key=lambda model: -model.num_reg_images())
 
 
-def _largest_part(pairs: Collection[Pair]) -> set[int]:
-    """Return the rows of the photos that pairs hold together most of."""
-    rows = np.array(sorted(pairs)).T
-    count = int(rows.max()) + 1
-    graph = coo_matrix((np.ones(rows.shape[1]), (rows[0], rows[1])), shape=(count, count))
+def _of_large_parts(views: Mapping[Pair, pycolmap.TwoViewGeometry]) -> dict[Pair, pycolmap.TwoViewGeometry]:
+    """Return the pairs of photos that hang together with ``MIN_PART`` others or more."""
+    if not views:
+        return {}
+    first, second = np.array(list(views)).T
+    count = int(second.max()) + 1
+    graph = coo_matrix((np.ones(len(first)), (first, second)), shape=(count, count))
     part = connected_components(graph, directed=False)[1]
-    return set(np.flatnonzero(part == np.bincount(part[rows[0]]).argmax()).tolist())
+    large = np.bincount(part)[part[first]] >= MIN_PART
+    return {pair: geometry for (pair, geometry), is_large in zip(views.items(), large, strict=True) if is_large}
 
 
 def _global_sfm(

@@ -15,6 +15,8 @@ PARALLAX = np.radians(3.0)
 """Of a step aside that is still a turn: half a metre at ten."""
 MIN_EXPLAINED, MIN_TURNED = 0.8, 12
 """Share and number of matches within ``PARALLAX`` of a rotation."""
+MIN_SPREAD = np.radians(3.0)
+"""Standard deviation of their directions: a narrower bundle tells no turn about itself."""
 ITERATIONS = 20
 
 
@@ -27,7 +29,7 @@ def turn_on_the_spot(first: Array, second: Array) -> pycolmap.Rotation3d | None:
     matched = len(first)
     seen = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
     first, second = first[seen], second[seen]
-    if len(first) < MIN_TURNED or np.linalg.norm(first - first.mean(axis=0), axis=1).max() < PARALLAX:
+    if len(first) < MIN_TURNED or _spread(first) < MIN_SPREAD:
         return None
     weights = np.ones(len(first))
     for _ in range(ITERATIONS):
@@ -35,6 +37,11 @@ def turn_on_the_spot(first: Array, second: Array) -> pycolmap.Rotation3d | None:
         off = np.linalg.norm(turn.apply(first) - second, axis=1)
         weights = 1.0 / (1.0 + (off / PARALLAX) ** 2) ** 2
     explained = off < PARALLAX
-    if explained.sum() < max(MIN_TURNED, MIN_EXPLAINED * matched):
+    if explained.sum() < max(MIN_TURNED, MIN_EXPLAINED * matched) or _spread(first[explained]) < MIN_SPREAD:
         return None
     return pycolmap.Rotation3d(turn.as_matrix())
+
+
+def _spread(directions: Array) -> float:
+    """Return the standard deviation, radians, of directions (M, 3) about their mean."""
+    return float(np.sqrt(directions.var(axis=0).sum()))

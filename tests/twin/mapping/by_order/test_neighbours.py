@@ -52,24 +52,27 @@ def test_photos_that_global_sfm_leaves_out_are_asked_for_again(
     assert held == [set(range(WAY + 1)), set(range(WAY + 1, count))]
 
 
-def test_a_part_that_global_sfm_fails_on_costs_no_other(
-    walk: Walk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_global_sfm_makes_nothing_of_costs_nothing_else(walk: Walk, tmp_path: Path) -> None:
+    """Pairs of photos by themselves are never mapped; a long part is, beside them."""
     count = len(around(CORNER, 0.0))
-    whole = neighbours._global_sfm
-
-    def failing_on_the_larger_half(
-        folder: Path, number: int, capture: Capture, views: Mapping[Pair, pycolmap.TwoViewGeometry]
-    ) -> list[pycolmap.Reconstruction]:
-        return [] if min(map(min, views)) == 0 else whole(folder, number, capture, views)
-
-    monkeypatch.setattr(neighbours, "_global_sfm", failing_on_the_larger_half)
-    views = {
-        pair: each for pair, each in views_of(walk, tmp_path, count).items() if (pair[0] <= WAY) == (pair[1] <= WAY)
-    }
+    loners = [(0, 1), (3, 4)]
+    views = {pair: each for pair, each in views_of(walk, tmp_path, count).items() if min(pair) > WAY or pair in loners}
     models = neighbours.neighbours_alone(tmp_path, walk.capture(tmp_path), views)
     assert [{image.image_id - 1 for image in placed_images(model)} for model in models] == [set(range(WAY + 1, count))]
+    assert neighbours.neighbours_alone(tmp_path, walk.capture(tmp_path), {pair: views[pair] for pair in loners}) == []
     assert neighbours.neighbours_alone(tmp_path, walk.capture(tmp_path), {}) == []
+
+
+def test_runs_of_nothing_end(walk: Walk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def nothing(*given: object) -> dict[int, pycolmap.Reconstruction]:
+        asked.append(given)
+        return {}
+
+    monkeypatch.setattr(pycolmap, "global_mapping", nothing)
+    assert neighbours.neighbours_alone(tmp_path, walk.capture(tmp_path), views_of(walk, tmp_path, 9)) == []
+    assert len(asked) == 1
 
 
 def test_who_turns_on_the_spot_moves_nowhere(walk: Walk, tmp_path: Path) -> None:

@@ -71,6 +71,9 @@ def test_what_a_lens_gives_no_direction_counts_as_wrong() -> None:
 def test_directions_that_coincide_tell_no_turn() -> None:
     first = np.tile([[0.0, 0.0, 1.0]], (40, 1)) + np.random.default_rng(0).normal(0.0, 1e-9, (40, 3))
     assert turn_on_the_spot(first, first) is None
+    second = first.copy()
+    first[0], second[0] = [0.6, 0.0, 0.8], [0.0, 0.6, 0.8]
+    assert turn_on_the_spot(first, second) is None, "one that is wrong gives them no spread"
 
 
 def test_few_matches_tell_nothing() -> None:
