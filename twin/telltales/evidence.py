@@ -123,8 +123,8 @@ def glance_at(
     if whole is not None:
         return whole
     least = LEAST_PART * _differences(telltale.looks)
-    columns = [each for each in _sides(blurred) if _differences(looks[:, :, each]) >= least]
-    sides = (_beside(patch, blurred, each, area_px) for each in columns)
+    telling = [each for each in _sides(blurred) if _differences(looks[:, :, each]) >= least]
+    sides = (_beside(patch, blurred, each, area_px) for each in telling)
     return min((side for side in sides if side is not None), key=lambda side: side.misfit, default=None)
 
 

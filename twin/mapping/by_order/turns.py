@@ -16,7 +16,7 @@ PARALLAX = np.radians(3.0)
 MIN_EXPLAINED, MIN_TURNED = 0.8, 12
 """Share and number of matches within ``PARALLAX`` of a rotation."""
 MIN_SPREAD = np.radians(3.0)
-"""Standard deviation of their directions: a narrower bundle tells no turn about itself."""
+"""Of their directions about the middle one: a narrower bundle tells no turn about itself, whatever else matches."""
 ITERATIONS = 20
 
 
@@ -43,5 +43,5 @@ def turn_on_the_spot(first: Array, second: Array) -> pycolmap.Rotation3d | None:
 
 
 def _spread(directions: Array) -> float:
-    """Return the standard deviation, radians, of directions (M, 3) about their mean."""
-    return float(np.sqrt(directions.var(axis=0).sum()))
+    """Return how far from their middle, radians, three quarters of directions (M, 3) are at most: a few may be wrong."""
+    return float(np.percentile(np.linalg.norm(directions - np.median(directions, axis=0), axis=1), 75.0))
