@@ -43,5 +43,5 @@ def turn_on_the_spot(first: Array, second: Array) -> pycolmap.Rotation3d | None:
 
 
 def _spread(directions: Array) -> float:
-    """Return how far from their middle, radians, three quarters of directions (M, 3) are at most: a few may be wrong."""
+    """Return how far from their middle, radians, three quarters of directions (M, 3) are: a few may be wrong."""
     return float(np.percentile(np.linalg.norm(directions - np.median(directions, axis=0), axis=1), 75.0))
