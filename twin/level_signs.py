@@ -33,6 +33,8 @@ TAKEN_FOR = {"0": "OD", "1": "IL", "2": "Z", "5": "S", "6": "G", "8": "B"}
 """Letters that a recogniser takes digits for beside letters. In a sign of one word an I may be a pillar's edge."""
 ALIKE_LETTERS = 0.6
 """Of how a sign begins and how a reading of it does, as a share (Ratcliff & Obershelp 1988)."""
+MOST_LOST = 2
+"""Letters of how a sign begins that a reader overlooks; a sign that lacks more is cut."""
 MOST_PLACES, MOST_EXPECTED = 500, 8
 """Signs of a map that are looked for, those that most photos show, and of a photo that are read, the largest."""
 CUT_SIZES, CUT_OFFSETS = (0.85, 1.1), (-0.1, 0.0, 0.1)
@@ -165,8 +167,14 @@ class ExpectedSign:
 
 
 def _begins_alike(read: str, expected: str, *, exactly: bool) -> bool:
-    """Tell whether a reading begins as a sign does; of several words a reader may get some letters wrong."""
-    return read == expected if exactly else SequenceMatcher(None, read, expected).ratio() >= ALIKE_LETTERS
+    """Tell whether a reading begins as a sign does; of several words a reader may get some letters wrong.
+
+    A few may be lost, but no more: of STAIRS P3 behind a pillar "STAI" is left, which is no "STA" and a 1.
+    """
+    if exactly:
+        return read == expected
+    is_cut = len(read) < len(expected) - MOST_LOST
+    return not is_cut and SequenceMatcher(None, read, expected).ratio() >= ALIKE_LETTERS
 
 
 def _shared(texts: Sequence[str]) -> int:

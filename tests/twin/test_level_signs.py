@@ -99,6 +99,8 @@ def test_what_is_no_name_or_hardly_read_tells_nothing() -> None:
         assert np.abs(one.log_odds([reading(other, 0.99)])).max() < 0.1, other
     stairs = ExpectedSign(quad=QUAD, texts=STAIRS)
     assert np.abs(stairs.log_odds([reading("ZONEB2", 0.99)])).max() < 0.1
+    for cut in ("STAI", "STAL", "STA1", "ST2"):
+        assert np.abs(stairs.log_odds([reading(cut, 0.99)])).max() < 0.1, f"{cut} is what a pillar leaves of it"
     longer = ExpectedSign(quad=QUAD, texts=("LEVEL 1", "LEVEL 11"))
     assert np.abs(longer.log_odds([reading("LEVEL1X", 0.99)])).max() < 0.1
     assert np.abs(one.log_odds([None, None])).max() == 0.0
