@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pycolmap
 import pytest
@@ -11,7 +12,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from geometry import pose_from_position, unproject
 from geometry.cameras import camera_from_params
 from twin.telltales import Telltale, level_log_odds
-from twin.telltales.evidence import MOST_LOG_ODDS
+from twin.telltales.evidence import MOST_LOG_ODDS, _aligned
 
 LEVELS, STEP = 3, 0.04
 SHAPE = (30, 40)
@@ -101,6 +102,20 @@ def test_what_stands_before_it_says_nothing() -> None:
     rng = np.random.default_rng(5)
     gray[60:200, 60:260] = np.where(gaussian_filter(rng.normal(size=(140, 200)), 6) > 0, 220, 25)
     assert level_log_odds([made], gray, CAMERA, [at], [1]) is None
+
+
+def test_a_look_is_found_through_a_little_skew() -> None:
+    look = gaussian_filter(np.random.default_rng(3).normal(size=(30, 40)), 2.5).astype(np.float32)
+    skew = np.array([[1.05, 0.08, 5.0], [-0.06, 0.96, 8.0]], dtype=np.float32)
+    patch = cv2.warpAffine(look, skew, (54, 44), borderMode=cv2.BORDER_REPLICATE)
+    best = cv2.minMaxLoc(cv2.matchTemplate(patch, look, cv2.TM_CCOEFF_NORMED))[1]
+    found = np.corrcoef(_aligned(patch, look[None]).ravel(), look.ravel())[0, 1]
+    assert best < 0.96  # measured 0.946: what a shift gives
+    assert found > 0.995  # measured 0.9996
+    # A patch that shows something else gives what correlates best in it, and never what lies beside it.
+    other = gaussian_filter(np.random.default_rng(4).normal(size=(44, 54)), 2.5).astype(np.float32)
+    seen = _aligned(other, look[None])
+    assert other.min() - 1e-6 <= seen.min() <= seen.max() <= other.max() + 1e-6
 
 
 @pytest.mark.parametrize("level", range(LEVELS))
