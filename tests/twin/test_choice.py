@@ -93,7 +93,7 @@ def test_a_map_with_look_alikes_is_never_sure_of_a_single_pose() -> None:
 
 
 def test_a_few_look_alikes_more_make_no_leap() -> None:
-    """How many a map has is an estimate. What is read and proposed where they are frequent still begins at one number."""
+    """How many a map has is an estimate. What is read and proposed where they are frequent begins at one number."""
     pose = plausibility([candidate(150)], USUAL)
     sure = np.array([probabilities(pose, [0.0], alike=alike)[0] for alike in np.linspace(0.0, 1.0, 401)])
     assert (np.diff(sure) < 1e-9).all(), "more look-alikes never make a pose likelier"
