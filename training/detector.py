@@ -2,7 +2,7 @@
 
     python -m training.detector PICTURES... --minutes 35 --out detector.pt
 
-A checkpoint is written every few minutes; ``--resume`` goes on with it. ``training.export`` makes ONNX files of it.
+A checkpoint is written every few minutes; ``--resume`` goes on with it, or with what ``training.export`` makes of it.
 """
 
 import argparse
@@ -17,10 +17,11 @@ from kornia import augmentation
 from torch import Tensor
 
 from geometry import InputError
-from training.assignment import losses
+from training.assignment import Truth, losses
 from training.backbone import parameters_of
 from training.detector_network import KINDS, Detector, cells
 from training.labelled import Labelled, crop, read_labelled
+from training.restoring import load_weights
 
 SIZE = (256, 320)
 SCALE = (0.55, 1.05)
@@ -32,6 +33,8 @@ WEIGHTS = (2.0, 1.0, 1.0, 1.0)
 SMOOTHING = 0.998
 """Of the averaged weights, which are the ones that are kept."""
 REPORT, KEEP_S = 25, 120.0
+RESTORED = 48
+"""Crops by which the batch norms of an export get their statistics back."""
 
 
 def main() -> None:
@@ -41,7 +44,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=35.0)
     parser.add_argument("--steps", type=int, help="instead of minutes")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--resume", type=Path)
+    parser.add_argument("--resume", type=Path, help="weights to go on with: a checkpoint, or an export")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
@@ -51,10 +54,8 @@ def main() -> None:
     print(f"{len(pictures)} pictures, {sum(len(each.boxes) for each in pictures)} boxes", flush=True)
     network = Detector(pretrained=True)
     if arguments.resume:
-        found = network.load_state_dict(torch.load(arguments.resume, weights_only=True), strict=False)
-        if found.unexpected_keys or not all(key.startswith("out_foot.") for key in found.missing_keys):
-            raise InputError("these weights are of another network", where=str(arguments.resume))
-        print(f"goes on with {arguments.resume}; new: {found.missing_keys or 'nothing'}", flush=True)
+        some, _ = _batch(pictures, min(RESTORED, len(pictures)), np.random.default_rng(arguments.seed))
+        load_weights(network, arguments.resume, some)
     print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters", flush=True)
     train(network, pictures, arguments)
 
@@ -85,12 +86,10 @@ def train(network: Detector, pictures: list[Labelled], arguments: argparse.Names
         rate = min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
         for group in optimizer.param_groups:
             group["lr"] = rate * group["most"]
-        chosen = rng.choice(len(pictures), BATCH, replace=len(pictures) < BATCH)
-        crops, truths = zip(*(crop(pictures[i], SIZE, SCALE, rng) for i in chosen), strict=True)
-        batch = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255
+        batch, truths = _batch(pictures, BATCH, rng)
         with torch.no_grad():
             batch = augment(batch).clamp(0, 1).contiguous(memory_format=torch.channels_last)
-        parts = losses(network(batch), list(truths), middles, strides, weights)
+        parts = losses(network(batch), truths, middles, strides, weights)
         loss = (parts * torch.tensor(WEIGHTS)).sum()
         optimizer.zero_grad()
         loss.backward()
@@ -119,6 +118,13 @@ def kind_weights(pictures: list[Labelled]) -> Tensor:
     counts = np.array([sum(box["kind"] == kind for each in pictures for box in each.boxes) for kind in KINDS], float)
     weights = 1 / np.sqrt(np.maximum(counts, 1))
     return torch.tensor(weights / np.average(weights, weights=np.maximum(counts, 1)), dtype=torch.float32)
+
+
+def _batch(pictures: list[Labelled], size: int, rng: np.random.Generator) -> tuple[Tensor, list[Truth]]:
+    """Draw crops (N, 3, H, W) of pictures, and what is in them."""
+    chosen = rng.choice(len(pictures), size, replace=len(pictures) < size)
+    crops, truths = zip(*(crop(pictures[i], SIZE, SCALE, rng) for i in chosen), strict=True)
+    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255, list(truths)
 
 
 def _follow(average: Detector, network: Detector, smoothing: float) -> None:

@@ -27,6 +27,7 @@ from geometry.records import FixedCamera
 from perception.images import read_image
 from perception.occupancy.stall_crops import StallCrops, network_input
 from training.backbone import parameters_of
+from training.restoring import load_weights
 from training.stall_network import StallNetwork
 
 BATCH = 64
@@ -36,6 +37,8 @@ SHIFT_PX = 2
 HELD_OUT = 6
 """One world of so many is not trained on: the same ones, by their names, however many there are."""
 REPORT = 50
+RESTORED = 512
+"""Looks by which the batch norms of an export get their statistics back."""
 SLOPES = (0.2, 2.0)
 """Where few looks are judged, all of them right, any slope would fit."""
 CLEAR = 0.9
@@ -64,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", type=Path, nargs="+")
     parser.add_argument("--detector", type=Path, help="weights of training.detector to start from")
-    parser.add_argument("--resume", type=Path, help="weights of this one to go on with")
+    parser.add_argument("--resume", type=Path, help="weights of this one to go on with, or what was exported of them")
     parser.add_argument("--minutes", type=float, default=40.0)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
@@ -78,7 +81,10 @@ def main() -> None:
     print(f"{len(own)} looks, {own.taken.mean():.2f} of them at taken stalls; held out {len(judged)}", flush=True)
     network = StallNetwork()
     if arguments.resume:
-        network.load_state_dict(torch.load(arguments.resume, weights_only=True))
+        some = own.take(np.random.default_rng(arguments.seed).permutation(len(own))[:RESTORED])
+        load_weights(
+            network, arguments.resume, torch.from_numpy(network_input(some.crops, some.places.astype(np.float32)))
+        )
     else:
         known = torch.load(arguments.detector, weights_only=True)
         backbone = {name: known[f"backbone.{name}"] for name in network.backbone.state_dict()}

@@ -14,6 +14,7 @@ from geometry.records import FixedCamera
 from geometry.solids import size_prior
 from geometry.track_records import FrameRecord, Observation
 from perception.tracking.instant import STILL_SHARE
+from twin.parked.standing import Standing, overlap, standing_of
 from twin.parked.stays import Stay
 
 Array = NDArray[np.float64]
@@ -21,6 +22,8 @@ Array = NDArray[np.float64]
 LIKE = 0.3
 """Overlap of a box with where a vehicle in the stall would show, from which it shows that."""
 USUAL_M = (4.4, 1.8, 1.5)
+AT_FIRST_S = 3.0
+"""What is at rest so soon after a camera began was never seen to come."""
 
 
 def note_boxes(
@@ -32,11 +35,14 @@ def note_boxes(
 ) -> list[FrameRecord]:
     """Give stays the boxes that show them: in each frame the best choice of boxes for the stalls taken then.
 
-    Returns the frames, in their order, without boxes in which nothing moves and that lie where a parked vehicle shows.
+    Returns the frames, in their order, without boxes of what stands: those in which nothing moves and that lie where a
+    parked vehicle shows, and those in the place of a box that was at rest before and after, and that a parked vehicle
+    explains, or that was there from the first.
     floors: (L,) heights of the levels, site metres
     """
     left: list[FrameRecord] = []
     expected = {camera.id: _expected(camera, places, floors) for camera in cameras}
+    resting = {camera.id: _resting(camera.id, frames, expected[camera.id], stays) for camera in cameras}
     row = {stall: number for number, stall in enumerate(places.stalls)}
     coming = deque(sorted(stays, key=lambda stay: stay.begin))
     now: dict[int, Stay] = {}
@@ -48,10 +54,12 @@ def note_boxes(
         sights.setdefault(frame.camera, set()).update(row[stall] for stall in frame.stalls or {} if stall in row)
         there = [now[stall] for stall in sorted(sights[frame.camera]) if stall in now and time <= now[stall].end]
         found = [each for each in frame.detections if size_prior(each.kind).family == "vehicle"]
-        left.append(frame)
+        rests = resting[frame.camera].of(time, np.array([each.bbox for each in found]).reshape(-1, 4)) >= 0
+        shown = {id(each) for each, is_at_rest in zip(found, rests.tolist(), strict=True) if is_at_rest}
+        left.append(_without(frame, shown))
         if not there or not found:
             continue
-        alike = _overlap(
+        alike = overlap(
             expected[frame.camera][[stay.stall for stay in there]], np.array([each.bbox for each in found])
         )
         for i, j in zip(*linear_sum_assignment(alike, maximize=True), strict=True):
@@ -59,10 +67,31 @@ def note_boxes(
                 box = found[j]
                 there[i].kinds[box.kind] = there[i].kinds.get(box.kind, 0.0) + box.score
                 there[i].seen.append((time, Observation(camera=frame.camera, time=frame.time, bbox=box.bbox)))
-        shown = {id(found[j]) for j in np.flatnonzero(alike.max(axis=0) >= LIKE).tolist()}
-        rest = tuple(e for e in frame.detections if id(e) not in shown or (e.changed or 0.0) >= STILL_SHARE)
-        left[-1] = frame.model_copy(update={"detections": rest})
+        lies = np.flatnonzero(alike.max(axis=0) >= LIKE).tolist()
+        shown |= {id(found[j]) for j in lies if (found[j].changed or 0.0) < STILL_SHARE}
+        left[-1] = _without(frame, shown)
     return left
+
+
+def _without(frame: FrameRecord, shown: set[int]) -> FrameRecord:
+    return frame.model_copy(update={"detections": tuple(each for each in frame.detections if id(each) not in shown)})
+
+
+def _resting(
+    camera: str, frames: Sequence[tuple[float, FrameRecord]], expected: Array, stays: Sequence[Stay]
+) -> Standing:
+    """Return what stands before a camera and came before it began, or is parked in a stay."""
+    own = [(time, frame) for time, frame in frames if frame.camera == camera]
+    found = standing_of(own)
+    if len(found.boxes) == 0:
+        return found
+    kept = found.begin <= own[0][0] + AT_FIRST_S
+    if stays:
+        alike = overlap(found.boxes, expected[[stay.stall for stay in stays]]) >= LIKE
+        begin, end = (np.array([getattr(stay, name) for stay in stays]) for name in ("begin", "end"))
+        during = (found.begin[:, None] < end) & (found.end[:, None] > begin)
+        kept |= (alike & during).any(axis=1)
+    return Standing(*(part[kept] for part in found))
 
 
 def _expected(camera: FixedCamera, places: ParkingPlaces, floors: Array) -> Array:
@@ -82,12 +111,3 @@ def _expected(camera: FixedCamera, places: ParkingPlaces, floors: Array) -> Arra
     pixels[~known] = np.nan
     pixels = np.clip(pixels.reshape(len(places), 8, 2), 0, (camera.width, camera.height))
     return np.concatenate([pixels.min(axis=1), pixels.max(axis=1)], axis=1)
-
-
-def _overlap(first: Array, second: Array) -> Array:
-    """Return intersection over union of boxes (N, 4) and (M, 4): (N, M), 0 for NaN."""
-    low, high = np.maximum(first[:, None, :2], second[None, :, :2]), np.minimum(first[:, None, 2:], second[None, :, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=2)
-    areas = [(each[:, 2:] - each[:, :2]).prod(axis=1) for each in (first, second)]
-    union = areas[0][:, None] + areas[1][None] - common
-    return np.asarray(np.nan_to_num(common / np.maximum(union, 1e-9)))
