@@ -39,6 +39,8 @@ def _weights_of(path: Path) -> list[list[Tensor]]:
     values = {each.name: torch.from_numpy(np.array(numpy_helper.to_array(each))) for each in graph.initializer}
     found = []
     for node in graph.node:
+        if node.op_type == "Identity" and node.input[0] in values:  # what layers share is written once
+            values[node.output[0]] = values[node.input[0]]
         if node.op_type in LAYERS and (own := [values[name] for name in node.input if name in values]):
             found.append([own[0].T, *own[1:]] if node.op_type == "MatMul" else own)
     return found

@@ -16,6 +16,7 @@ class DetectorHabits:
     detected: share of visible objects that is detected at ``low_score``
     score_slope, score_middle: a detection of score s is right with log-odds slope * (logit(s) - middle)
     objects: visible in a picture, on average, where that was measured
+    persist_s: how long an error of a side or foot lasts, as the integral of its autocorrelation, on what moves
     low_score, high_score: below which detections say nothing, and from which more are right than wrong
     """
 
@@ -27,13 +28,14 @@ class DetectorHabits:
     objects: float
     low_score: float
     high_score: float
+    persist_s: float = 0.0
 
     def __post_init__(self) -> None:
         values = np.array(list(vars(self).values()), dtype=np.float64)
         shares = (self.detected, self.low_score, self.high_score)
         sound = np.isfinite(values).all() and all(0 < share < 1 for share in shares)
         sound = sound and min(self.box_share, self.foot_share, self.score_slope, self.objects) > 0
-        if not (sound and self.low_score <= self.high_score):
+        if not (sound and self.persist_s >= 0 and self.low_score <= self.high_score):
             raise InputError(f"these can't be a detector's habits: {self}")
 
     @classmethod

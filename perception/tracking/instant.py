@@ -43,10 +43,17 @@ class View:
     """A frame on its way through the tracker: its boxes as planes, and which of the detector's they are (index)."""
 
     def __init__(
-        self, camera: CameraModel, level: int, found: Detections, index: Indices, options: TrackerOptions
+        self,
+        camera: CameraModel,
+        level: int,
+        found: Detections,
+        index: Indices,
+        options: TrackerOptions,
+        interval_s: float = np.inf,
     ) -> None:
+        """Prepare; ``interval_s`` is how far apart the camera's frames are."""
         self.camera, self.level, self.found, self.index = camera, level, found, index
-        self.planes: BoxPlanes = box_planes(camera, found.boxes, found.feet, _sigma_px(found, options))
+        self.planes: BoxPlanes = box_planes(camera, found.boxes, found.feet, _sigma_px(found, options, interval_s))
         self.clutter = log_clutter(self.planes, found.boxes, found.feet, camera.size)
         self.is_person = np.array([size_prior(kind).family == "person" for kind in found.kinds], dtype=np.bool_)
         self.still = stands(found)
@@ -87,8 +94,12 @@ def _prior(scores: Array, options: TrackerOptions) -> Array:
     return np.asarray(right - np.log(options.objects))
 
 
-def _sigma_px(found: Detections, options: TrackerOptions) -> Array:
-    """Return the standard deviations (N, ROWS) of the sides of boxes and of feet."""
+def _sigma_px(found: Detections, options: TrackerOptions, interval_s: float) -> Array:
+    """Return the standard deviations (N, ROWS) of the sides of boxes and of feet.
+
+    Errors that outlast a frame are taken as independent ones so much larger that many frames tell as much: as of an
+    autoregressive process of first order.
+    """
     sides = np.tile(found.boxes[:, 2:] - found.boxes[:, :2], (1, 3))
     share = np.where(np.arange(ROWS) < SIDES, options.box_share, options.foot_share)
     floor = np.where(np.arange(ROWS) < SIDES, options.box_px, options.foot_px)
@@ -96,6 +107,8 @@ def _sigma_px(found: Detections, options: TrackerOptions) -> Array:
     if options.visible_boxes:
         hidden = OCCLUDED_PX_SHARE * hidden_sides(found.boxes) * sides[:, :SIDES]
         sigma[:, :SIDES] = np.hypot(sigma[:, :SIDES], hidden)
+    if options.persist_s > 0:
+        sigma /= np.sqrt(np.tanh(0.5 * interval_s / options.persist_s))
     return np.asarray(sigma)
 
 

@@ -30,6 +30,7 @@ class TrackerOptions:
     person, vehicle: how they move
     box_px, box_share: standard deviation of a box's side: pixels, and share of the box's size
     foot_px, foot_share: the same of a foot, where the detector gives one
+    persist_s: how long the error of a side or foot lasts: boxes that follow each other sooner tell little more than one
     high_score: detections from here on found tracks; those below, down to ``low_score``, only continue them
     false_rate: false boxes a frame and camera; detected: share of visible objects that is detected
     score_slope, score_middle, objects: a detection of score s is right with log-odds slope * (logit(s) - middle) in
@@ -51,6 +52,7 @@ class TrackerOptions:
     box_share: float = 0.02
     foot_px: float = 0.5
     foot_share: float = 0.02
+    persist_s: float = 0.0
     high_score: float = 0.5
     low_score: float = 0.1
     false_rate: float = 0.5
@@ -76,7 +78,10 @@ class TrackerOptions:
 
     def __post_init__(self) -> None:
         positive = (self.box_px, self.false_rate, self.lost_after_s, self.tentative_frames, self.objects)
-        if not all(value > 0 for value in positive) or min(self.box_share, self.foot_share, self.same_instant_s) < 0:
+        if (
+            not all(value > 0 for value in positive)
+            or min(self.box_share, self.foot_share, self.persist_s, self.same_instant_s) < 0
+        ):
             raise InputError(f"tracker options out of range: {self}")
         if not (0 <= self.low_score <= self.high_score <= 1 and 0 < self.detected < 1):
             raise InputError(f"scores and shares lie between 0 and 1, low_score below high_score: {self}")

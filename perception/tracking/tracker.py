@@ -163,7 +163,7 @@ class GroundTracker:
             self.dropped["too many"] += len(index) - MAX_BOXES
             index = np.sort(index[np.argsort(-frame.scores[index], kind="stable")[:MAX_BOXES]])
         found = frame if len(index) == len(frame) else frame.take(index)
-        return View(camera, self.camera_level[camera.id], found, index, options)
+        return View(camera, self.camera_level[camera.id], found, index, options, self._interval)
 
     def _found(self, instant: Instant) -> None:
         """Found tracks on boxes that are left, each view's after the new tracks of views before have taken theirs."""

@@ -40,8 +40,8 @@ def find_parked(
     course = course_of(timed, places)
     stays = stays_of(course)
     floors = np.array([level.elevation for level in plan.levels])
-    left = note_boxes(stays, timed, tuple(cameras.values()), places, floors)
     lookers = _lookers([frame for _, frame in timed], set(places.stalls))
+    left = note_boxes(stays, timed, tuple(cameras.values()), places, floors, lookers)
     left = [frame if frame.camera in lookers else frame.model_copy(update={"stalls": None}) for frame in left]
     return left, Parked(
         stays=stays, looks=looks_of(course, places), looked=np.asarray(course.seen.any(axis=0)), lookers=lookers

@@ -32,17 +32,18 @@ def note_boxes(
     cameras: Sequence[FixedCamera],
     places: ParkingPlaces,
     floors: Array,
+    lookers: frozenset[str],
 ) -> list[FrameRecord]:
     """Give stays the boxes that show them: in each frame the best choice of boxes for the stalls taken then.
 
     Returns the frames, in their order, without boxes of what stands: those in which nothing moves and that lie where a
-    parked vehicle shows, and those in the place of a box that was at rest before and after, and that a parked vehicle
-    explains, or that was there from the first.
-    floors: (L,) heights of the levels, site metres
+    parked vehicle shows, and of cameras that look at stalls those in the place of a box that was at rest before and
+    after, and that a parked vehicle explains, or that was there from the first.
+    floors: (L,) heights of the levels, site metres; lookers: the cameras that look at stalls
     """
     left: list[FrameRecord] = []
     expected = {camera.id: _expected(camera, places, floors) for camera in cameras}
-    resting = {camera.id: _resting(camera.id, frames, expected[camera.id], stays) for camera in cameras}
+    resting = {id: _resting(id, frames, expected[id], stays) for id in lookers}
     row = {stall: number for number, stall in enumerate(places.stalls)}
     coming = deque(sorted(stays, key=lambda stay: stay.begin))
     now: dict[int, Stay] = {}
@@ -54,14 +55,14 @@ def note_boxes(
         sights.setdefault(frame.camera, set()).update(row[stall] for stall in frame.stalls or {} if stall in row)
         there = [now[stall] for stall in sorted(sights[frame.camera]) if stall in now and time <= now[stall].end]
         found = [each for each in frame.detections if size_prior(each.kind).family == "vehicle"]
-        rests = resting[frame.camera].of(time, np.array([each.bbox for each in found]).reshape(-1, 4)) >= 0
-        shown = {id(each) for each, is_at_rest in zip(found, rests.tolist(), strict=True) if is_at_rest}
+        shown = set[int]()
+        if found and frame.camera in resting:
+            rests = resting[frame.camera].of(time, np.array([each.bbox for each in found])) >= 0
+            shown = {id(each) for each, is_at_rest in zip(found, rests.tolist(), strict=True) if is_at_rest}
         left.append(_without(frame, shown))
         if not there or not found:
             continue
-        alike = overlap(
-            expected[frame.camera][[stay.stall for stay in there]], np.array([each.bbox for each in found])
-        )
+        alike = overlap(expected[frame.camera][[stay.stall for stay in there]], np.array([each.bbox for each in found]))
         for i, j in zip(*linear_sum_assignment(alike, maximize=True), strict=True):
             if alike[i, j] >= LIKE:
                 box = found[j]

@@ -16,7 +16,7 @@ from perception.tracking.instant import STILL_SHARE
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-ALIKE = 0.6
+ALIKE = 0.7
 """Overlap from which two boxes are in one place."""
 LOST_S = 10.0
 """What shows no box at rest for longer is gone; another one in its place is another thing."""
