@@ -16,7 +16,8 @@ class DetectorHabits:
     detected: share of visible objects that is detected at ``low_score``
     score_slope, score_middle: a detection of score s is right with log-odds slope * (logit(s) - middle)
     objects: visible in a picture, on average, where that was measured
-    persist_s: how long an error of a side or foot lasts, as the integral of its autocorrelation, on what moves
+    persist_s: how long an error of a side or foot lasts on what moves: the integral of its autocorrelation over
+        positive lags; 0 where it was not measured
     low_score, high_score: below which detections say nothing, and from which more are right than wrong
     """
 

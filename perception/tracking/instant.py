@@ -97,8 +97,7 @@ def _prior(scores: Array, options: TrackerOptions) -> Array:
 def _sigma_px(found: Detections, options: TrackerOptions, interval_s: float) -> Array:
     """Return the standard deviations (N, ROWS) of the sides of boxes and of feet.
 
-    Errors that outlast a frame are taken as independent ones so much larger that many frames tell as much: as of an
-    autoregressive process of first order.
+    Errors that outlast a frame are taken as independent ones so much larger that the mean of many frames is as unsure.
     """
     sides = np.tile(found.boxes[:, 2:] - found.boxes[:, :2], (1, 3))
     share = np.where(np.arange(ROWS) < SIDES, options.box_share, options.foot_share)
@@ -107,9 +106,7 @@ def _sigma_px(found: Detections, options: TrackerOptions, interval_s: float) -> 
     if options.visible_boxes:
         hidden = OCCLUDED_PX_SHARE * hidden_sides(found.boxes) * sides[:, :SIDES]
         sigma[:, :SIDES] = np.hypot(sigma[:, :SIDES], hidden)
-    if options.persist_s > 0:
-        sigma /= np.sqrt(np.tanh(0.5 * interval_s / options.persist_s))
-    return np.asarray(sigma)
+    return np.asarray(sigma * np.sqrt(1 + 2 * options.persist_s / interval_s))
 
 
 class _Pairs(NamedTuple):

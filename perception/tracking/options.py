@@ -30,7 +30,8 @@ class TrackerOptions:
     person, vehicle: how they move
     box_px, box_share: standard deviation of a box's side: pixels, and share of the box's size
     foot_px, foot_share: the same of a foot, where the detector gives one
-    persist_s: how long the error of a side or foot lasts: boxes that follow each other sooner tell little more than one
+    persist_s: how long the error of a side or foot lasts, the integral of its autocorrelation over positive lags: boxes
+        that follow each other sooner tell little more than one
     high_score: detections from here on found tracks; those below, down to ``low_score``, only continue them
     false_rate: false boxes a frame and camera; detected: share of visible objects that is detected
     score_slope, score_middle, objects: a detection of score s is right with log-odds slope * (logit(s) - middle) in

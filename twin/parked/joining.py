@@ -31,6 +31,8 @@ WENT_M = 2.5
 """A run of a track that never gets so far from where it begins is nothing that drives."""
 NEAR_M, EARLY_S, LATE_S = 4.0, 8.0, 3.0
 """How far from a stall's middle a track ends that comes to stand there; how long before and after it looks taken."""
+GOES_MPS = 2.0
+"""How much further away one is for each second that nobody saw it between a track and a stall."""
 M_PER_S = 0.5
 """What a second apart counts for, beside metres, where several tracks come in question."""
 
@@ -57,8 +59,10 @@ def with_parked(rows: Iterable[TrackRow], parked: Parked, plan: FloorPlan, rows_
             if joined is not None:
                 same.union(("stay", number), ("run", joined))
                 stands[joined] = (begin, end)
-        begin = begin if came is None else runs[came][-1].time + 0.5 / rows_per_s
-        end = end if left is None else runs[left][0].time - 0.5 / rows_per_s
+        if came is not None and _is_near(runs[came][-1], middles[stay.stall]):
+            begin = runs[came][-1].time + 0.5 / rows_per_s
+        if left is not None and _is_near(runs[left][0], middles[stay.stall]):
+            end = runs[left][0].time - 0.5 / rows_per_s
         own = _rows_of(replace(stay, begin=begin, end=end), places, plan, rows_per_s)
         named += [(("stay", number), row) for row in own]
     for number, run in enumerate(runs):
@@ -71,6 +75,11 @@ def with_parked(rows: Iterable[TrackRow], parked: Parked, plan: FloorPlan, rows_
         number = numbers.setdefault(same[owner], len(numbers) + 1)
         found.append(row.model_copy(update={"track": number}))
     return sorted(found, key=lambda row: (row.time, row.track))
+
+
+def _is_near(row: TrackRow, middle: Array) -> bool:
+    """Tell whether a track that ends here, or begins, leaves nothing of the way to a stall out."""
+    return float(np.linalg.norm(row.position - middle)) <= NEAR_M
 
 
 def _stood_between(number: int, runs: Sequence[Sequence[TrackRow]], stands: Mapping[int, tuple[float, float]]) -> bool:
@@ -118,7 +127,7 @@ def _joined(stays: Sequence[Stay], runs: Sequence[Sequence[TrackRow]], middles: 
     moments = np.array([stay.begin if came else stay.end for stay in stays])
     apart = np.linalg.norm(positions[None] - targets[:, None], axis=2)
     late = times[None] - moments[:, None] if came else moments[:, None] - times[None]
-    fits = (apart <= NEAR_M) & (late <= LATE_S) & (late >= -EARLY_S)
+    fits = (apart <= NEAR_M + GOES_MPS * np.maximum(-late, 0.0)) & (late <= LATE_S) & (late >= -EARLY_S)
     cost = np.where(fits, apart + M_PER_S * np.abs(late), 1e6)
     chosen = zip(*linear_sum_assignment(cost), strict=True)
     return {id(stays[i]): int(j) for i, j in chosen if fits[i, j]}

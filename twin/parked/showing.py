@@ -13,8 +13,9 @@ from geometry.parking_places import ParkingPlaces
 from geometry.records import FixedCamera
 from geometry.solids import size_prior
 from geometry.track_records import FrameRecord, Observation
+from perception.detection.suppression import overlaps
 from perception.tracking.instant import STILL_SHARE
-from twin.parked.standing import Standing, overlap, standing_of
+from twin.parked.standing import Standing, standing_of
 from twin.parked.stays import Stay
 
 Array = NDArray[np.float64]
@@ -22,6 +23,8 @@ Array = NDArray[np.float64]
 LIKE = 0.3
 """Overlap of a box with where a vehicle in the stall would show, from which it shows that."""
 USUAL_M = (4.4, 1.8, 1.5)
+LASTS_S = 15.0
+"""What is at rest for less may wait in a lane for others."""
 AT_FIRST_S = 3.0
 """What is at rest so soon after a camera began was never seen to come."""
 
@@ -62,7 +65,9 @@ def note_boxes(
         left.append(_without(frame, shown))
         if not there or not found:
             continue
-        alike = overlap(expected[frame.camera][[stay.stall for stay in there]], np.array([each.bbox for each in found]))
+        alike = overlaps(
+            expected[frame.camera][[stay.stall for stay in there]], np.array([each.bbox for each in found])
+        )
         for i, j in zip(*linear_sum_assignment(alike, maximize=True), strict=True):
             if alike[i, j] >= LIKE:
                 box = found[j]
@@ -88,10 +93,11 @@ def _resting(
         return found
     kept = found.begin <= own[0][0] + AT_FIRST_S
     if stays:
-        alike = overlap(found.boxes, expected[[stay.stall for stay in stays]]) >= LIKE
+        alike = overlaps(found.boxes, expected[[stay.stall for stay in stays]]) >= LIKE
         begin, end = (np.array([getattr(stay, name) for stay in stays]) for name in ("begin", "end"))
         during = (found.begin[:, None] < end) & (found.end[:, None] > begin)
         kept |= (alike & during).any(axis=1)
+    kept &= found.end - found.begin >= LASTS_S
     return Standing(*(part[kept] for part in found))
 
 

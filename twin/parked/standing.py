@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.track_records import FrameRecord
+from perception.detection.suppression import overlaps
 from perception.tracking.instant import STILL_SHARE
 
 Array = NDArray[np.float64]
@@ -37,7 +38,7 @@ class Standing(NamedTuple):
         there = np.flatnonzero((self.begin <= time) & (time <= self.end))
         if len(there) == 0 or len(boxes) == 0:
             return np.full(len(boxes), -1, dtype=np.int64)
-        alike = overlap(boxes, self.boxes[there])
+        alike = overlaps(boxes, self.boxes[there])
         return np.where(alike.max(axis=1) >= ALIKE, there[alike.argmax(axis=1)], -1)
 
 
@@ -51,7 +52,7 @@ def standing_of(frames: Sequence[tuple[float, FrameRecord]]) -> Standing:
         if not still:
             continue
         boxes = np.array(still)
-        alike = overlap(boxes, means[alive])
+        alike = overlaps(boxes, means[alive])
         best = alike.argmax(axis=1) if len(alive) else np.zeros(len(boxes), dtype=np.int64)
         known = alike.max(axis=1, initial=0.0) >= ALIKE
         own = alive[best[known]]
@@ -65,12 +66,3 @@ def standing_of(frames: Sequence[tuple[float, FrameRecord]]) -> Standing:
         count = np.concatenate([count, np.ones(len(new), dtype=np.int64)])
     often = count >= LEAST_BOXES
     return Standing(means[often], begin[often], end[often])
-
-
-def overlap(first: Array, second: Array) -> Array:
-    """Return intersection over union of boxes (N, 4) and (M, 4): (N, M), 0 for NaN."""
-    low, high = np.maximum(first[:, None, :2], second[None, :, :2]), np.minimum(first[:, None, 2:], second[None, :, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=2)
-    areas = [(each[:, 2:] - each[:, :2]).prod(axis=1) for each in (first, second)]
-    union = areas[0][:, None] + areas[1][None] - common
-    return np.asarray(np.nan_to_num(common / np.maximum(union, 1e-9)))

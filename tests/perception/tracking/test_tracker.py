@@ -136,3 +136,35 @@ def test_a_silent_hour_ends_tracks_and_nothing_else():
     for group in instants([*frames, *later], 0.002):
         run.update(group)
     assert len(run.end()) == 2
+
+
+def test_errors_that_last_leave_positions_as_unsure_as_they_are():
+    """Errors of a second, at 5 frames a second: taken as new ones in each frame they would average out.
+
+    Nothing hides anything here, and a side that is far off is not taken for a hidden one.
+    """
+    car = {3: CROSSING[3]}
+    _, start, velocity = CROSSING[3]
+    rho, times = float(np.exp(-0.2 / 1.0)), np.arange(1.0, 4.5, 0.5)
+    squared = {}
+    for persist_s in (0.0, 0.2 * rho / (1 - rho)):
+        options, found = TrackerOptions(box_px=2.0, persist_s=persist_s, visible_boxes=False), []
+        for seed in range(12):
+            rng, error, frames = np.random.default_rng(seed), {}, []
+            for frame in detections(walk(car, 5.0)):
+                last = error.get(frame.camera, rng.normal(0, 2.0, 4))
+                error[frame.camera] = rho * last + np.sqrt(1 - rho**2) * rng.normal(0, 2.0, 4)
+                boxes = frame.boxes + error[frame.camera]
+                frames.append(Detections.of(frame.camera, frame.time, boxes, frame.kinds, frame.scores))
+            run = tracker(options)
+            for group in instants(frames, 0.002):
+                run.update(group)
+            (own,) = run.end()
+            (path,) = smoothed([chain_of([own], [(0, k) for k in range(len(own.times))])], GROUND, options)
+            means, covariances, _ = states_at(path, times)
+            off = means[:, :2] - (start + velocity * times[:, None])
+            found += np.einsum("ni,nij,nj->n", off, np.linalg.inv(covariances[:, :2, :2]), off).tolist()
+        squared[persist_s > 0] = float(np.median(found))
+    print(squared)
+    assert squared[True] < 2.5  # of 2 coordinates, measured
+    assert squared[False] > 2 * squared[True]

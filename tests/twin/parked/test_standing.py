@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from geometry.track_records import FrameRecord
 from perception.tracking.instant import STILL_SHARE
 from tests.twin.parked.sequences import detected
-from twin.parked.standing import LEAST_BOXES, LOST_S, overlap, standing_of
+from twin.parked.standing import LEAST_BOXES, LOST_S, standing_of
 
 BOX = [100.0, 100.0, 160.0, 140.0]
 
@@ -57,8 +57,3 @@ def test_what_goes_through_or_shows_seldom_stands_nowhere() -> None:
 def test_after_a_long_time_another_stands_there(gap: float, things: int) -> None:
     found = standing_of(frames([BOX] * 20 + [None] * int(gap / 0.2) + [BOX] * 20))
     assert len(found.boxes) == things
-
-
-def test_overlap_of_what_has_no_area_or_place_is_none() -> None:
-    alike = overlap(np.array([BOX, [np.nan] * 4]), np.array([BOX, [0.0, 0, 0, 0], [100.0, 100, 130, 140]]))
-    np.testing.assert_allclose(alike, [[1, 0, 0.5], [0, 0, 0]])
