@@ -24,7 +24,7 @@ from benchmarks.localization_places import place_recall
 from benchmarks.localization_pool import pooled, reliability, together
 from benchmarks.localization_worst import write_worst
 from benchmarks.protocol import ROOT, describe_machine, print_table, run, write_results
-from geometry import calibration, pose_difference, pose_error, position_of
+from geometry import InputError, calibration, pose_difference, pose_error, position_of
 from scenes import CaptureOptions, render_scene
 from scenes.library import facility
 from twin import MapInputs, Twin, map_images
@@ -56,9 +56,12 @@ def main() -> None:
         for scene, folder in cases:
             twin = Twin.open(folder)
             asked = list(ask(scene, twin, twin.localizer()))
+            name = f"{scene.name} in {folder.name}"
+            if name in found:
+                raise InputError(f"{name} comes a second time", remedy="Name the folders of cases differently.")
             if arguments.report is not None:
-                write_worst(arguments.report / f"{scene.name}.html", asked, twin, scene)
-            found[f"{scene.name} in {folder.name}"] = judged(asked, twin) | {"alike": twin.localizer_options.alike}
+                write_worst(arguments.report / f"{name}.html", asked, twin, scene)
+            found[name] = judged(asked, twin) | {"alike": twin.localizer_options.alike}
     if found:
         print_table(["", *next(iter(found.values()))["strata"]["all"]], [
             [f"{case} {stratum}", *figures.values()]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from geometry import InputError
+from geometry.tables import read_bounded
 
 LEAST_BIN = 100
 PARTS = ("cases", "strangers")
@@ -23,7 +24,7 @@ def together(paths: Sequence[Path]) -> tuple[dict[str, dict[str, Any]], list[dic
     found: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
     runs = []
     for path in paths:
-        earlier = json.loads(path.read_text())
+        earlier = _read(path)
         if any("forced" not in case for case in earlier.get("cases", {}).values()):
             raise InputError(
                 "the single answers are not there", where=str(path), remedy="Pool the runs of single cases."
@@ -37,6 +38,17 @@ def together(paths: Sequence[Path]) -> tuple[dict[str, dict[str, Any]], list[dic
             found[part] |= earlier.get(part, {})
         runs.append({"machine": earlier.get("machine"), "note": earlier.get("note", "")})
     return found, runs
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the content of a result, which is of this benchmark."""
+    try:
+        content = json.loads(read_bounded(path))
+    except ValueError as error:
+        raise InputError(f"it is no JSON ({error})", where=str(path)) from error
+    if not (isinstance(content, dict) and "pooled" in content and all(isinstance(content.get(k), dict) for k in PARTS)):
+        raise InputError("it is no result of benchmarks.localization", where=str(path))
+    return content
 
 
 def pooled(cases: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:

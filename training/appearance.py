@@ -27,6 +27,7 @@ from training.appearance_network import Appearance
 from training.backbone import parameters_of
 from training.colours import COLOURS
 from training.detector_network import KINDS
+from training.restoring import load_weights
 
 LEAST_VISIBLE = 0.45
 GROUPS, EACH = 16, 4
@@ -35,6 +36,8 @@ RATE, BACKBONE_RATE, DECAY = 2e-3, 4e-4, 0.02
 HELD_OUT = 6
 """One world of so many is not trained on."""
 REPORT = 50
+RESTORED = 64
+"""Crops by which the batch norms of an export get their statistics back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", type=Path, nargs="+")
     parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--resume", type=Path, help="weights to go on with, or what was exported of them")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -72,6 +76,8 @@ def main() -> None:
         f"{len(own.identity)} crops of {own.identity.max() + 1} identities; held out {len(judged.identity)}", flush=True
     )
     network = Appearance(pretrained=True)
+    if arguments.resume:
+        load_weights(network, arguments.resume, _pictures(own.pixels[:RESTORED]))
     train(network, own, arguments)
     torch.save(network.state_dict(), arguments.out)
     print(json.dumps(judge(network, judged)))
@@ -129,7 +135,7 @@ def train(network: Appearance, crops: Crops, arguments: argparse.Namespace) -> N
                 group["most"] * min(1.0, (step + 1) / 50) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
             )
         chosen = _draw(members, crowds, rng)
-        batch = torch.from_numpy(crops.pixels[chosen]).float() / 255
+        batch = _pictures(crops.pixels[chosen])
         with torch.no_grad():
             batch = augment(batch).clamp(0, 1).contiguous(memory_format=torch.channels_last)
         vectors, kinds, colours = network(batch)
@@ -171,15 +177,18 @@ def _contrast(vectors: Tensor, target: Tensor) -> Tensor:
     return -(likely.sum(1) / same.sum(1).clamp(min=1)).mean()
 
 
+def _pictures(pixels: NDArray[np.uint8]) -> Tensor:
+    """Return crops (N, 3, 96, 96) as the network takes them."""
+    return torch.from_numpy(pixels).float() / 255
+
+
 def judge(network: Appearance, crops: Crops) -> dict[str, float]:
     """Return figures on worlds that were not trained on, and the log-odds that fit there.
 
     Pairs are within a world; other ones are weighed as if they were as many as the same.
     """
     with torch.no_grad():
-        parts = [
-            network(torch.from_numpy(part).float() / 255) for part in np.array_split(crops.pixels, 20) if len(part)
-        ]
+        parts = [network(_pictures(part)) for part in np.array_split(crops.pixels, 20) if len(part)]
     vectors, kinds, colours = (torch.cat(each).numpy() for each in zip(*parts, strict=True))
     world = np.array(crops.world)
     cosine = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]

@@ -19,7 +19,9 @@ def case(forced: list[list[float]]) -> dict[str, Any]:
 
 
 def written(path: Path, cases: dict[str, Any]) -> Path:
-    path.write_text(json.dumps({"machine": {"cores_used": 2}, "note": path.stem, "cases": cases, "strangers": {}}))
+    path.write_text(
+        json.dumps({"machine": {"cores_used": 2}, "note": path.stem, "cases": cases, "pooled": None, "strangers": {}})
+    )
     return path
 
 
@@ -36,6 +38,19 @@ def test_confidence_that_tells_all_apart_has_an_auroc_of_one() -> None:
     found = reliability([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1])
     assert found is not None
     assert (found["AUROC"], found["wrong share"], found["Brier score of the best constant"]) == (1.0, 0.5, 0.25)
+
+
+def test_bins_are_of_one_mass_each_by_confidence_and_ties_count_half() -> None:
+    """Two bins, off by 0.2 each in opposite ways: as one bin, or unsorted, nothing would be off."""
+    claimed = np.tile([0.2, 0.8], LEAST_BIN)
+    right = np.tile([0, 1, 0, 1, 0, 1, 0, 1, 0, 1], LEAST_BIN // 5)
+    found = reliability(claimed, right)
+    assert found is not None
+    assert found["calibration error"] == pytest.approx(0.2)
+    assert found["AUROC"] == 1.0
+    tied = reliability([0.5, 0.5], [0, 1])
+    assert tied is not None
+    assert tied["AUROC"] == 0.5
 
 
 def test_nothing_to_tell_apart_is_no_figure() -> None:
@@ -60,6 +75,12 @@ def test_a_case_counts_once_and_needs_its_answers(tmp_path: Path) -> None:
     one = written(tmp_path / "one.json", {"a in a-twin": case([[0.9, 1.0]])})
     with pytest.raises(InputError, match="a in a-twin comes a second time"):
         together([one, one])
+    for content in ("{}", "[1]", "{", '{"cases": {}, "strangers": {}}'):
+        (tmp_path / "other.json").write_text(content)
+        with pytest.raises(InputError, match=r"no result of|no JSON"):
+            together([tmp_path / "other.json"])
+    with pytest.raises(InputError):
+        together([tmp_path / "missing.json"])
     without = written(tmp_path / "pooled.json", {"a in a-twin": {"strata": {}}})
     with pytest.raises(InputError, match="single answers"):
         together([without])
