@@ -25,7 +25,7 @@ from training.restoring import load_weights
 
 SIZE = (256, 320)
 SCALE = (0.7, 1.6)
-"""Of the pictures, of 640 px: 1.5 is what the network gets to see later."""
+"""Of the pictures, of 640 px: 1.25 is what the network gets to see later."""
 BATCH = 16
 RATE, BACKBONE_RATE, DECAY, WARM_UP = 2e-3, 4e-4, 0.02, 60
 WEIGHTS = (2.0, 1.0, 2.0, 1.0)
