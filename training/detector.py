@@ -24,11 +24,11 @@ from training.labelled import Labelled, crop, read_labelled
 from training.restoring import load_weights
 
 SIZE = (256, 320)
-SCALE = (0.7, 1.6)
-"""Of the pictures, of 640 px: 1.25 is what the network gets to see later."""
+SCALE = (0.55, 1.05)
+"""Of the pictures: 0.8 of 640 px is what the network gets to see later."""
 BATCH = 16
 RATE, BACKBONE_RATE, DECAY, WARM_UP = 2e-3, 4e-4, 0.02, 60
-WEIGHTS = (2.0, 1.0, 2.0, 1.0)
+WEIGHTS = (2.0, 1.0, 1.0, 1.0)
 """Of the losses of boxes, scores, kinds and feet."""
 SMOOTHING = 0.998
 """Of the averaged weights, which are the ones that are kept."""

@@ -38,8 +38,7 @@ from training.persistence import measure_persistence
 from training.stall_network import StallNetwork
 from training.stalls import judge, read_looks
 
-LONGEST_PX = 800
-"""Of a picture as the network gets it: of 640 to 960 px the best on worlds that were held out, see docs/models.md."""
+LONGEST_PX = 640
 IOU = 0.5
 """Above which boxes are one object: of 0.45 to 0.75 about the best on a world that was held out, see docs/models.md."""
 OPSET = 17

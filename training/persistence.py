@@ -17,7 +17,10 @@ from twin.evaluate_detection import TrueBoxes, match
 Array = NDArray[np.float64]
 
 MOVES_MPS = 1.0
-LONGEST_S = 3.0
+LONGEST_S = 1.0
+"""What lasts longer is an object's own bias: it would count as long as one looks at it, and is in the errors' size."""
+SMALL_PX = 25.0
+"""Errors are shares of a box's sides, of smaller ones of this: those are off by pixels, not by shares."""
 MOST_ERROR = 0.5
 """Of a box's size: a larger error is another object's box, and one of them would be all there is."""
 NEGLIGIBLE = 0.05
@@ -36,7 +39,7 @@ def measure_persistence(path: Path, folder: Path) -> float:
 
 
 def persistence(found: Sequence[Detections], frames: Sequence[FrameBoxes]) -> float:
-    """Return the integral of the autocorrelation over positive lags, in seconds, of detections frame by frame.
+    """Return the integral of the autocorrelation over lags up to ``LONGEST_S``, in seconds, of detections by frame.
 
     0 where nothing moves. Frames of a camera follow each other in time, at one rate.
     """
@@ -47,7 +50,7 @@ def persistence(found: Sequence[Detections], frames: Sequence[FrameBoxes]) -> fl
         frame, own = frames[picture], found[picture]
         true = [box for box in frame.boxes if box.bbox_visible][hit]
         edges = np.array(true.bbox_visible)
-        size = np.tile(edges[2:] - edges[:2], 3)
+        size = np.maximum(np.tile(edges[2:] - edges[:2], 3), SMALL_PX)
         foot = np.array(true.contact or (np.nan, np.nan))
         error = np.concatenate([own.boxes[row] - edges, own.feet[row] - foot]) / size
         error[np.abs(error) > MOST_ERROR] = np.nan

@@ -5,10 +5,12 @@ back, with a scale and a shift that undo them: the network answers as the file d
 """
 
 from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 import onnx
 import torch
+from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from torch import Tensor, nn
 
@@ -22,15 +24,19 @@ def load_weights(network: nn.Module, path: Path, pictures: Tensor) -> None:
     """Load a checkpoint (``.pt``), or an export (``.onnx``), into a network.
 
     pictures: (N, C, H, W) float32 as the network takes them, for the statistics of batch norms that an export lost
-    Raises ``InputError`` for weights of another network.
+    Raises ``InputError`` for weights of another network, and a file that can't be read.
     """
+    trains = network.training
     try:
         if path.suffix == ".onnx":
             _restore(network.eval(), _weights_of(path), pictures)
+            network.train(trains)
         else:
             network.load_state_dict(torch.load(path, weights_only=True))
     except (RuntimeError, ValueError) as error:
         raise InputError(f"these weights are of another network: {error}", where=str(path)) from error
+    except (OSError, KeyError, UnpicklingError, DecodeError) as error:
+        raise InputError(f"the weights can't be read: {error}", where=str(path)) from error
 
 
 def _weights_of(path: Path) -> list[list[Tensor]]:
@@ -65,6 +71,8 @@ def _restore(network: nn.Module, weights: list[list[Tensor]], pictures: Tensor) 
         norm.running_mean.copy_(mean)
         norm.running_var.copy_(variance)
         norm.weight.copy_((variance + norm.eps).sqrt())
+        if not folded:
+            raise ValueError("a norm of it was not folded into the layer before")
         norm.bias.copy_(folded.pop() + mean)
 
     layers, norms = tuple(LAYERS.values()), nn.BatchNorm2d

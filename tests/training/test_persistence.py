@@ -5,7 +5,7 @@ import pytest
 
 from perception.detections import Detections
 from scenes.captures.boxes import Box, FrameBoxes
-from training.persistence import persistence
+from training.persistence import LONGEST_S, persistence
 
 FPS, FRAMES, OBJECTS = 5.0, 400, 6
 
@@ -13,7 +13,7 @@ FPS, FRAMES, OBJECTS = 5.0, 400, 6
 def recording(lasts_s: float, speed: float) -> tuple[list[Detections], list[FrameBoxes]]:
     """Return boxes whose sides are off by an autoregressive process of a time constant, of objects of a speed."""
     rng, rho = np.random.default_rng(0), float(np.exp(-1 / (FPS * lasts_s))) if lasts_s else 0.0
-    error = np.zeros((OBJECTS, 6))
+    error = 0.05 * rng.normal(size=(OBJECTS, 6))
     found, frames = [], []
     for k in range(FRAMES):
         error = rho * error + np.sqrt(1 - rho**2) * 0.05 * rng.normal(size=error.shape)
@@ -35,11 +35,15 @@ def recording(lasts_s: float, speed: float) -> tuple[list[Detections], list[Fram
     return found, frames
 
 
-@pytest.mark.parametrize("lasts_s", [0.0, 0.3, 0.8])
+@pytest.mark.parametrize("lasts_s", [0.0, 0.15, 0.3])
 def test_what_was_drawn_is_measured(lasts_s: float) -> None:
     rho = float(np.exp(-1 / (FPS * lasts_s))) if lasts_s else 0.0
     told = persistence(*recording(lasts_s, speed=2.0))
     assert told == pytest.approx(rho / (1 - rho) / FPS, rel=0.2, abs=0.01)
+
+
+def test_what_an_object_has_for_good_counts_for_no_longer_than_is_looked_at() -> None:
+    assert persistence(*recording(1e4, speed=2.0)) == pytest.approx(LONGEST_S, rel=0.05)
 
 
 def test_what_stands_says_nothing_of_it() -> None:

@@ -46,6 +46,7 @@ def test_an_export_restored_answers_as_it_did_and_goes_on(name: str, tmp_path: P
     export(network, pictures[:1], tmp_path / "w.onnx", {}, outputs)
     again = make()
     load_weights(again, tmp_path / "w.onnx", torch.rand(shape))
+    assert again.training, "its norms go on learning"
     for told, true in zip(answers(again, pictures), answers(network, pictures), strict=True):
         torch.testing.assert_close(told, true, atol=2e-4, rtol=1e-3)
     sum(part.square().mean() for part in again.train()(pictures)).backward()
@@ -72,6 +73,11 @@ def test_a_checkpoint_is_loaded_and_another_network_refused(tmp_path: Path) -> N
     for file in ("w.pt", "w.onnx"):
         with pytest.raises(InputError, match="another network"):
             load_weights(Detector(), tmp_path / file, torch.rand(1, 3, 64, 96))
+    (tmp_path / "bad.pt").write_bytes(b"none")
+    (tmp_path / "bad.onnx").write_bytes(b"none")
+    for file in ("bad.pt", "bad.onnx", "missing.pt", "missing.onnx"):
+        with pytest.raises(InputError, match="can't be read"):
+            load_weights(StallNetwork(), tmp_path / file, pictures)
     export(trained(Appearance), torch.rand(1, 3, 96, 96), tmp_path / "a.onnx", {}, CASES["appearance"][2])
     with pytest.raises(InputError, match=r"more layers|for a layer"):
         load_weights(StallNetwork(), tmp_path / "a.onnx", pictures)

@@ -47,8 +47,9 @@ def with_parked(rows: Iterable[TrackRow], parked: Parked, plan: FloorPlan, rows_
     told = {places.stalls[k] for k in np.flatnonzero(parked.looked).tolist()}
     people, runs = _runs(rows, told, parked.lookers)
     middles = np.column_stack([places.middles, [_floor(plan, level) for level in places.levels.tolist()]])
-    arriving = _joined([stay for stay in stays if stay.begun], runs, middles, came=True)
-    leaving = _joined([stay for stay in stays if stay.ended], runs, middles, came=False)
+    levels = [plan.levels[k].id for k in places.levels.tolist()]
+    arriving = _joined([stay for stay in stays if stay.begun], runs, middles, levels, came=True)
+    leaving = _joined([stay for stay in stays if stay.ended], runs, middles, levels, came=False)
     same = nx.utils.UnionFind()
     stands: dict[int, tuple[float, float]] = {}
     named: list[tuple[object, TrackRow]] = [(("person", row.track), row) for row in people]
@@ -75,6 +76,12 @@ def with_parked(rows: Iterable[TrackRow], parked: Parked, plan: FloorPlan, rows_
         number = numbers.setdefault(same[owner], len(numbers) + 1)
         found.append(row.model_copy(update={"track": number}))
     return sorted(found, key=lambda row: (row.time, row.track))
+
+
+def _goes_on(runs: Sequence[Sequence[TrackRow]], number: int, *, after: bool) -> bool:
+    """Tell whether a run's track has another one after it, or before it: it was elsewhere, not in a stall."""
+    other = number + 1 if after else number - 1
+    return 0 <= other < len(runs) and runs[other][0].track == runs[number][0].track
 
 
 def _is_near(row: TrackRow, middle: Array) -> bool:
@@ -117,8 +124,13 @@ def _runs(
     return people, runs
 
 
-def _joined(stays: Sequence[Stay], runs: Sequence[Sequence[TrackRow]], middles: Array, *, came: bool) -> dict[int, int]:
-    """Return of stays, by their ``id``, the run that ends in them (``came``), or that begins in them."""
+def _joined(
+    stays: Sequence[Stay], runs: Sequence[Sequence[TrackRow]], middles: Array, levels: Sequence[str], *, came: bool
+) -> dict[int, int]:
+    """Return of stays, by their ``id``, the run that ends in them (``came``), or that begins in them.
+
+    middles: (S, 3) of stalls, site metres, and their levels
+    """
     if not stays or not runs:
         return {}
     ends = [run[-1] if came else run[0] for run in runs]
@@ -127,7 +139,10 @@ def _joined(stays: Sequence[Stay], runs: Sequence[Sequence[TrackRow]], middles: 
     moments = np.array([stay.begin if came else stay.end for stay in stays])
     apart = np.linalg.norm(positions[None] - targets[:, None], axis=2)
     late = times[None] - moments[:, None] if came else moments[:, None] - times[None]
-    fits = (apart <= NEAR_M + GOES_MPS * np.maximum(-late, 0.0)) & (late <= LATE_S) & (late >= -EARLY_S)
+    at_end = np.array([not _goes_on(runs, number, after=came) for number in range(len(runs))], dtype=np.bool_)
+    alike = np.array([[row.level == levels[stay.stall] for row in ends] for stay in stays], dtype=np.bool_)
+    reach = NEAR_M + np.where(alike & at_end, GOES_MPS * np.maximum(-late, 0.0), 0.0)
+    fits = (apart <= reach) & (late <= LATE_S) & (late >= -EARLY_S)
     cost = np.where(fits, apart + M_PER_S * np.abs(late), 1e6)
     chosen = zip(*linear_sum_assignment(cost), strict=True)
     return {id(stays[i]): int(j) for i, j in chosen if fits[i, j]}

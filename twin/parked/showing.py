@@ -25,6 +25,8 @@ LIKE = 0.3
 USUAL_M = (4.4, 1.8, 1.5)
 LASTS_S = 15.0
 """What is at rest for less may wait in a lane for others."""
+MOSTLY = 0.5
+"""Of the time that something is at rest: for so much of it a stay has to be there that explains it."""
 AT_FIRST_S = 3.0
 """What is at rest so soon after a camera began was never seen to come."""
 
@@ -46,7 +48,10 @@ def note_boxes(
     """
     left: list[FrameRecord] = []
     expected = {camera.id: _expected(camera, places, floors) for camera in cameras}
-    resting = {id: _resting(id, frames, expected[id], stays) for id in lookers}
+    by_camera: dict[str, list[tuple[float, FrameRecord]]] = {}
+    for time, frame in frames:
+        by_camera.setdefault(frame.camera, []).append((time, frame))
+    resting = {id: _resting(by_camera[id], expected[id], stays) for id in lookers}
     row = {stall: number for number, stall in enumerate(places.stalls)}
     coming = deque(sorted(stays, key=lambda stay: stay.begin))
     now: dict[int, Stay] = {}
@@ -83,21 +88,18 @@ def _without(frame: FrameRecord, shown: set[int]) -> FrameRecord:
     return frame.model_copy(update={"detections": tuple(each for each in frame.detections if id(each) not in shown)})
 
 
-def _resting(
-    camera: str, frames: Sequence[tuple[float, FrameRecord]], expected: Array, stays: Sequence[Stay]
-) -> Standing:
-    """Return what stands before a camera and came before it began, or is parked in a stay."""
-    own = [(time, frame) for time, frame in frames if frame.camera == camera]
+def _resting(own: Sequence[tuple[float, FrameRecord]], expected: Array, stays: Sequence[Stay]) -> Standing:
+    """Return what stands before a camera, of its own frames, and came before it began, or is parked in a stay."""
     found = standing_of(own)
     if len(found.boxes) == 0:
         return found
+    found = Standing(*(part[found.end - found.begin >= LASTS_S] for part in found))
     kept = found.begin <= own[0][0] + AT_FIRST_S
     if stays:
         alike = overlaps(found.boxes, expected[[stay.stall for stay in stays]]) >= LIKE
         begin, end = (np.array([getattr(stay, name) for stay in stays]) for name in ("begin", "end"))
-        during = (found.begin[:, None] < end) & (found.end[:, None] > begin)
-        kept |= (alike & during).any(axis=1)
-    kept &= found.end - found.begin >= LASTS_S
+        common = np.minimum(found.end[:, None], end) - np.maximum(found.begin[:, None], begin)
+        kept |= (alike & (common >= MOSTLY * (found.end - found.begin)[:, None])).any(axis=1)
     return Standing(*(part[kept] for part in found))
 
 

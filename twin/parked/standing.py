@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.solids import size_prior
 from geometry.track_records import FrameRecord
 from perception.detection.suppression import overlaps
 from perception.tracking.instant import STILL_SHARE
@@ -48,7 +49,11 @@ def standing_of(frames: Sequence[tuple[float, FrameRecord]]) -> Standing:
     alive = np.zeros(0, dtype=np.int64)
     for time, frame in frames:
         alive = alive[time - end[alive] <= LOST_S]
-        still = [each.bbox for each in frame.detections if each.changed is not None and each.changed < STILL_SHARE]
+        still = [
+            each.bbox
+            for each in frame.detections
+            if each.changed is not None and each.changed < STILL_SHARE and size_prior(each.kind).family == "vehicle"
+        ]
         if not still:
             continue
         boxes = np.array(still)
@@ -58,8 +63,10 @@ def standing_of(frames: Sequence[tuple[float, FrameRecord]]) -> Standing:
         own = alive[best[known]]
         means[own] += FOLLOWS * (boxes[known] - means[own])
         end[own] = time
-        np.add.at(count, own, 1)
+        count[own] += 1
         new = boxes[~known]
+        if len(new) == 0:
+            continue
         alive = np.concatenate([alive, len(means) + np.arange(len(new))])
         means = np.concatenate([means, new])
         begin, end = (np.concatenate([times, np.full(len(new), time)]) for times in (begin, end))

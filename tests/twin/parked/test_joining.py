@@ -73,6 +73,27 @@ def test_one_that_leaves_keeps_its_identity(noise: float) -> None:
     assert rows[-1].stall is None
 
 
+@pytest.mark.parametrize(("unseen_s", "tracks"), [(4.0, 1), (12.0, 2)])
+def test_one_that_is_seen_again_only_down_the_lane_is_still_it(unseen_s: float, tracks: int) -> None:
+    """A metre or two for each second that nobody saw it; after long it may be anybody."""
+    rest = [row for row in leaves(7, "S3", 30) if row.time >= START + 30 + unseen_s]
+    later = [row.model_copy(update={"time": row.time + 10}) for row in leaves(7, "S3", 30)[-15:]]
+    rows = joined(looks({**EMPTY, "S3": between(-1, 30)}, 60), rest if unseen_s < 10 else later)
+    assert len(names(rows)) == tracks
+    assert all(row.time <= START + 32 for row in rows if row.stall == "S3"), "its stall is not taken meanwhile"
+
+
+def test_one_that_is_seen_to_drive_on_did_not_park_meanwhile() -> None:
+    """It passes on the lane, unseen for three seconds beside a stall that somebody takes."""
+    x, _ = MIDDLE["S3"]
+    passing = track(7, along([(x - 16.0, 10.0), (x + 16.0, 10.0)], 34, 2.0), 18, 34)
+    seen = [row for row in passing if not START + 24 < row.time < START + 27]
+    rows = joined(looks({**EMPTY, "S3": between(30, 200)}, 60), seen)
+    driving = {row.track for row in rows if row.stall != "S3"}
+    assert len(driving) == 1
+    assert not driving & {row.track for row in rows if row.stall == "S3"}
+
+
 @pytest.mark.parametrize("noise", [CLEAN, NOISY])
 def test_one_that_comes_and_goes_is_one(noise: float) -> None:
     came, went = arrives(7, "S3", 30), leaves(9, "S3", 80)
