@@ -65,7 +65,7 @@ def _integral(series: Sequence[tuple[Array, Array]]) -> float:
     if len(steps) == 0:
         return 0.0
     step, total = float(np.median(steps)), 0.0
-    for lag in range(1, int(LONGEST_S / step) + 1):
+    for lag in range(1, round(LONGEST_S / step) + 1):
         products, squares = 0.0, 0.0
         for times, values in series:
             apart = times[lag:] - times[:-lag]
