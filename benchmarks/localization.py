@@ -21,10 +21,10 @@ import numpy as np
 
 from benchmarks.localization_cases import RIGHT_M, WRONG_M, Asked, ask, storeys_of
 from benchmarks.localization_places import place_recall
-from benchmarks.localization_pool import pooled, reliability, together
+from benchmarks.localization_pool import pooled, reliability, require_once, together
 from benchmarks.localization_worst import write_worst
 from benchmarks.protocol import ROOT, describe_machine, print_table, run, write_results
-from geometry import InputError, calibration, pose_difference, pose_error, position_of
+from geometry import calibration, pose_difference, pose_error, position_of
 from scenes import CaptureOptions, render_scene
 from scenes.library import facility
 from twin import MapInputs, Twin, map_images
@@ -50,15 +50,15 @@ def main() -> None:
     machine = describe_machine()
     earlier, runs = together(arguments.pool)
     found, strangers = earlier["cases"], earlier["strangers"]
+    require_once([*found, *(_named(*pair) for pair in arguments.case or ())])
+    require_once([*strangers, *(_named(*pair) for pair in arguments.stranger or ())])
     is_given = bool(arguments.case or arguments.stranger or arguments.pool)
     with tempfile.TemporaryDirectory() as temporary:
         cases = (arguments.case or ()) if is_given else rendered(Path(temporary))
         for scene, folder in cases:
             twin = Twin.open(folder)
             asked = list(ask(scene, twin, twin.localizer()))
-            name = f"{scene.name} in {folder.name}"
-            if name in found:
-                raise InputError(f"{name} comes a second time", remedy="Name the folders of cases differently.")
+            name = _named(scene, folder)
             if arguments.report is not None:
                 write_worst(arguments.report / f"{name}.html", asked, twin, scene)
             found[name] = judged(asked, twin) | {"alike": twin.localizer_options.alike}
@@ -69,7 +69,7 @@ def main() -> None:
             for stratum, figures in of_case["strata"].items()
         ])  # fmt: skip
     for scene, folder in arguments.stranger or ():
-        strangers[f"{scene.name} in {folder.name}"] = answered_strangers(scene, Twin.open(folder))
+        strangers[_named(scene, folder)] = answered_strangers(scene, Twin.open(folder))
     for case, of_case in strangers.items():
         print(case, of_case)
     content = {"note": arguments.note, "cases": found, "pooled": pooled(found), "strangers": strangers}
@@ -80,6 +80,10 @@ def main() -> None:
     if runs:
         content["runs"] = runs
     write_results(arguments.out, content, machine)
+
+
+def _named(scene: Path, folder: Path) -> str:
+    return f"{scene.name} in {folder.name}"
 
 
 def rendered(folder: Path) -> Iterator[tuple[Path, Path]]:

@@ -1,6 +1,7 @@
 """What runs of ``benchmarks.localization`` found, put together: figures that are asked of all photos at once."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,13 @@ def together(paths: Sequence[Path]) -> tuple[dict[str, dict[str, Any]], list[dic
             found[part] |= earlier.get(part, {})
         runs.append({"machine": earlier.get("machine"), "note": earlier.get("note", "")})
     return found, runs
+
+
+def require_once(names: Sequence[str]) -> None:
+    """Raise ``InputError`` for a name that comes twice, before the second run of that name replaces the first."""
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise InputError(f"{twice[0]} comes a second time", remedy="Name the folders of cases differently.")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -77,7 +77,8 @@ def main() -> None:
     )
     network = Appearance(pretrained=True)
     if arguments.resume:
-        load_weights(network, arguments.resume, _pictures(own.pixels[:RESTORED]))
+        some = np.random.default_rng(arguments.seed).permutation(len(own.pixels))[:RESTORED]
+        load_weights(network, arguments.resume, _pictures(own.pixels[some]))
     train(network, own, arguments)
     torch.save(network.state_dict(), arguments.out)
     print(json.dumps(judge(network, judged)))

@@ -59,6 +59,8 @@ def main() -> None:
     parser.add_argument("--recording", type=Path, help="rendered scene with fixed cameras: how long its errors last")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
+    if arguments.recording and not arguments.held_out:
+        raise InputError("how long errors last is one of the habits", remedy="Give --held-out too.")
     state = torch.load(arguments.weights, weights_only=True)
     if arguments.network == "detector":
         about: dict[str, Any] = {"kinds": list(KINDS), "longest_px": LONGEST_PX, "iou": IOU}

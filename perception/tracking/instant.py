@@ -51,7 +51,7 @@ class View:
         options: TrackerOptions,
         interval_s: float = np.inf,
     ) -> None:
-        """Prepare; ``interval_s`` is how far apart the camera's frames are."""
+        """Prepare; ``interval_s`` is how far apart a camera's frames are, on average."""
         self.camera, self.level, self.found, self.index = camera, level, found, index
         self.planes: BoxPlanes = box_planes(camera, found.boxes, found.feet, _sigma_px(found, options, interval_s))
         self.clutter = log_clutter(self.planes, found.boxes, found.feet, camera.size)

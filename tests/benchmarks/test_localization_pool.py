@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.localization_pool import LEAST_BIN, pooled, reliability, together
+from benchmarks.localization_pool import LEAST_BIN, pooled, reliability, require_once, together
 from geometry import InputError
 
 
@@ -69,6 +69,12 @@ def test_runs_are_put_together_with_their_machines(tmp_path: Path) -> None:
     assert whole is not None
     assert whole["photos"] == whole["confidence"]["forced answers"] == 1
     assert [each["note"] for each in runs] == ["one", "none"]
+
+
+def test_names_that_come_twice_are_refused_beforehand() -> None:
+    require_once(["a in b", "a in c"])
+    with pytest.raises(InputError, match="a in b comes a second time"):
+        require_once(["a in b", "a in c", "a in b"])
 
 
 def test_a_case_counts_once_and_needs_its_answers(tmp_path: Path) -> None:

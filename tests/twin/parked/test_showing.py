@@ -54,6 +54,14 @@ def test_what_was_at_rest_from_the_first_is_nobody_who_came_whatever_passes_befo
         assert any(frame.detections for frame in parked(frames)[0]) == is_left
 
 
+def test_one_that_waits_in_the_lane_before_a_stall_that_is_taken_later_is_left() -> None:
+    """Its box lies half where one in the stall would show, but nobody is in there while it waits."""
+    waits = detected(box_at("S3", away=(0.0, 2.5)))
+    frames = looks({"S3": between(39, 200)}, 60, boxes=lambda t: [waits] if 20 <= t < 40 else [])
+    left = [frame for frame in parked(frames)[0] if frame.detections]
+    assert len(left) >= 90, "of the 95 frames before the stall is taken"
+
+
 def test_who_passes_one_that_is_parked_is_left_and_it_is_not() -> None:
     """The box of the parked one changes as somebody goes by before it; theirs is another."""
     box, passing = box_at("S3"), moved(box_at("S3"), 60.0, 40.0)
