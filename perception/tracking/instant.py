@@ -49,11 +49,11 @@ class View:
         found: Detections,
         index: Indices,
         options: TrackerOptions,
-        interval_s: float = np.inf,
+        since_s: float = np.inf,
     ) -> None:
-        """Prepare; ``interval_s`` is how far apart a camera's frames are, on average."""
+        """Prepare; ``since_s`` is how long the camera's last frame was before this one."""
         self.camera, self.level, self.found, self.index = camera, level, found, index
-        self.planes: BoxPlanes = box_planes(camera, found.boxes, found.feet, _sigma_px(found, options, interval_s))
+        self.planes: BoxPlanes = box_planes(camera, found.boxes, found.feet, _sigma_px(found, options, since_s))
         self.clutter = log_clutter(self.planes, found.boxes, found.feet, camera.size)
         self.is_person = np.array([size_prior(kind).family == "person" for kind in found.kinds], dtype=np.bool_)
         self.still = stands(found)
@@ -94,7 +94,7 @@ def _prior(scores: Array, options: TrackerOptions) -> Array:
     return np.asarray(right - np.log(options.objects))
 
 
-def _sigma_px(found: Detections, options: TrackerOptions, interval_s: float) -> Array:
+def _sigma_px(found: Detections, options: TrackerOptions, since_s: float) -> Array:
     """Return the standard deviations (N, ROWS) of the sides of boxes and of feet.
 
     Errors that outlast a frame are taken as independent ones so much larger that the mean of many frames is as unsure.
@@ -106,7 +106,7 @@ def _sigma_px(found: Detections, options: TrackerOptions, interval_s: float) -> 
     if options.visible_boxes:
         hidden = OCCLUDED_PX_SHARE * hidden_sides(found.boxes) * sides[:, :SIDES]
         sigma[:, :SIDES] = np.hypot(sigma[:, :SIDES], hidden)
-    return np.asarray(sigma * np.sqrt(1 + 2 * options.persist_s / interval_s))
+    return np.asarray(sigma * np.sqrt(1 + 2 * options.persist_s / since_s))
 
 
 class _Pairs(NamedTuple):

@@ -40,6 +40,8 @@ MAX_BOXES = 2000
 ROLLING_HITS = 4
 """Before so many boxes the heading of a vehicle may be wrong by much, and its velocity is the better guide to it."""
 MAX_ODDS = 15.0
+SOONEST_S = 1e-3
+"""After a camera's last frame: no camera is quicker."""
 FRAMES_LATE = 2.5
 """A track is not asked for after so many frame intervals more than it may be unseen: the cameras were silent."""
 MOVED_M, MOVED_SIGMAS = 2.0, 3.0
@@ -163,7 +165,8 @@ class GroundTracker:
             self.dropped["too many"] += len(index) - MAX_BOXES
             index = np.sort(index[np.argsort(-frame.scores[index], kind="stable")[:MAX_BOXES]])
         found = frame if len(index) == len(frame) else frame.take(index)
-        return View(camera, self.camera_level[camera.id], found, index, options, self._interval)
+        since_s = max(frame.time - self._last_frame.get(frame.camera, -np.inf), SOONEST_S)
+        return View(camera, self.camera_level[camera.id], found, index, options, since_s)
 
     def _found(self, instant: Instant) -> None:
         """Found tracks on boxes that are left, each view's after the new tracks of views before have taken theirs."""

@@ -138,6 +138,20 @@ def test_a_silent_hour_ends_tracks_and_nothing_else():
     assert len(run.end()) == 2
 
 
+def test_boxes_tell_less_the_sooner_their_camera_had_shown_others():
+    """Each camera by its own frames: one of 25 a second beside one of one a second, and one after a silence."""
+    run, widened = tracker(TrackerOptions(persist_s=0.6)), {"west": [], "east": []}
+    told = tracker(TrackerOptions())
+    for k in range(51):
+        for camera in ("west", "east") if k % 25 == 0 else ("west",):
+            frame = Detections.of(camera, k / 25, [[600.0, 300, 700, 380]], "car", 0.9)
+            wide, usual = (each._view(frame).planes.sigma_px[0, :4] for each in (run, told))
+            widened[camera].append(float((wide / usual).mean()))
+            run.update([frame])
+    assert widened["west"] == pytest.approx([1.0] + [np.sqrt(1 + 2 * 0.6 * 25)] * 50)
+    assert widened["east"] == pytest.approx([1.0] + [np.sqrt(1 + 2 * 0.6)] * 2)
+
+
 def test_errors_that_last_leave_positions_as_unsure_as_they_are():
     """Errors of a second, at 5 frames a second: taken as new ones in each frame they would average out.
 
