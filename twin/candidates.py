@@ -4,8 +4,13 @@ A pose is verified where floors and ceilings show the textures that it says they
 Where storeys look alike, what fits one is tried on the others too, so that they compete on equal terms.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 import pycolmap
@@ -28,12 +33,15 @@ from perception import Features
 from twin.landmark_matching import ViewSearch, match_by_projection
 from twin.landmarks import Landmarks, keypoint_sigma_px
 from twin.localizer_options import LocalizerOptions
+from twin.lookahead import look_ahead
 from twin.textures import Pyramid, TextureMatches, Textures, TextureSupport, match_textures
 from twin.textures.matching import SIGMA_M, SIGMA_PX
 from twin.visibility import Viewpoints
 
 Indices = NDArray[np.int64]
 Pairs = tuple[Indices, Indices]
+Given = TypeVar("Given")
+Found = TypeVar("Found")
 
 HYPOTHESES, TEXTURED_HYPOTHESES = 2, 4
 """Poses tried for each group of views; the second is a look-alike among them. More where textures can tell which is
@@ -138,29 +146,41 @@ class CandidateFinder:
         self._options = options
         self._view_of_observation = landmarks.view_of_observation()
         self._presence = landmarks.presence
+        threads = options.threads or os.cpu_count() or 1
+        self._threads, self._ahead = ThreadPoolExecutor(threads), int(threads > 1)
 
     def find(self, query: Query, groups: Sequence[Indices]) -> list[Candidate]:
         """Return poses that landmarks of some group of views support, and what these are on other storeys.
 
         Of poses that are about the same the best supported is taken, and of these few enough to be refined.
         """
-        hypotheses: list[Hypothesis] = []
-        for views in groups:
-            hypotheses += self._hypotheses(query, views)
+        hypotheses = self._worth_refining(self._first_enough(query, groups))
+        enough = MIN_SHARE * max((hypothesis.support for hypothesis in hypotheses), default=0)
+        promising = [each for each in hypotheses if self.is_likely(each) or each.support >= enough]
+        candidates: list[Candidate] = []
+        self._add(candidates, query, sorted(promising, key=self._rank), MAX_REFINED)
+        best = sorted(candidates, key=self._rank)[:MAX_TRANSFERRED]
+        copies = [pose for each in best for pose in self.on_other_storeys(each.estimate.cam_from_site)]
+        copies = [pose for pose in copies if self._is_new(pose, candidates)]
+        for pose, found in zip(copies, self._in_order(partial(self._transferred, query), copies), strict=True):
+            if self._is_new(pose, candidates):
+                self._add(candidates, query, found)
+        return candidates
+
+    def _first_enough(self, query: Query, groups: Sequence[Indices]) -> list[Hypothesis]:
+        """Return poses that groups of views support, up to the first group that makes them enough.
+
+        Mostly that is the very first; where it is not, the others are searched two at a time.
+        """
+        search, hypotheses = partial(self._hypotheses, query), list[Hypothesis]()
+        for found in chain(map(search, groups[:1]), self._in_order(search, groups[1:])):
+            hypotheses += found
             if self._is_enough(hypotheses):
                 break
-        hypotheses = self._worth_refining(hypotheses)
-        enough = MIN_SHARE * max((hypothesis.support for hypothesis in hypotheses), default=0)
-        candidates: list[Candidate] = []
-        for hypothesis in sorted(hypotheses, key=self._rank):
-            if len(candidates) < MAX_REFINED and (self.is_likely(hypothesis) or hypothesis.support >= enough):
-                self._add(candidates, query, hypothesis)
-        best = sorted(candidates, key=self._rank)[:MAX_TRANSFERRED]
-        for pose in [pose for each in best for pose in self.on_other_storeys(each.estimate.cam_from_site)]:
-            if self._is_new(pose, candidates):
-                for found in self._transferred(query, pose):
-                    self._add(candidates, query, found)
-        return candidates
+        return hypotheses
+
+    def _in_order(self, work: Callable[[Given], Found], items: Sequence[Given]) -> Iterator[Found]:
+        return look_ahead(work, items, self._threads, self._ahead)
 
     def _worth_refining(self, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
         """Leave out poses that neither textures nor more matches than a verified one has speak for, if one is."""
@@ -221,16 +241,25 @@ class CandidateFinder:
         metres, degrees = pose_error(a, b)
         return metres > self._options.distinct_m or degrees > self._options.distinct_deg
 
-    def _add(self, candidates: list[Candidate], query: Query, hypothesis: Hypothesis) -> None:
-        """Refine a hypothesis and append it, unless it is degenerate or a candidate already."""
-        if not self._is_new(hypothesis.cam_from_site, candidates):
-            return
-        try:
-            candidate = self._settled(query, hypothesis)
-        except DegenerateError:
-            return
-        if self._is_new(candidate.estimate.cam_from_site, candidates):
-            candidates.append(candidate)
+    def _add(
+        self, candidates: list[Candidate], query: Query, hypotheses: Sequence[Hypothesis], limit: int | None = None
+    ) -> None:
+        """Refine hypotheses and append them up to a limit, but for what is degenerate or a candidate already."""
+
+        def refined(hypothesis: Hypothesis) -> Candidate | None:
+            try:
+                is_new = self._is_new(hypothesis.cam_from_site, candidates)
+                return self._settled(query, hypothesis) if is_new else None
+            except DegenerateError:
+                return None
+
+        for hypothesis, candidate in zip(hypotheses, self._in_order(refined, hypotheses), strict=True):
+            if limit is not None and len(candidates) >= limit:
+                break
+            # Asked again, as the one before it may have come in since.
+            poses = [] if candidate is None else [hypothesis.cam_from_site, candidate.estimate.cam_from_site]
+            if candidate is not None and all(self._is_new(pose, candidates) for pose in poses):
+                candidates.append(candidate)
 
     def on_other_storeys(self, pose: pycolmap.Rigid3d) -> list[pycolmap.Rigid3d]:
         """Return the pose as far above each other floor as it is above its own, none where floors are unknown."""

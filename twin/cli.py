@@ -50,6 +50,8 @@ def tiepoint(verbose: bool) -> None:
     import os
 
     os.environ.setdefault("GLOG_minloglevel", "1" if verbose else "2")  # COLMAP's own log, read when it is imported
+    # Matrices are small here: more threads wait, spinning, longer than they work, and take the cores from other work.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s")
 
 

@@ -14,8 +14,9 @@ from twin.landmarks import Landmarks
 Indices = NDArray[np.int64]
 Array = NDArray[np.float64]
 
-ROLL_TOLERANCE = np.radians(30.0)
-
+TURN = 2**16
+TOLERANCE = np.uint16(TURN * 30 // 360)
+"""How far a feature may be turned from what the photo's roll says, in parts of a turn."""
 CANDIDATES = 4
 
 
@@ -42,6 +43,8 @@ class ViewSearch:
         self._landmarks = landmarks
         self._upright = upright
         self._squares = np.einsum("nd,nd->n", features.descriptors, features.descriptors)
+        one = np.ones((len(features), 1), np.float32)
+        self._with_one, self._turns = np.hstack([features.descriptors, one]), _turns(features.orientations)
         self._of_view: dict[int, tuple[NDArray[np.float32], Indices]] = {}
 
     def matches(self, views: Indices, ratio: float, budget: int | None = None) -> tuple[Indices, Indices]:
@@ -93,17 +96,19 @@ class ViewSearch:
     def _likeness(self, first: int, beyond: int) -> NDArray[np.float32]:
         """Return 2 a b - |b|^2 for features a and observations b, (N, O): |a|^2 less that is their squared distance."""
         described = self._landmarks.described(slice(first, beyond))
-        likeness = self._features.descriptors @ (2.0 * described).T
-        likeness -= np.einsum("od,od->o", described, described)
+        # The square is one column more of the product: a pass of its own over (N, O) costs a fifth as much again.
+        lengths = np.einsum("od,od->o", described, described)
+        likeness = self._with_one @ np.column_stack([2.0 * described, -lengths]).T
         if self._upright is not None:
-            turned = self._upright.orientations[first:beyond] + self._upright.roll
-            alike = _directions(self._features.orientations) @ _directions(turned).T
-            np.copyto(likeness, -np.inf, where=alike < np.cos(ROLL_TOLERANCE))
+            turned = _turns(self._upright.orientations[first:beyond] + self._upright.roll)
+            apart = self._turns[:, None] - (turned - TOLERANCE)  # modulo a turn, from the tolerance before
+            np.putmask(likeness, apart > 2 * TOLERANCE, -np.inf)
         return np.asarray(likeness)
 
 
-def _directions(angles: NDArray[np.floating]) -> NDArray[np.float32]:
-    return np.stack([np.cos(angles), np.sin(angles)], axis=-1).astype(np.float32)
+def _turns(angles: NDArray[np.floating]) -> NDArray[np.uint16]:
+    """Return angles in parts of a turn, so that differences of integers wrap around as angles do."""
+    return np.round(angles * (TURN / (2 * np.pi))).astype(np.int64).astype(np.uint16)
 
 
 def match_by_projection(

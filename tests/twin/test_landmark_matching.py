@@ -102,6 +102,20 @@ def test_what_is_turned_otherwise_is_no_match_and_no_rival() -> None:
     np.testing.assert_array_equal(landmark, seen[1::2])
 
 
+@pytest.mark.parametrize("roll", [0.0, 3.0, -3.1, 2 * np.pi, -12.0])
+def test_turns_are_compared_around_the_circle(roll: float) -> None:
+    """A feature is turned from its observation by 29 or by 31 degrees, wherever on the circle both are."""
+    rng = np.random.default_rng(3)
+    landmarks, looks = a_map(rng, 30, 4, 0.1)
+    seen = np.unique(np.asarray(landmarks.landmark))
+    own = rng.uniform(-np.pi, np.pi)
+    off = np.radians(np.where(np.arange(len(seen)) % 2, 29.0, 31.0)) * rng.choice([-1, 1], len(seen))
+    features = photo(looks[seen], own + roll + off)
+    upright = Uprightness(roll=roll, orientations=np.full(len(landmarks.landmark), own))
+    _, landmark = ViewSearch(features, landmarks, upright).matches(np.arange(4), 0.85)
+    np.testing.assert_array_equal(landmark, seen[1::2])
+
+
 def test_features_of_nothing_match_nothing_however_few_are_upright() -> None:
     rng = np.random.default_rng(7)
     landmarks, _ = a_map(rng, 300, 5, 0.3)

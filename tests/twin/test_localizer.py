@@ -1,5 +1,6 @@
 """The localizer in a synthetic world: exact when clean, honest when noisy, and refusing rather than guessing."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -137,6 +138,25 @@ def test_answers_are_reproducible() -> None:
     features = world.see(QUERY, rng)[0]
     first, second = (localizer.localize("q", features, CAMERA) for _ in range(2))
     assert first.model_copy(update={"seconds": 0}) == second.model_copy(update={"seconds": 0})
+
+
+def test_threads_and_clients_at_once_change_no_answer() -> None:
+    """Two rooms alike: several groups are searched, several poses refined, and tried on other storeys."""
+    rng = np.random.default_rng(3)
+    lower = room(rng)
+    maps = [mapped(lower, walk(), rng), mapped(moved(lower, (0.0, 0.0, 3.5)), walk(centre=(0.0, 0.0, 5.1)), rng)]
+    views = [lower.see(pose, rng)[0] for pose in (QUERY, *walk()[:3])]
+
+    def answers(threads: int | None, clients: int) -> list[object]:
+        localizer = joined(maps).localizer(LocalizerOptions(alike=1.0, threads=threads), (0.0, 3.5))
+        with ThreadPoolExecutor(clients) as executor:
+            chosen = list(executor.map(lambda view: localizer.localize_with_choice("q", view, CAMERA)[1], views))
+        assert all(choice is not None and len(choice.candidates) > 1 for choice in chosen)
+        return [(c.probabilities.tolist(), [str(p.estimate.cam_from_site) for p in c.candidates]) for c in chosen if c]
+
+    alone = answers(1, 1)
+    for threads, clients in ((2, 1), (5, 4), (None, 2)):
+        assert answers(threads, clients) == alone
 
 
 def test_what_a_photo_shows_decides_between_storeys(monkeypatch: pytest.MonkeyPatch) -> None:
