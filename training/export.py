@@ -29,7 +29,7 @@ from perception.appearance.network import prepare_crop
 from perception.detection.onnx_detector import OWN_KEY as DETECTOR_KEY
 from perception.detection.preparing import Preparation, place
 from perception.occupancy.network import OWN_KEY as STALLS_KEY
-from perception.occupancy.stall_crops import CHANNELS, SIDE_PX
+from perception.occupancy.stall_crops import CHANNELS, HEIGHT_PX, WIDTH_PX
 from training.appearance_network import Appearance
 from training.colours import COLOURS
 from training.detector_network import KINDS, Detector
@@ -77,7 +77,7 @@ def main() -> None:
         if not arguments.held_out:
             raise InputError("its log-odds are calibrated on pictures that were held out", remedy="Give --held-out.")
         slope = judge(network.eval(), read_looks(arguments.held_out))["slope"]
-        example = torch.zeros(1, CHANNELS, SIDE_PX, SIDE_PX)
+        example = torch.zeros(1, CHANNELS, HEIGHT_PX, WIDTH_PX)
         export(network, example, path, {STALLS_KEY: json.dumps({"slope": slope})}, ["log_odds"])
         feeds = (_crop_feed(file) for file in list[Path]())
     else:

@@ -14,7 +14,7 @@ STRIDE = 8
 
 
 class StallNetwork(nn.Module):
-    """Crops (N, 7, 80, 80) of ``network_input`` to log-odds (N, 1) of the stall being taken."""
+    """Crops (N, 7, H, W) of ``network_input`` to log-odds (N, 1) of the stall being taken."""
 
     def __init__(self) -> None:
         """Start at random."""

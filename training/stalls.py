@@ -32,7 +32,7 @@ from training.stall_network import StallNetwork
 
 BATCH = 64
 RATE, BACKBONE_RATE, DECAY, WARM_UP = 2e-3, 4e-4, 0.02, 100
-SHIFT_PX = 2
+SHIFT_PX = 3
 """How far a camera's pose may be off, in pixels of the crop."""
 HELD_OUT = 6
 """One world of so many is not trained on: the same ones, by their names, however many there are."""
@@ -47,7 +47,7 @@ CLEAR = 0.9
 
 @dataclass(frozen=True, eq=False)
 class Looks:
-    """Stalls (N) as cameras see them: crops (N, S, S, 3) uint8, places (N, 4, S, S) float16, taken (N,), worlds."""
+    """Stalls (N) as cameras see them: crops (N, H, W, 3) uint8, places (N, 4, H, W) float16, taken (N,), worlds."""
 
     crops: NDArray[np.uint8]
     places: NDArray[np.float16]
@@ -78,6 +78,7 @@ def main() -> None:
     looks = read_looks(arguments.pictures)
     held = np.array([zlib.crc32(world.encode()) % HELD_OUT == 0 for world in looks.world.tolist()])
     own, judged = looks.take(~held), looks.take(held)
+    del looks  # gigabytes, and all of it is in the two now
     print(f"{len(own)} looks, {own.taken.mean():.2f} of them at taken stalls; held out {len(judged)}", flush=True)
     network = StallNetwork()
     if arguments.resume:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geometry.errors import InputError
 from perception.occupancy.looks import MOST
-from perception.occupancy.stall_crops import Pixels, StallCrops, network_input
+from perception.occupancy.stall_crops import CHANNELS, HEIGHT_PX, WIDTH_PX, Pixels, StallCrops, network_input
 from perception.onnx_network import OnnxNetwork
 
 OWN_KEY = "tiepoint_stalls"
@@ -47,9 +47,15 @@ class StallNetwork:
             self.slope = float(json.loads(network.metadata[OWN_KEY])["slope"])
         except (KeyError, ValueError, TypeError) as error:
             raise InputError("it is no network of stalls that training.export wrote", where=str(path)) from error
+        if (taken := self._session.get_inputs()[0].shape[1:]) != [CHANNELS, HEIGHT_PX, WIDTH_PX]:
+            raise InputError(
+                f"it looks at crops of {taken}, not of {[CHANNELS, HEIGHT_PX, WIDTH_PX]}",
+                where=str(path),
+                remedy="Export it anew: crops had another size when it was trained.",
+            )
 
     def log_odds(self, crops: Pixels, places: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the log-odds (S,) that stalls are taken, of crops (S, N, N, 3) uint8 and places (S, 4, N, N)."""
+        """Return the log-odds (S,) that stalls are taken, of crops (S, H, W, 3) uint8 and places (S, 4, H, W)."""
         found = [np.zeros(0)]
         for start in range(0, len(crops), AT_ONCE):
             part = slice(start, start + AT_ONCE)

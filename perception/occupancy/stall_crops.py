@@ -20,12 +20,13 @@ from geometry.frames import position_of
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 
-SIDE_PX = 80
+WIDTH_PX, HEIGHT_PX = 128, 80
+"""At 30 m a pixel of the crop is one of a picture 640 wide; a row of stalls is wider than it is high."""
 CHANNELS = 7
 """Red, green, blue; across and along the stall on its floor; the same on the plane of roofs."""
 ROOF_M, MIDDLE_M = 1.5, 0.75
 REACH_M = 3.5
-"""Half of what a picture shows, at the stall's distance: a stall and about half of each neighbour."""
+"""Half of the width that a crop shows, at the stall's distance: a stall and about half of each neighbour."""
 WIDEST = 1.2
 """Tangent of half the widest angle."""
 FAR = 2.0
@@ -38,8 +39,8 @@ COARSEST = 4
 class StallCrops:
     """How to cut S stalls out of one camera's pictures.
 
-    maps: (S, N, N, 2) float32, the pixel of the picture for each of the crop, by OpenCV's convention
-    places: (S, 4, N, N) float32, where each looks, in [-1, 1] from ``FAR`` before to ``FAR`` behind the middle
+    maps: (S, H, W, 2) float32, the pixel of the picture for each of the crop, by OpenCV's convention
+    places: (S, 4, H, W) float32, where each looks, in [-1, 1] from ``FAR`` before to ``FAR`` behind the middle
     coarse: (S,) how many times the picture is halved first, so that nothing is skipped
     """
 
@@ -63,8 +64,8 @@ class StallCrops:
         pixels, known = project(camera, (rays @ rotation.T).reshape(-1, 3))
         pixels[~known] = -1e4
         maps = (pixels.reshape(*rays.shape[:3], 2) - 0.5).astype(np.float32)
-        middle = SIDE_PX // 2
-        step = np.linalg.norm(maps[:, middle, middle + 1] - maps[:, middle, middle], axis=-1)
+        row, column = HEIGHT_PX // 2, WIDTH_PX // 2
+        step = np.linalg.norm(maps[:, row, column + 1] - maps[:, row, column], axis=-1)
         coarse = np.clip(np.log2(np.maximum(step, 1.0)), 0, COARSEST).astype(np.int64)
         return cls(size=(camera.width, camera.height), maps=maps, places=_places(eye, rays, corners), coarse=coarse)
 
@@ -72,37 +73,37 @@ class StallCrops:
         return len(self.maps)
 
     def cut(self, picture: Pixels) -> Pixels:
-        """Return the stalls (S, N, N, 3) of a picture (H, W, 3) uint8; grey where it shows nothing of them.
+        """Return crops (S, ``HEIGHT_PX``, ``WIDTH_PX``, 3) of a picture uint8 (H, W, 3); grey where it shows nothing.
 
         Raises ``InputError`` for a picture of another size than the camera's.
         """
         if picture.shape != (self.size[1], self.size[0], 3):
             raise InputError(f"the picture has the shape {picture.shape}, the camera's size is {self.size}")
-        crops = np.empty((len(self), SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
+        crops = np.empty((len(self), HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8)
         for level in range(int(self.coarse.max(initial=0)) + 1):
             rows = np.flatnonzero(self.coarse == level)
             if len(rows):
                 # All of a level in one strip; the middle of a halved pixel lies between two.
-                maps = ((self.maps[rows] + 0.5) / 2**level - 0.5).reshape(-1, SIDE_PX, 2)
-                for first in range(0, len(maps), 100 * SIDE_PX):  # remap takes strips of up to 32767 rows
-                    part = maps[first : first + 100 * SIDE_PX]
+                maps = ((self.maps[rows] + 0.5) / 2**level - 0.5).reshape(-1, WIDTH_PX, 2)
+                for first in range(0, len(maps), 100 * HEIGHT_PX):  # remap takes strips of up to 32767 rows
+                    part = maps[first : first + 100 * HEIGHT_PX]
                     strip = cv2.remap(
                         picture, part, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=GREY
                     )
-                    own = rows[first // SIDE_PX : (first + len(part)) // SIDE_PX]
-                    crops[own] = strip.reshape(-1, SIDE_PX, SIDE_PX, 3)
+                    own = rows[first // HEIGHT_PX : (first + len(part)) // HEIGHT_PX]
+                    crops[own] = strip.reshape(-1, HEIGHT_PX, WIDTH_PX, 3)
             picture = np.asarray(cv2.resize(picture, _halved(picture), interpolation=cv2.INTER_AREA), dtype=np.uint8)
         return crops
 
 
 def network_input(crops: Pixels, places: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what the network takes (S, 7, N, N) of crops (S, N, N, 3) uint8 and their places (S, 4, N, N)."""
+    """Return what the network takes (S, 7, H, W) of crops (S, H, W, 3) uint8 and their places (S, 4, H, W)."""
     colours = crops.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
     return np.concatenate([colours, places], axis=1)
 
 
 def _rays(eye: Array, targets: Array) -> Array:
-    """Return the directions (S, N, N, 3), in site axes, of the pixels of upright views from an eye to targets."""
+    """Return the directions (S, H, W, 3), in site axes, of the pixels of upright views from an eye to targets."""
     ahead = targets - eye
     distance = np.linalg.norm(ahead, axis=1, keepdims=True)
     ahead = ahead / np.maximum(distance, 1e-6)
@@ -111,8 +112,7 @@ def _rays(eye: Array, targets: Array) -> Array:
     right = np.where(length > 1e-6, right / np.maximum(length, 1e-6), [1.0, 0.0, 0.0])  # straight down: any way is up
     down = np.cross(ahead, right)
     half = np.minimum(REACH_M / np.maximum(distance, 1e-6), WIDEST)
-    across = (np.arange(SIDE_PX) + 0.5) / SIDE_PX * 2 - 1
-    x, y = np.meshgrid(across, across)
+    x, y = np.meshgrid(*((np.arange(count) + 0.5 - count / 2) / (WIDTH_PX / 2) for count in (WIDTH_PX, HEIGHT_PX)))
     return np.asarray(
         ahead[:, None, None]
         + (half * right)[:, None, None] * x[None, ..., None]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from geometry.errors import InputError
 from perception.occupancy.network import StallNetwork as Loaded
-from perception.occupancy.stall_crops import SIDE_PX, StallCrops, network_input
+from perception.occupancy.stall_crops import HEIGHT_PX, WIDTH_PX, StallCrops, network_input
 from tests.twin.events.places import camera, plan
 from training import export, stalls
 from training.stall_network import StallNetwork
@@ -30,9 +30,9 @@ def easy(count: int, seed: int = 0) -> Looks:
     """Return looks of which the taken ones are red, and look at other places."""
     rng = np.random.default_rng(seed)
     taken = rng.random(count) < 0.5
-    crops = rng.integers(0, 80, (count, SIDE_PX, SIDE_PX, 3)).astype(np.uint8)
+    crops = rng.integers(0, 80, (count, HEIGHT_PX, WIDTH_PX, 3)).astype(np.uint8)
     crops[taken, ..., 0] += 150
-    places = rng.normal(0, 0.05, (count, 4, SIDE_PX, SIDE_PX))
+    places = rng.normal(0, 0.05, (count, 4, HEIGHT_PX, WIDTH_PX))
     places[taken] += 0.8 * np.sign(rng.normal(size=(taken.sum(), 1, 1, 1)))
     return Looks(crops, places.astype(np.float16), taken, np.array(["w"] * count))
 

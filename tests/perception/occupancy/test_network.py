@@ -19,7 +19,7 @@ from perception.occupancy.network import (
     stall_network_file,
     stall_network_for,
 )
-from perception.occupancy.stall_crops import CHANNELS, SIDE_PX, network_input
+from perception.occupancy.stall_crops import CHANNELS, HEIGHT_PX, WIDTH_PX, network_input
 from scenes.captures.views import look
 from tests.perception.occupancy.networks import PER_LEVEL, TURNS, write_network
 from tests.perception.occupancy.sights import PINHOLE, SIZE, lens, stall
@@ -31,8 +31,8 @@ SLOPE = 0.8
 
 def looked_at(count: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(count)
-    crops = rng.integers(0, 256, (count, 5, 5, 3), dtype=np.uint8).repeat(16, axis=1).repeat(16, axis=2)
-    places = rng.uniform(-1, 1, (count, 4, 5, 5)).astype(np.float32).repeat(16, axis=2).repeat(16, axis=3)
+    crops = rng.integers(0, 256, (count, 5, 8, 3), dtype=np.uint8).repeat(16, axis=1).repeat(16, axis=2)
+    places = rng.uniform(-1, 1, (count, 4, 5, 8)).astype(np.float32).repeat(16, axis=2).repeat(16, axis=3)
     return crops, places
 
 
@@ -54,7 +54,7 @@ def trained() -> Trained:
 @pytest.fixture(scope="module")
 def network(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> StallNetwork:
     path = tmp_path_factory.mktemp("network") / "stalls.onnx"
-    example = torch.zeros(1, CHANNELS, SIDE_PX, SIDE_PX)
+    example = torch.zeros(1, CHANNELS, HEIGHT_PX, WIDTH_PX)
     export(trained, example, path, {OWN_KEY: json.dumps({"slope": SLOPE})}, ["log_odds"])
     return StallNetwork(path, threads=1)
 
@@ -101,9 +101,9 @@ def test_the_stall_with_something_in_it_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("slope", [0.01, 1.0, 1e6])
 def test_no_look_is_believed_without_a_doubt(tmp_path: Path, slope: float) -> None:
     network = StallNetwork(write_network(tmp_path / "a.onnx", {"slope": slope}), threads=1)
-    crops = np.zeros((2, SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
+    crops = np.zeros((2, HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8)
     crops[1, ..., 0] = 255
-    odds = network.log_odds(crops, np.zeros((2, 4, SIDE_PX, SIDE_PX), dtype=np.float32))
+    odds = network.log_odds(crops, np.zeros((2, 4, HEIGHT_PX, WIDTH_PX), dtype=np.float32))
     wanted = slope * PER_LEVEL * np.array([-TURNS, 1 - TURNS])
     np.testing.assert_allclose(odds, np.clip(wanted, -MOST, MOST), atol=1e-4)
 
@@ -119,6 +119,11 @@ def test_networks_of_others_are_refused(tmp_path: Path, about: object) -> None:
     with pytest.raises(InputError, match=r"training\.export") as told:
         StallNetwork(write_network(tmp_path / "b.onnx", about))
     assert str(tmp_path / "b.onnx") in str(told.value)
+
+
+def test_a_network_of_crops_of_another_size_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"crops of \[7, 80, 80\], not of \[7, 80, 128\]"):
+        StallNetwork(write_network(tmp_path / "b.onnx", size=(80, 80)))
 
 
 def test_networks_that_say_nothing_of_themselves_are_refused(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from perception.occupancy.stall_crops import (
     COARSEST,
     FAR,
     GREY,
+    HEIGHT_PX,
     MIDDLE_M,
     ROOF_M,
-    SIDE_PX,
+    WIDTH_PX,
     StallCrops,
     network_input,
 )
@@ -77,7 +78,7 @@ def test_a_point_shows_where_the_places_say(view: View, across: float, along: fl
     cut = crops_of(view)
     apart = np.linalg.norm(cut.maps[0] - (pixel[0] - 0.5), axis=-1)
     row, column = np.unravel_index(apart.argmin(), apart.shape)
-    if not (1 <= row < SIDE_PX - 1 and 1 <= column < SIDE_PX - 1):
+    if not (1 <= row < HEIGHT_PX - 1 and 1 <= column < WIDTH_PX - 1):
         return  # the ends of a long stall that is near may be cut off
     first = 2 * int(roof)
     around = cut.places[0, first : first + 2, row - 1 : row + 2, column - 1 : column + 2].reshape(2, -1)
@@ -107,8 +108,8 @@ def test_the_middle_of_a_vehicle_is_the_middle_of_the_crop(view: View) -> None:
     camera, pose, corners = view
     target = corners.mean(axis=0) + np.array([0.0, 0.0, MIDDLE_M])
     pixel, known = project(camera, transform_points(pose, target[None]))
-    middle = SIDE_PX // 2
-    around = crops_of(view).maps[0, middle - 1 : middle + 1, middle - 1 : middle + 1].reshape(4, 2).mean(axis=0)
+    row, column = HEIGHT_PX // 2, WIDTH_PX // 2
+    around = crops_of(view).maps[0, row - 1 : row + 1, column - 1 : column + 1].reshape(4, 2).mean(axis=0)
     assert known[0]
     np.testing.assert_allclose(around, pixel[0] - 0.5, atol=0.01)  # measured 0.002 px
 
@@ -208,7 +209,7 @@ def test_from_below_the_roofs_rays_that_go_up_meet_their_plane(height: float) ->
     assert np.isfinite(cut.places).all()
     assert (np.abs(cut.places) <= 1).all()
     rays = unproject(view[0], cut.maps[0].reshape(-1, 2) + 0.5) @ np.asarray(view[1].rotation.matrix())
-    up = rays[:, 2].reshape(SIDE_PX, SIDE_PX)
+    up = rays[:, 2].reshape(HEIGHT_PX, WIDTH_PX)
     along = cut.places[0, [1, 3]]
     assert (along[0][up > 1e-3] == 1).all(), "a ray that goes up never meets the floor"
     away = up < -1e-3 if height < ROOF_M else up > 1e-3
@@ -220,7 +221,7 @@ def test_a_camera_straight_over_a_stall_one_in_its_middle_and_one_in_a_plane_are
         cut = StallCrops.of(lens(*PINHOLE), look(eye, 0.0, -np.pi / 2), stall()[None])
         assert np.isfinite(cut.maps).all()
         assert np.isfinite(cut.places).all()
-        assert cut.cut(smooth()).shape == (1, SIDE_PX, SIDE_PX, 3)
+        assert cut.cut(smooth()).shape == (1, HEIGHT_PX, WIDTH_PX, 3)
 
 
 @pytest.mark.parametrize("count", [1, 99, 100, 101, 230])
@@ -241,8 +242,8 @@ def test_no_stalls_are_no_crops() -> None:
     cut = StallCrops.of(lens(*PINHOLE), look((0.0, -9.0, 4.0), np.pi / 2), np.zeros((0, 4, 3)))
     assert len(cut) == 0
     crops = cut.cut(smooth())
-    assert crops.shape == (0, SIDE_PX, SIDE_PX, 3)
-    assert network_input(crops, cut.places).shape == (0, CHANNELS, SIDE_PX, SIDE_PX)
+    assert crops.shape == (0, HEIGHT_PX, WIDTH_PX, 3)
+    assert network_input(crops, cut.places).shape == (0, CHANNELS, HEIGHT_PX, WIDTH_PX)
 
 
 def test_the_picture_is_not_changed_by_cutting() -> None:
@@ -268,10 +269,10 @@ def test_a_picture_of_another_size_is_refused(shape: tuple[int, ...]) -> None:
 
 def test_the_network_takes_colours_and_places() -> None:
     rng = np.random.default_rng(0)
-    crops = rng.integers(0, 256, (3, SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
-    places = rng.uniform(-1, 1, (3, 4, SIDE_PX, SIDE_PX)).astype(np.float32)
+    crops = rng.integers(0, 256, (3, HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8)
+    places = rng.uniform(-1, 1, (3, 4, HEIGHT_PX, WIDTH_PX)).astype(np.float32)
     taken = network_input(crops, places)
     assert taken.dtype == np.float32
-    assert taken.shape == (3, CHANNELS, SIDE_PX, SIDE_PX)
+    assert taken.shape == (3, CHANNELS, HEIGHT_PX, WIDTH_PX)
     np.testing.assert_allclose(taken[1, 2, 5, 7], crops[1, 5, 7, 2] / 255, rtol=1e-6)
     np.testing.assert_array_equal(taken[:, 3:], places)

@@ -7,7 +7,7 @@ from geometry import FixedCamera, FloorPlan, camera_from_opencv
 from geometry.cameras import project
 from geometry.floorplan import Level, Stall
 from geometry.frames import transform_points
-from perception.occupancy.stall_crops import MIDDLE_M, SIDE_PX
+from perception.occupancy.stall_crops import HEIGHT_PX, MIDDLE_M, WIDTH_PX
 from scenes.captures.views import look
 from tests.twin.events.places import camera, pillar_before, plan
 from twin.events.stall_views import seen_stalls, stall_sights
@@ -73,5 +73,6 @@ def test_the_middle_of_a_crop_is_the_stall() -> None:
     corners = np.array(list(seen_stalls(plan(), known).values()))
     middles = corners.mean(axis=1) + np.array([0.0, 0.0, MIDDLE_M])
     pixels, _ = project(known.camera(), transform_points(known.pose(), middles))
-    found = sight.crops.maps[:, SIDE_PX // 2 - 1 : SIDE_PX // 2 + 1, SIDE_PX // 2 - 1 : SIDE_PX // 2 + 1]
+    row, column = HEIGHT_PX // 2, WIDTH_PX // 2
+    found = sight.crops.maps[:, row - 1 : row + 1, column - 1 : column + 1]
     np.testing.assert_allclose(found.reshape(10, 4, 2).mean(axis=1), pixels - 0.5, atol=0.05)  # measured 0.002 px
