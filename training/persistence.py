@@ -18,8 +18,8 @@ Array = NDArray[np.float64]
 
 MOVES_MPS = 1.0
 LONGEST_S = 5.0
-"""Pairs that are further apart are too few, and hardly alike. An object's own bias lasts as long as one looks at it from
-one side: it counts, as no number of frames makes it smaller."""
+"""Pairs that are further apart are too few, and hardly alike. An object's own bias lasts as long as one looks at it
+from one side: it counts, as no number of frames makes it smaller."""
 SMALL_PX = 25.0
 """Errors are shares of a box's sides, of smaller ones of this: those are off by pixels, not by shares."""
 MOST_ERROR = 0.5

@@ -4,9 +4,7 @@ A pose is verified where floors and ceilings show the textures that it says they
 Where storeys look alike, what fits one is tried on the others too, so that they compete on equal terms.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -146,8 +144,6 @@ class CandidateFinder:
         self._options = options
         self._view_of_observation = landmarks.view_of_observation()
         self._presence = landmarks.presence
-        threads = options.threads or os.cpu_count() or 1
-        self._threads, self._ahead = ThreadPoolExecutor(threads), int(threads > 1)
 
     def find(self, query: Query, groups: Sequence[Indices]) -> list[Candidate]:
         """Return poses that landmarks of some group of views support, and what these are on other storeys.
@@ -162,7 +158,8 @@ class CandidateFinder:
         best = sorted(candidates, key=self._rank)[:MAX_TRANSFERRED]
         copies = [pose for each in best for pose in self.on_other_storeys(each.estimate.cam_from_site)]
         copies = [pose for pose in copies if self._is_new(pose, candidates)]
-        for pose, found in zip(copies, self._in_order(partial(self._transferred, query), copies), strict=True):
+        transferred = list(self._in_order(partial(self._transferred, query), copies))
+        for pose, found in zip(copies, transferred, strict=True):
             if self._is_new(pose, candidates):
                 self._add(candidates, query, found)
         return candidates
@@ -170,7 +167,7 @@ class CandidateFinder:
     def _first_enough(self, query: Query, groups: Sequence[Indices]) -> list[Hypothesis]:
         """Return poses that groups of views support, up to the first group that makes them enough.
 
-        Mostly that is the very first; where it is not, the others are searched two at a time.
+        Mostly that is the very first; where it is not, the others are searched several at a time.
         """
         search, hypotheses = partial(self._hypotheses, query), list[Hypothesis]()
         for found in chain(map(search, groups[:1]), self._in_order(search, groups[1:])):
@@ -180,7 +177,7 @@ class CandidateFinder:
         return hypotheses
 
     def _in_order(self, work: Callable[[Given], Found], items: Sequence[Given]) -> Iterator[Found]:
-        return look_ahead(work, items, self._threads, self._ahead)
+        return look_ahead(work, items, self._options.threads)
 
     def _worth_refining(self, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
         """Leave out poses that neither textures nor more matches than a verified one has speak for, if one is."""
@@ -246,20 +243,25 @@ class CandidateFinder:
     ) -> None:
         """Refine hypotheses and append them up to a limit, but for what is degenerate or a candidate already."""
 
+        def is_full() -> bool:
+            return limit is not None and len(candidates) >= limit
+
         def refined(hypothesis: Hypothesis) -> Candidate | None:
+            if is_full() or not self._is_new(hypothesis.cam_from_site, candidates):
+                return None
             try:
-                is_new = self._is_new(hypothesis.cam_from_site, candidates)
-                return self._settled(query, hypothesis) if is_new else None
+                return self._settled(query, hypothesis)
             except DegenerateError:
                 return None
 
         for hypothesis, candidate in zip(hypotheses, self._in_order(refined, hypotheses), strict=True):
-            if limit is not None and len(candidates) >= limit:
+            if candidate is not None and not is_full():
+                # Both are asked here again, as the one before it may have come in since.
+                poses = (hypothesis.cam_from_site, candidate.estimate.cam_from_site)
+                if all(self._is_new(pose, candidates) for pose in poses):
+                    candidates.append(candidate)
+            if is_full():
                 break
-            # Asked again, as the one before it may have come in since.
-            poses = [] if candidate is None else [hypothesis.cam_from_site, candidate.estimate.cam_from_site]
-            if candidate is not None and all(self._is_new(pose, candidates) for pose in poses):
-                candidates.append(candidate)
 
     def on_other_storeys(self, pose: pycolmap.Rigid3d) -> list[pycolmap.Rigid3d]:
         """Return the pose as far above each other floor as it is above its own, none where floors are unknown."""

@@ -1,6 +1,7 @@
 """Matching a photo's features against landmarks rather than images: with all that some views saw, or by projection."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pycolmap
@@ -44,8 +45,12 @@ class ViewSearch:
         self._upright = upright
         self._squares = np.einsum("nd,nd->n", features.descriptors, features.descriptors)
         one = np.ones((len(features), 1), np.float32)
-        self._with_one, self._turns = np.hstack([features.descriptors, one]), _turns(features.orientations)
+        self._with_one = np.hstack([features.descriptors, one])
         self._of_view: dict[int, tuple[NDArray[np.float32], Indices]] = {}
+
+    @cached_property
+    def _turns(self) -> NDArray[np.uint16]:
+        return _turns(self._features.orientations)
 
     def matches(self, views: Indices, ratio: float, budget: int | None = None) -> tuple[Indices, Indices]:
         """Return (feature (M,), landmark (M,)) pairs; neither a feature nor a landmark occurs twice.

@@ -28,8 +28,7 @@ class LocalizerOptions:
         descriptors, and bounds, in the image and between descriptors, for matches found by projection
     ambiguity_ratio: a second pose is looked for where more than this share of the first one's matches are left
     distinct_m, distinct_deg: how far apart two poses are different
-    threads: on which poses of all photos asked at once are searched, each photo's on two of them at most; None for as
-        many as there are cores. They change no answer.
+    threads: how many groups of views, or poses, of one photo are tried at once; they change no answer
     """
 
     search_features: int = 1500
@@ -56,5 +55,5 @@ class LocalizerOptions:
     ambiguity_ratio: float = 0.6
     distinct_m: float = 1.0
     distinct_deg: float = 10.0
-    threads: int | None = None
+    threads: int = 2
     seed: int = 0

@@ -2,30 +2,31 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Given = TypeVar("Given")
 Found = TypeVar("Found")
 
 
-def look_ahead(
-    work: Callable[[Given], Found], items: Iterable[Given], executor: Executor, ahead: int = 1
-) -> Iterator[Found]:
-    """Yield ``work(item)`` of each item in order, while up to ``ahead`` more are worked on.
+def look_ahead(work: Callable[[Given], Found], items: Iterable[Given], threads: int) -> Iterator[Found]:
+    """Yield ``work(item)`` of each item in order, while up to ``threads`` - 1 more are worked on.
 
-    Whoever stops taking results leaves at most ``ahead`` begun for nothing; what has not begun then never does. An
-    exception of ``work`` is raised when its result is asked for.
+    Threads live as long as the iterator: nothing is left of them to share, to pickle, or to be missing after a fork.
+    Whoever stops taking results waits for none that have begun, and what has not begun then never does. An exception
+    of ``work`` is raised when its result is asked for.
     """
+    if threads <= 1:
+        yield from map(work, items)
+        return
     waiting: deque[Future[Found]] = deque()
-    left = iter(items)
+    executor = ThreadPoolExecutor(threads)
     try:
-        for item in left:
+        for item in items:
             waiting.append(executor.submit(work, item))
-            if len(waiting) > ahead:
+            if len(waiting) == threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
-        for future in waiting:
-            future.cancel()
+        executor.shutdown(wait=False, cancel_futures=True)

@@ -26,7 +26,9 @@ CHANNELS = 7
 """Red, green, blue; across and along the stall on its floor; the same on the plane of roofs."""
 ROOF_M, MIDDLE_M = 1.5, 0.75
 REACH_M = 3.5
-"""Half of the width that a crop shows, at the stall's distance: a stall and about half of each neighbour."""
+"""Half of the width that a crop shows, at the stall's distance: a stall and about half of each neighbour.
+
+The height goes with it: a camera close over a stall doesn't see the ends of it."""
 WIDEST = 1.2
 """Tangent of half the widest angle."""
 FAR = 2.0

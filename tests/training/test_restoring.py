@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from geometry.errors import InputError
+from perception.occupancy.stall_crops import HEIGHT_PX, WIDTH_PX
 from training.appearance_network import Appearance
 from training.detector_network import Detector
 from training.export import export
@@ -16,7 +17,7 @@ from training.stall_network import StallNetwork
 CASES = {
     "detector": (Detector, (2, 3, 64, 96), ["rows"]),
     "appearance": (Appearance, (2, 3, 96, 96), ["embedding", "kinds", "colours"]),
-    "stalls": (StallNetwork, (2, 7, 80, 80), ["log_odds"]),
+    "stalls": (StallNetwork, (2, 7, HEIGHT_PX, WIDTH_PX), ["log_odds"]),
 }
 
 
@@ -55,7 +56,7 @@ def test_an_export_restored_answers_as_it_did_and_goes_on(name: str, tmp_path: P
 
 def test_norms_get_the_statistics_of_the_pictures_back(tmp_path: Path) -> None:
     """Trained on, they use those of a batch: answers to the very pictures stay what they were."""
-    network, pictures = trained(StallNetwork), torch.rand(64, 7, 80, 80)
+    network, pictures = trained(StallNetwork), torch.rand(64, 7, HEIGHT_PX, WIDTH_PX)
     export(network, pictures[:1], tmp_path / "w.onnx", {}, ["log_odds"])
     again = StallNetwork()
     load_weights(again, tmp_path / "w.onnx", pictures)
@@ -66,7 +67,7 @@ def test_norms_get_the_statistics_of_the_pictures_back(tmp_path: Path) -> None:
 def test_a_checkpoint_is_loaded_and_another_network_refused(tmp_path: Path) -> None:
     network = trained(StallNetwork)
     torch.save(network.state_dict(), tmp_path / "w.pt")
-    again, pictures = StallNetwork(), torch.rand(2, 7, 80, 80)
+    again, pictures = StallNetwork(), torch.rand(2, 7, HEIGHT_PX, WIDTH_PX)
     load_weights(again, tmp_path / "w.pt", pictures)
     assert torch.equal(again.eval()(pictures), network(pictures))
     export(network, pictures[:1], tmp_path / "w.onnx", {}, ["log_odds"])

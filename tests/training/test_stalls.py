@@ -115,15 +115,15 @@ def test_where_nothing_is_clear_and_where_all_are_taken_figures_are_numbers(
 
 def test_shaken_looks_are_of_the_same_stall_as_somebody_else_names_it() -> None:
     """Places stay in range and, but for their signs and for being mirrored, what they were; colours move along."""
-    across = torch.linspace(-1, 0.5, 80).expand(80, 80)
-    along = torch.linspace(-0.8, 1, 80)[:, None].expand(80, 80)
-    given = torch.cat([across.expand(3, 80, 80), torch.stack([across, along, across, along])])
-    batch = given.expand(64, 7, 80, 80).clone()
+    across = torch.linspace(-1, 0.5, WIDTH_PX).expand(HEIGHT_PX, WIDTH_PX)
+    along = torch.linspace(-0.8, 1, HEIGHT_PX)[:, None].expand(HEIGHT_PX, WIDTH_PX)
+    given = torch.cat([across.expand(3, HEIGHT_PX, WIDTH_PX), torch.stack([across, along, across, along])])
+    batch = given.expand(64, 7, HEIGHT_PX, WIDTH_PX).clone()
     found = _shaken(batch, np.random.default_rng(0))
-    assert torch.equal(batch, given.expand(64, 7, 80, 80)), "what is given is not changed"
+    assert torch.equal(batch, given.expand(64, 7, HEIGHT_PX, WIDTH_PX)), "what is given is not changed"
     kinds = set()
     for colours, places in zip(found[:, :3], found[:, 3:], strict=True):
-        mirrored = bool(colours[0, 40, 10] > colours[0, 40, 70])
+        mirrored = bool(colours[0, 40, 10] > colours[0, 40, WIDTH_PX - 10])
         back = places.flip(2) * torch.tensor([-1.0, 1.0, -1.0, 1.0])[:, None, None] if mirrored else places
         turned = torch.equal(back, -given[3:])
         assert turned or torch.equal(back, given[3:])

@@ -1,6 +1,7 @@
 """The command line as a user meets it: exit codes, help with an example, results for people and for programs."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,17 @@ def run(*arguments: str | Path) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     return 0
+
+
+@pytest.mark.parametrize(("told", "wanted"), [(None, "1"), ("3", "3")])
+def test_blas_keeps_to_one_thread_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, told: str | None, wanted: str
+) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", told or "")
+    if told is None:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    assert run("localize", "--help") == 0
+    assert os.environ["OPENBLAS_NUM_THREADS"] == wanted
 
 
 @pytest.mark.parametrize("verb", VERBS)
