@@ -20,8 +20,8 @@ from benchmarks.protocol import ROOT, describe_machine, run, write_results
 from geometry import InputError, read_cameras
 from perception import read_image
 from twin import Twin
-from twin.candidates import Candidate
 from twin.choice import ENOUGH, Levels, probabilities, traits
+from twin.hypotheses import Candidate
 from twin.localizer import Localizer
 from twin.queries import query_camera
 from twin.written_evidence import Written

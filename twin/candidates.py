@@ -5,7 +5,7 @@ Where storeys look alike, what fits one is tried on the others too, so that they
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import TypeVar
@@ -27,16 +27,15 @@ from geometry import (
     refine_pose,
     transform_points,
 )
-from perception import Features
-from twin.landmark_matching import ViewSearch, match_by_projection
+from twin.hypotheses import NOWHERE, Candidate, Hypothesis, Indices, Query
+from twin.landmark_matching import match_by_projection
 from twin.landmarks import Landmarks, keypoint_sigma_px
 from twin.localizer_options import LocalizerOptions
 from twin.lookahead import look_ahead
-from twin.textures import Pyramid, TextureMatches, Textures, TextureSupport, match_textures
+from twin.textures import TextureMatches, Textures, TextureSupport, match_textures
 from twin.textures.matching import SIGMA_M, SIGMA_PX
 from twin.visibility import Viewpoints
 
-Indices = NDArray[np.int64]
 Pairs = tuple[Indices, Indices]
 Given = TypeVar("Given")
 Found = TypeVar("Found")
@@ -56,73 +55,8 @@ REACH, SETTLED_REACH = 2, 1
 """Cells by which textures may lie off, of a hypothesis and of a refined pose."""
 MANY_TEXTURES = 24
 """Where so many should be seen and are not, a pose on another storey is not one."""
-NOWHERE = TextureSupport(found=0, looked_for=0)
 CELLS = (8, 6)
 """Across and down, of a photo, in which inliers are counted."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hypothesis:
-    """A pose that RANSAC found in what ``views`` see, its inliers (feature, landmark), the number of matches, and the
-    textures that the photo shows from there."""
-
-    cam_from_site: pycolmap.Rigid3d
-    views: Indices
-    feature: Indices
-    landmark: Indices
-    matches: int
-    textures: TextureMatches | None = None
-
-    @property
-    def support(self) -> int:
-        """Number of matches that agree with it."""
-        return len(self.feature)
-
-    @property
-    def textured(self) -> TextureSupport:
-        """How many textures are where they should be."""
-        return NOWHERE if self.textures is None else self.textures.support
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """A pose and what speaks for it.
-
-    matches, support: matches by descriptor alone with what views around there see, and those that agree with the pose
-    log10_false_alarms: how often chance gives that support
-    expected, explained: landmarks that a photo from this pose should show, and how many of them it does; one that may
-        have vanished counts less
-    spread: how many of ``CELLS`` have inliers
-    textured: how many textures of floors and ceilings are where they should be
-    feature, landmark: (M,) the matches that the pose was refined on; ``estimate.inliers`` is among them
-    """
-
-    estimate: PoseEstimate
-    matches: int
-    support: int
-    log10_false_alarms: float
-    expected: int
-    explained: int
-    spread: int
-    feature: Indices
-    landmark: Indices
-    textured: TextureSupport = NOWHERE
-
-    @property
-    def inliers(self) -> int:
-        """Number of matches that agree with the refined pose."""
-        return int(self.estimate.inliers.sum())
-
-
-@dataclass(frozen=True, kw_only=True)
-class Query:
-    """A photo's features, its camera, its strongest features compared with views, and the photo itself where textures
-    are to be looked for."""
-
-    features: Features
-    camera: pycolmap.Camera
-    search: ViewSearch
-    pyramid: Pyramid | None = None
 
 
 class CandidateFinder:

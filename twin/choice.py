@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from twin.candidates import Candidate
+from twin.hypotheses import Candidate
 from twin.textures.matching import FOUND_SHARES
 
 Array = NDArray[np.float64]

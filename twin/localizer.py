@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from geometry import largest_sigma, position_covariance, position_of, probability_within
 from perception import Features, Picture
 from retrieval import Vocabulary
-from twin.candidates import Candidate, CandidateFinder, Query
+from twin.candidates import CandidateFinder
 from twin.choice import OFTEN_ALIKE, Levels, copied, plausibility, probabilities
 from twin.hints import weighed
+from twin.hypotheses import Candidate, Query
 from twin.landmark_matching import Uprightness, ViewSearch
 from twin.landmarks import Landmarks
 from twin.localization import Localization, Place, localized, refusal

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 from geometry import PoseEstimate
-from twin.candidates import Candidate
 from twin.choice import ENOUGH, Levels, copied, plausibility, probabilities
+from twin.hypotheses import Candidate
 from twin.textures import TextureSupport
 
 USUAL = 1.4

@@ -13,7 +13,7 @@ from geometry import InputError, PoseTable, pose_error, read_cameras, read_true_
 from geometry.absolute_pose import PoseEstimate
 from tests.support import poses, rigid
 from twin import Twin
-from twin.candidates import Candidate
+from twin.hypotheses import Candidate
 from twin.localizer import Choice, reweighed
 from twin.queries import localize_images, localize_together
 from twin.sequences import CHANCE, FOUND, Steps, agreement, steps_of_poses, weights
