@@ -127,17 +127,23 @@ def judged(asked: Sequence[Asked], twin: Twin) -> dict[str, Any]:
         "confidence": reliability(forced[:, 0], forced[:, 1]),
         "forced": forced.tolist(),
         "place_recall_at_1": place_recall(clear, twin),
-        "cpu_seconds": _seconds(asked),
-        "cpu_seconds_where_read": _seconds([a for a in asked if a.choice is not None and a.choice.read]),
-        "cpu_seconds_elsewhere": _seconds([a for a in asked if a.choice is None or not a.choice.read]),
+        "cpu_seconds": _seconds([a.seconds for a in asked]),
+        "cpu_seconds_where_read": _seconds([a.seconds for a in asked if _is_read(a)]),
+        "cpu_seconds_elsewhere": _seconds([a.seconds for a in asked if not _is_read(a)]),
+        "clock_seconds_where_read": _seconds([a.clock_s for a in asked if _is_read(a)]),
+        "clock_seconds_elsewhere": _seconds([a.clock_s for a in asked if not _is_read(a)]),
     }
 
 
-def _seconds(asked: Sequence[Asked]) -> dict[str, float] | None:
-    """Return how many photos, and what asking one took, of one core."""
+def _is_read(asked: Asked) -> bool:
+    return asked.choice is not None and asked.choice.read
+
+
+def _seconds(asked: Sequence[float]) -> dict[str, float] | None:
+    """Return how many photos, and what asking one took."""
     if not asked:
         return None
-    seconds = np.array([a.seconds for a in asked])
+    seconds = np.array(asked)
     median, late = np.percentile(seconds, [50, 99]).tolist()
     return {"photos": len(seconds), "median": median, "p99": late, "max": float(seconds.max())}
 
