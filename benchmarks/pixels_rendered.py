@@ -161,7 +161,7 @@ def _from_pixels(folder: Path, seconds: float, *, with_appearance: bool) -> dict
         [row for row in truth if row.track in vehicles],
         counted=frozenset((t, k) for t, k in counted if k in vehicles),
     )
-    told, start = events_of(rows, plan, installed, looks=tracks.looks), truth[0].time
+    told, start = events_of(rows, plan, installed, looks=tracks.looks, unsure=tracks.unsure), truth[0].time
     happened = events_of(truth, plan)
     sight = StallViews.of(plan, true).seen.any(axis=0).mean(axis=1)
     seen = [stall.id for stall, share in zip(plan.stalls, sight.tolist(), strict=True) if share >= STALL_SEEN]

@@ -15,6 +15,7 @@ MAX_STALLS = 10_000
 
 Time = Annotated[float, Field(ge=-MAX_TIME_S, le=MAX_TIME_S)]
 Pixel = Annotated[float, Field(ge=-MAX_COORDINATE_PX, le=MAX_COORDINATE_PX)]
+Spread = Annotated[float, Field(gt=0, le=MAX_COORDINATE_PX)]
 Bbox = tuple[Pixel, Pixel, Pixel, Pixel]
 Vector3 = tuple[float, float, float]
 Matrix3 = tuple[Vector3, Vector3, Vector3]
@@ -29,6 +30,8 @@ class _Strict(BaseModel):
 class DetectionRecord(_Strict):
     """One box: ``bbox`` (x1, y1, x2, y2) px, and ``foot`` (u, v) px where the object's middle meets the ground.
 
+    whole: as ``bbox``, of the whole object, what is hidden of it guessed, where the detector tells it
+    sigma: standard deviations of the four sides of ``whole`` and of the foot's u and v, px
     changed: the share of its pixels that changed since a moment before
     """
 
@@ -37,15 +40,20 @@ class DetectionRecord(_Strict):
     kind: Annotated[str, Field(alias="class", min_length=1, max_length=100)]
     embedding: tuple[float, ...] | None = None
     foot: tuple[Pixel, Pixel] | None = None
+    whole: Bbox | None = None
+    sigma: tuple[Spread, Spread, Spread, Spread, Spread, Spread] | None = None
     changed: Annotated[float, Field(ge=0, le=1)] | None = None
     track: int | None = None
     meta: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _check(self) -> "DetectionRecord":
-        x1, y1, x2, y2 = self.bbox
-        if x2 < x1 or y2 < y1:
-            raise ValueError("the bbox ends before it begins; it is x1, y1, x2, y2")
+        for name, box in (("bbox", self.bbox), ("whole", self.whole or self.bbox)):
+            x1, y1, x2, y2 = box
+            if x2 < x1 or y2 < y1:
+                raise ValueError(f"the {name} ends before it begins; it is x1, y1, x2, y2")
+        if (self.whole is None) != (self.sigma is None):
+            raise ValueError("whole and sigma come together")
         return self
 
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geometry.errors import InputError, MissingExtraError
 from perception.shares import Shares
+from perception.whole_boxes import WholeBoxes
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -25,6 +26,7 @@ class Detections:
     embeddings: (N, D) float32 rows of unit length, NaN where there is none; None for a detector without
     kind_shares, colour_shares: how likely each kind and each colour is, None for a detector that does not tell
     changed: (N,) share of the pixels of each box that changed since a moment before, NaN for unknown; None for all
+    whole: boxes around whole objects and how far off they may be, None for a detector that does not tell
     stalls: the probability of being taken of each stall that was looked at in this frame; None for a camera that looks
     at none
     """
@@ -40,6 +42,7 @@ class Detections:
     kind_shares: Shares | None = None
     colour_shares: Shares | None = None
     changed: Array | None = None
+    whole: WholeBoxes | None = None
     stalls: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
@@ -56,6 +59,8 @@ class Detections:
             shares = getattr(self, name)
             if shares is not None and len(shares) != n:
                 raise InputError(f"{name}: expected {n} rows, got {len(shares)}", where=self.camera)
+        if self.whole is not None and len(self.whole) != n:
+            raise InputError(f"whole: expected {n} rows, got {len(self.whole)}", where=self.camera)
         if self.changed is not None and self.changed.shape != (n,):
             raise InputError(f"changed: expected ({n},), got {self.changed.shape}", where=self.camera)
         if not np.isfinite(self.time):
@@ -127,6 +132,7 @@ class Detections:
             kind_shares=None if self.kind_shares is None else self.kind_shares.take(rows),
             colour_shares=None if self.colour_shares is None else self.colour_shares.take(rows),
             changed=None if self.changed is None else self.changed[rows],
+            whole=None if self.whole is None else self.whole.take(rows),
             stalls=self.stalls,
         )
 

@@ -26,21 +26,32 @@ from geometry.errors import InputError
 from perception.appearance.network import OWN_KEY as APPEARANCE_KEY
 from perception.appearance.network import SIZE as CROP_SIZE
 from perception.appearance.network import prepare_crop
+from perception.detection.close_crops import HEIGHT_PX as CLOSE_HEIGHT_PX
+from perception.detection.close_crops import NUMBERS
+from perception.detection.close_crops import WIDTH_PX as CLOSE_WIDTH_PX
+from perception.detection.habits import DetectorHabits
 from perception.detection.onnx_detector import OWN_KEY as DETECTOR_KEY
+from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 from perception.detection.preparing import Preparation, place
+from perception.detection.protocol import Detector as AnyDetector
+from perception.detection.refined import OWN_KEY as REFINER_KEY
+from perception.detection.refined import RefinedDetector
 from perception.occupancy.network import OWN_KEY as STALLS_KEY
 from perception.occupancy.stall_crops import CHANNELS, HEIGHT_PX, WIDTH_PX
 from training.appearance_network import Appearance
 from training.colours import COLOURS
 from training.detector_network import KINDS, Detector
-from training.habits import measure
+from training.habits import LEAST_SCORE, measure, spreads
 from training.persistence import measure_persistence
+from training.refiner_network import RefinerNetwork
 from training.stall_network import StallNetwork
 from training.stalls import judge, read_looks
 
 LONGEST_PX = 640
 IOU = 0.5
 """Above which boxes are one object: of 0.45 to 0.75 about the best on a world that was held out, see docs/models.md."""
+PROPOSALS, PROPOSALS_IOU, FINAL_IOU = 0.15, 0.6, 0.5
+"""Of a refiner: see ``perception.detection.refined.About``."""
 OPSET = 17
 CALIBRATION = 120
 
@@ -50,12 +61,13 @@ Feed = dict[str, NDArray[np.float32]]
 def main() -> None:
     """Export one network."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", choices=("detector", "appearance", "stalls"))
+    parser.add_argument("network", choices=("detector", "refiner", "appearance", "stalls"))
     parser.add_argument("weights", type=Path)
     parser.add_argument("--pictures", type=Path, nargs="*", default=[], help="without them there are no integers")
     parser.add_argument(
         "--held-out", type=Path, nargs="*", default=[], help="pictures by which its habits are measured"
     )
+    parser.add_argument("--detector", type=Path, help="of a refiner: the first stage's file")
     parser.add_argument("--recording", type=Path, help="rendered scene with fixed cameras: how long its errors last")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
@@ -70,6 +82,9 @@ def main() -> None:
         example = torch.zeros(1, 3, 480, LONGEST_PX)
         export(network, example, path, {DETECTOR_KEY: json.dumps(about)}, ["rows"], sizes_vary=True)
         feeds = (_detector_feed(file) for file in _chosen(arguments.pictures))
+    elif arguments.network == "refiner":
+        export_refiner(state, arguments)
+        return
     elif arguments.network == "stalls":
         path = arguments.out / "stalls.onnx"
         network = StallNetwork()
@@ -90,9 +105,7 @@ def main() -> None:
         feeds = (_crop_feed(file) for file in _chosen(arguments.pictures))
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     if arguments.held_out and arguments.network == "detector":
-        habits = measure(path, arguments.held_out)
-        if arguments.recording:
-            habits = replace(habits, persist_s=measure_persistence(path, arguments.recording))
+        habits = measured_habits(OnnxDetector(path, OnnxOptions(threads=1, score=LEAST_SCORE)), arguments)
         describe(path, {DETECTOR_KEY: json.dumps(about | {"habits": asdict(habits)})})
     if arguments.pictures and arguments.network == "detector":
         smaller = path.with_name(path.stem + "-int8.onnx")
@@ -100,24 +113,56 @@ def main() -> None:
         print(f"{smaller}: {smaller.stat().st_size / 1e6:.2f} MB")
 
 
+def export_refiner(state: dict[str, torch.Tensor], arguments: argparse.Namespace) -> None:
+    """Write a detector's second stage, and how both together err on pictures that were held out."""
+    if not (arguments.detector and arguments.held_out):
+        raise InputError("how sure its sides are is measured", remedy="Give --detector and --held-out.")
+    network = RefinerNetwork()
+    network.load_state_dict(state)
+    path = arguments.out / "refiner.onnx"
+    about: dict[str, Any] = {"kinds": list(KINDS), "proposals": PROPOSALS, "iou": PROPOSALS_IOU, "final_iou": FINAL_IOU}
+    example = torch.zeros(1, 3, CLOSE_HEIGHT_PX, CLOSE_WIDTH_PX), torch.zeros(1, NUMBERS)
+    export(network, example, path, {REFINER_KEY: json.dumps(about)}, ["rows"], inputs=["pictures", "numbers"])
+
+    def both() -> RefinedDetector:
+        return RefinedDetector(arguments.detector, path, OnnxOptions(threads=1, score=LEAST_SCORE))
+
+    about |= spreads(both(), arguments.held_out)
+    describe(path, {REFINER_KEY: json.dumps(about)})
+    about["habits"] = asdict(measured_habits(both(), arguments))
+    describe(path, {REFINER_KEY: json.dumps(about)})
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    print(json.dumps(about))
+
+
+def measured_habits(detector: AnyDetector, arguments: argparse.Namespace) -> DetectorHabits:
+    """Return how a detector errs on pictures that were held out and, where one is given, on a recording."""
+    habits = measure(detector, arguments.held_out)
+    if arguments.recording:
+        habits = replace(habits, persist_s=measure_persistence(detector, arguments.recording))
+    return habits
+
+
 def export(
     network: nn.Module,
-    example: torch.Tensor,
+    example: torch.Tensor | tuple[torch.Tensor, ...],
     path: Path,
     about: dict[str, str],
     outputs: Sequence[str],
     sizes_vary: bool = False,
+    inputs: Sequence[str] = ("pictures",),
 ) -> None:
     """Write a network as ONNX with what it says of itself, batch norms folded into convolutions."""
-    varying = {"pictures": {0: "batch", **({2: "height", 3: "width"} if sizes_vary else {})}}
-    varying |= {name: {0: "batch"} for name in outputs}
+    varying = {name: {0: "batch"} for name in (*inputs, *outputs)}
+    varying["pictures"] |= {2: "height", 3: "width"} if sizes_vary else {}
+    examples = example if isinstance(example, tuple) else (example,)
     with warnings.catch_warnings():
         # The newer exporter needs onnxscript, and says so of this one; both write the same operators here.
         warnings.simplefilter("ignore", DeprecationWarning)
         # Pads of strided layers are computed when the file is loaded instead.
         warnings.filterwarnings("ignore", "Constant folding", UserWarning)
         torch.onnx.export(
-            network.eval(), (example,), str(path), input_names=["pictures"], output_names=list(outputs),
+            network.eval(), examples, str(path), input_names=list(inputs), output_names=list(outputs),
             dynamic_axes=varying, opset_version=OPSET, dynamo=False,
         )  # fmt: skip
     describe(path, about)

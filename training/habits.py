@@ -9,7 +9,8 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from perception.detection.habits import DetectorHabits
-from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
+from perception.detection.protocol import Detector
+from perception.detection.refined import RefinedDetector
 from perception.detections import Detections
 from training.labelled import LEAST_PX, Labelled, read_labelled
 from twin.evaluate_detection import TrueBoxes, match
@@ -17,14 +18,15 @@ from twin.evaluate_detection import TrueBoxes, match
 Array = NDArray[np.float64]
 
 LEAST_SCORE = 0.05
+LEAST_CLEAR = 0.3
+"""Score of a detection whose sides are judged."""
 LEAST_VISIBLE = 0.3
 LOW_PRECISION, HIGH_PRECISION = 0.1, 0.5
 """Of detections of just the low and the high score."""
 
 
-def measure(path: Path, folders: Sequence[Path]) -> DetectorHabits:
-    """Look at the pictures of folders with the network of a file."""
-    detector = OnnxDetector(path, OnnxOptions(threads=1, score=LEAST_SCORE))
+def measure(detector: Detector, folders: Sequence[Path]) -> DetectorHabits:
+    """Look at the pictures of folders with a detector that tells all above ``LEAST_SCORE``."""
     pictures = read_labelled(folders)
     found = [detector.detect(picture.pixels) for picture in pictures]
     return habits_of(found, pictures)
@@ -58,6 +60,23 @@ def habits_of(found: Sequence[Detections], pictures: Sequence[Labelled]) -> Dete
         low_score=low,
         high_score=high,
     )
+
+
+def spreads(detector: RefinedDetector, folders: Sequence[Path]) -> dict[str, float]:
+    """Return by how much sides and feet are off, in the spreads that a second stage tells, as standard deviations."""
+    pictures = read_labelled(folders)
+    found = [detector.detect(picture.pixels) for picture in pictures]
+    matched = match(found, [_truth(picture) for picture in pictures], lambda kind: True)
+    right = matched.hit >= 0
+    sides, feet = [], []
+    for picture, row, hit in zip(matched.picture[right], matched.row[right], matched.hit[right], strict=True):
+        own, whole = pictures[picture].boxes[hit], found[picture].whole
+        if whole is None or found[picture].scores[row] < LEAST_CLEAR:
+            continue
+        sides.append((whole.boxes[row] - np.array(own["whole"])) / whole.sigma[row, :4])
+        if own.get("contact") is not None:
+            feet.append((found[picture].feet[row] - np.array(own["contact"])) / whole.sigma[row, 4:])
+    return {"spread_sides": _spread(np.array(sides)), "spread_feet": _spread(np.array(feet))}
 
 
 def _truth(picture: Labelled) -> TrueBoxes:

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
+from perception.detection.protocol import Detector
 from perception.detections import Detections
 from perception.images import read_image
 from scenes.captures.boxes import FrameBoxes, read_boxes
-from training.habits import LEAST_SCORE, LEAST_VISIBLE
+from training.habits import LEAST_VISIBLE
 from training.labelled import LEAST_PX
 from twin.evaluate_detection import TrueBoxes, match
 
@@ -28,9 +28,8 @@ NEGLIGIBLE = 0.05
 """From where it is below this on, an autocorrelation is noise."""
 
 
-def measure_persistence(path: Path, folder: Path) -> float:
-    """Return for how many seconds errors last of the network of a file, in a rendered scene with fixed cameras."""
-    detector = OnnxDetector(path, OnnxOptions(threads=1, score=LEAST_SCORE))
+def measure_persistence(detector: Detector, folder: Path) -> float:
+    """Return for how many seconds a detector's errors last, in a rendered scene with fixed cameras."""
     frames, found, counts = list(read_boxes(folder)), [], dict[str, int]()
     for frame in frames:
         number = counts[frame.camera] = counts.get(frame.camera, -1) + 1

@@ -28,6 +28,7 @@ from perception.tracking.options import TrackerOptions
 from perception.tracking.smoothing import Trajectory, states_at
 from perception.tracking.tracker import GroundTracker, instants
 from perception.tracking.tracks import Seen
+from perception.whole_boxes import WholeBoxes
 from twin.camera_clocks import by_common_clock, clocks_of
 from twin.parked.finding import find_parked, looks_at, without_looks
 from twin.parked.joining import with_parked
@@ -52,6 +53,7 @@ class TrackingOptions:
     rows_per_s: rows of tracks a second, at multiples of its inverse
     fill_gap_s: longer gaps of a moving object stay empty; what stands is there for so long before and after it is seen
     max_sigma_m: positions that are less sure, by the longer axis of their ellipse, are left out
+    gates_sigma_m: up to this, they still tell events at gates (``Tracks.unsure``)
     """
 
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
@@ -60,13 +62,14 @@ class TrackingOptions:
     rows_per_s: float = 5.0
     fill_gap_s: float = 2.0
     max_sigma_m: float = 1.0
+    gates_sigma_m: float = 20.0
 
     def __post_init__(self) -> None:
         if not (
             0 <= self.clock_sigma_s < 1e3
             and 0 < self.rows_per_s <= 1000
             and self.fill_gap_s >= 0
-            and self.max_sigma_m > 0
+            and 0 < self.max_sigma_m <= self.gates_sigma_m
         ):
             raise InputError(f"tracking options out of range: {self}")
 
@@ -74,13 +77,17 @@ class TrackingOptions:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tracks:
     """The result of ``track``: rows in the order of time, clocks, what was linked, counts of what was dropped, and what
-    looks at stalls told, in the order of time."""
+    looks at stalls told, in the order of time.
+
+    unsure: rows of the same tracks, and of others, that are too unsure to be among ``rows``
+    """
 
     rows: tuple[TrackRow, ...]
     clocks: ClockEstimate | None
     linked: Linked
     dropped: dict[str, int]
     looks: tuple[Look, ...] = ()
+    unsure: tuple[TrackRow, ...] = ()
 
 
 def track(
@@ -118,18 +125,22 @@ def track(
         if on_progress:
             on_progress(done, len(groups))
     linked = identities(tracker.end(), ground, least_times(plan), options.tracker, options.linking)
-    rows = sorted(_rows(linked.identities, clocks, ground, plan, options), key=lambda row: (row.time, row.track))
+    every = sorted(
+        _rows(linked.identities, clocks, ground, plan, options), key=lambda each: (each[0].time, each[0].track)
+    )
+    rows, unsure = ([row for row, is_sure in every if is_sure == wanted] for wanted in (True, False))
     if plan is not None and parked is not None:
         if clocks is not None:
             once = [(clocks.utc(frame.camera, time), frame) for time, frame in once]
             _, parked = find_parked(once, by_id, plan)
-        rows = with_parked(rows, parked, plan, options.rows_per_s)
+        rows, unsure = with_parked(rows, parked, plan, options.rows_per_s, unsure)
     return Tracks(
         rows=tuple(rows),
         clocks=clocks,
         linked=linked,
         dropped=dropped | tracker.dropped,
         looks=parked.looks if parked else (),
+        unsure=tuple(unsure),
     )
 
 
@@ -153,6 +164,9 @@ def detections_of(frame: FrameRecord, camera: FixedCamera) -> Detections:
         embeddings=None if embeddings is None else np.array(embeddings, dtype=np.float32),
         shown=frame.time,
         changed=np.array([np.nan if each.changed is None else each.changed for each in found], dtype=np.float64),
+        whole=WholeBoxes.of(
+            [None if each.whole is None or each.sigma is None else (each.whole, each.sigma) for each in found]
+        ),
         stalls=frame.stalls,
     )
 
@@ -227,8 +241,8 @@ def _rows(
     ground: GroundSurface,
     plan: FloorPlan | None,
     options: TrackingOptions,
-) -> Iterator[TrackRow]:
-    """Yield the rows of each identity, numbered from 1 on in the order in which they come up."""
+) -> Iterator[tuple[TrackRow, bool]]:
+    """Yield the rows of each identity, numbered from 1 on in the order in which they come up, and which are sure."""
     enough = [i for i, each in enumerate(found) if sum(map(len, _boxes(each))) >= options.tracker.confirm_hits]
     order = sorted(enough, key=lambda i: float(found[i].chains[0].times[0]))
     ends, places = _recorded(found), Places(plan)
@@ -246,15 +260,16 @@ def _rows(
             late = _time_variance(boxes, clocks)
             covariance[:, :2, :2] += late * mean[:, 2:4, None] * mean[:, None, 2:4]
             z, slope = ground.height(level, mean[:, :2])
-            sure = np.linalg.eigvalsh(covariance[:, :2, :2])[:, 1] <= options.max_sigma_m**2
-            times, mean, covariance, slope, level = times[sure], mean[sure], covariance[sure], slope[sure], level[sure]
-            positions = np.column_stack([mean[:, :2], z[sure]])
+            sigma = np.sqrt(np.linalg.eigvalsh(covariance[:, :2, :2])[:, 1])
+            told = sigma <= options.gates_sigma_m
+            times, mean, covariance, slope, level = times[told], mean[told], covariance[told], slope[told], level[told]
+            positions = np.column_stack([mean[:, :2], z[told]])
             named = zip(places.names(positions), level.tolist(), strict=True)
             seen_at: dict[int, list[Observation]] = {}
             for each in boxes:
                 tick = round(each.time * options.rows_per_s)
                 seen_at.setdefault(tick, []).append(Observation(camera=each.camera, time=each.shown, bbox=each.box))
-            yield from track_rows(
+            rows = track_rows(
                 times.tolist(),
                 [number] * len(times),
                 [found[i].kind] * len(times),
@@ -265,6 +280,7 @@ def _rows(
                 covariance,
                 [seen_at.get(round(time * options.rows_per_s), []) for time in times.tolist()],
             )
+            yield from zip(rows, (sigma[told] <= options.max_sigma_m).tolist(), strict=True)
 
 
 def _recorded(found: Sequence[Identity]) -> tuple[float, float]:

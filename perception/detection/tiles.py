@@ -11,6 +11,7 @@ from perception.detection.protocol import Detector, Pixels, require_picture
 from perception.detection.suppression import suppress
 from perception.detections import Detections
 from perception.shares import Shares
+from perception.whole_boxes import WholeBoxes
 
 Array = NDArray[np.float64]
 
@@ -56,7 +57,8 @@ class TiledDetector:
             gap = np.concatenate([found.boxes[:, :2], np.array([x2 - x1, y2 - y1]) - found.boxes[:, 2:]], axis=1)
             cut.append(((gap < CUT_PX) & edges).any(axis=1))
             corner = np.array([x1, y1], dtype=np.float64)
-            parts.append(replace(found, boxes=found.boxes + np.tile(corner, 2), feet=found.feet + corner))
+            whole = None if found.whole is None else found.whole.moved(corner)
+            parts.append(replace(found, boxes=found.boxes + np.tile(corner, 2), feet=found.feet + corner, whole=whole))
         joined, is_cut = _joined(parts), np.concatenate(cut)
         if self.options.whole:
             # What is cut is in the neighbour, or, where it is too large for that, in the whole picture.
@@ -88,6 +90,7 @@ def _joined(parts: list[Detections]) -> Detections:
             return None
         return Shares(names=given[0].names, values=np.concatenate([each.values for each in given]))
 
+    whole = [part.whole for part in parts if part.whole is not None]
     return Detections(
         camera=parts[0].camera,
         time=parts[0].time,
@@ -97,4 +100,5 @@ def _joined(parts: list[Detections]) -> Detections:
         feet=np.concatenate([part.feet for part in parts]),
         kind_shares=shares("kind_shares"),
         colour_shares=shares("colour_shares"),
+        whole=WholeBoxes.joined(whole) if len(whole) == len(parts) else None,
     )

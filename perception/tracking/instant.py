@@ -32,6 +32,8 @@ GATE_SIGMAS = 4.0
 LEVEL_GAP_M = 0.8
 """A camera sees a track on another level only where its own floor is no further from it, as at a ramp."""
 MAX_ROUNDS = 4
+LEAST_PX = 0.3
+"""No side is surer: a box's sides are between pixels, and detections.jsonl rounds them."""
 STILL_SHARE, MOVES_SHARE = 0.08, 0.3
 """Of a box's pixels: where fewer changed since a moment ago, nothing in it moves; where more did, what it shows does.
 
@@ -53,8 +55,9 @@ class View:
     ) -> None:
         """Prepare; ``since_s`` is how long the camera's last frame was before this one."""
         self.camera, self.level, self.found, self.index = camera, level, found, index
-        self.planes: BoxPlanes = box_planes(camera, found.boxes, found.feet, _sigma_px(found, options, since_s))
-        self.clutter = log_clutter(self.planes, found.boxes, found.feet, camera.size)
+        boxes, sigma = _ends(found, options, since_s)
+        self.planes: BoxPlanes = box_planes(camera, boxes, found.feet, sigma)
+        self.clutter = log_clutter(self.planes, boxes, found.feet, camera.size)
         self.is_person = np.array([size_prior(kind).family == "person" for kind in found.kinds], dtype=np.bool_)
         self.still = stands(found)
         # What stands is told by looks at stalls, where there are any; a track begins with what surely moves.
@@ -94,11 +97,22 @@ def _prior(scores: Array, options: TrackerOptions) -> Array:
     return np.asarray(right - np.log(options.objects))
 
 
-def _sigma_px(found: Detections, options: TrackerOptions, since_s: float) -> Array:
-    """Return the standard deviations (N, ROWS) of the sides of boxes and of feet.
+def _ends(found: Detections, options: TrackerOptions, since_s: float) -> tuple[Array, Array]:
+    """Return where objects end (N, 4) px, and the standard deviations (N, ROWS) of these sides and of feet.
 
+    They are those of whole objects where the detector tells these, else of what is seen.
     Errors that outlast a frame are taken as independent ones so much larger that the mean of many frames is as unsure.
     """
+    boxes, sigma = found.boxes, _usual_sigma(found, options)
+    if found.whole is not None:
+        told = np.isfinite(found.whole.boxes).all(axis=1, keepdims=True)
+        boxes = np.where(told, found.whole.boxes, boxes)
+        sigma = np.where(told, np.hypot(LEAST_PX, found.whole.sigma), sigma)
+    return boxes, np.asarray(sigma * np.sqrt(1 + 2 * options.persist_s / since_s))
+
+
+def _usual_sigma(found: Detections, options: TrackerOptions) -> Array:
+    """Return the standard deviations (N, ROWS) of sides and feet by what is known of the detector."""
     sides = np.tile(found.boxes[:, 2:] - found.boxes[:, :2], (1, 3))
     share = np.where(np.arange(ROWS) < SIDES, options.box_share, options.foot_share)
     floor = np.where(np.arange(ROWS) < SIDES, options.box_px, options.foot_px)
@@ -106,7 +120,7 @@ def _sigma_px(found: Detections, options: TrackerOptions, since_s: float) -> Arr
     if options.visible_boxes:
         hidden = OCCLUDED_PX_SHARE * hidden_sides(found.boxes) * sides[:, :SIDES]
         sigma[:, :SIDES] = np.hypot(sigma[:, :SIDES], hidden)
-    return np.asarray(sigma * np.sqrt(1 + 2 * options.persist_s / since_s))
+    return np.asarray(sigma)
 
 
 class _Pairs(NamedTuple):

@@ -1,5 +1,6 @@
 """Lines of detections.jsonl: what looks at stalls and at what changes add to them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,25 @@ def test_too_many_stalls_are_refused() -> None:
         FrameRecord.model_validate(frame(stalls=most | {"more": 0.5}))
     with pytest.raises(ValueError, match="stalls"):
         FrameRecord.model_validate(frame(stalls=[0.5]))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"whole": [1, 2, 3, 4]},
+        {"sigma": [1, 1, 1, 1, 1, 1]},
+        {"whole": [5, 2, 3, 4], "sigma": [1, 1, 1, 1, 1, 1]},
+        {"whole": [1, 2, 3, 4], "sigma": [1, 1, 1, 0, 1, 1]},
+        {"whole": [1, 2, 3, 4], "sigma": [1, 1, 1, 1]},
+    ],
+)
+def test_a_whole_box_comes_with_how_sure_it_is(wrong: dict[str, list[float]]) -> None:
+    box = {"bbox": [1, 2, 3, 4], "score": 0.5, "class": "car"}
+    good = {**box, "whole": [1, 2, 3, 9], "sigma": [1, 1, 1, 2, 1, 1]}
+
+    def parsed(each: dict[str, object]) -> FrameRecord:
+        return parse_detections(json.dumps({"camera": "a", "time": 1.0, "detections": [each]}).encode(), "here")
+
+    assert parsed(good).detections[0].whole == (1, 2, 3, 9)
+    with pytest.raises(InputError, match="here"):
+        parsed({**box, **wrong})

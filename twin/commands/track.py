@@ -171,7 +171,7 @@ def _whole(
             click.echo(row.model_dump_json(by_alias=True, exclude_defaults=True))
     else:
         write_tracks(out, tracks.rows)
-    told.whole(tracks.rows, tracks.looks)
+    told.whole(tracks.rows, tracks.looks, tracks.unsure)
     if links:
         write_jsonl(links, explanations(tracks.linked))
     if report:

@@ -93,18 +93,19 @@ class Crossings:
         self._tracks: dict[int, _Track] = {}
         self._start: float | None = None
 
-    def update(self, time: float, rows: Sequence[TrackRow]) -> list[Event]:
-        """Take the tracks of one moment."""
+    def update(self, time: float, rows: Sequence[TrackRow], unsure: Sequence[TrackRow] = ()) -> list[Event]:
+        """Take the tracks of one moment; those that are unsure tell no zones."""
         self._start = time if self._start is None else self._start
         events: list[Event] = []
-        for row in rows:
+        for row, is_sure in (*((row, True) for row in rows), *((row, False) for row in unsure)):
             known = self._tracks.get(row.track)
             if known is None:
                 known = self._tracks[row.track] = _Track(first=row, last=row, zone=row.zone, entered=time)
             counts = self.options.people or size_prior(row.kind).family == "vehicle"
             if counts:
                 events += self._gates(known, row)
-            events += self._zones(known, row)
+            if is_sure:
+                events += self._zones(known, row)
             known.last = row
         for number in [n for n, each in self._tracks.items() if time - each.last.time > self.options.gone_s]:
             events += self._over(self._tracks.pop(number))

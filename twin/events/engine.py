@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import merge
 from itertools import groupby
 
 import numpy as np
@@ -54,8 +55,16 @@ class EventEngine:
         self._conduct = Conduct(plan=plan, options=options.conduct)
         self._time: float | None = None
 
-    def update(self, time: float, rows: Sequence[TrackRow], cameras: frozenset[str] | None = None) -> Happenings:
+    def update(
+        self,
+        time: float,
+        rows: Sequence[TrackRow],
+        cameras: frozenset[str] | None = None,
+        unsure: Sequence[TrackRow] = (),
+    ) -> Happenings:
         """Take the rows of one moment; ``cameras`` that looked since the last one, None for all.
+
+        unsure: rows of these or other tracks whose positions are good for gates only
 
         Raises ``InputError`` for a moment that is not after the last one.
         """
@@ -63,7 +72,7 @@ class EventEngine:
             raise InputError(f"the moment {time} is not after {self._time}")
         self._time = time
         events, occupancy = self.stalls.update(time, rows, cameras)
-        events += self._crossings.update(time, rows)
+        events += self._crossings.update(time, rows, unsure)
         events += self._conduct.update(time, rows)
         return Happenings(events=tuple(events), occupancy=tuple(occupancy))
 
@@ -76,8 +85,11 @@ class EventEngine:
         return Happenings(events=tuple(self._crossings.finish()), occupancy=())
 
 
-def _moments(rows: Iterable[TrackRow], looks: Sequence[Look]) -> Iterator[tuple[float, list[TrackRow]]]:
-    """Yield the moments of rows, and others where there are none for a while: those of looks, or one a second."""
+def _moments(
+    rows: Iterable[TrackRow], looks: Sequence[Look], unsure: Iterable[TrackRow]
+) -> Iterator[tuple[float, list[TrackRow], list[TrackRow]]]:
+    """Yield the moments of rows, sure and unsure ones, and others where there are none for a while: those of looks, or
+    one a second."""
     told = np.unique([look.time for look in looks])
 
     def empty(after: float, before: float) -> list[float]:
@@ -86,12 +98,14 @@ def _moments(rows: Iterable[TrackRow], looks: Sequence[Look]) -> Iterator[tuple[
         return np.arange(after + LOOK_S, before - LOOK_S / 2, LOOK_S).tolist()[:MOST_LOOKS] if after > -np.inf else []
 
     last = -np.inf
-    for time, group in groupby(rows, key=lambda row: row.time):
-        yield from ((each, []) for each in empty(last, time))
-        yield time, list(group)
+    marked = merge(((row, True) for row in rows), ((row, False) for row in unsure), key=lambda each: each[0].time)
+    for time, group in groupby(marked, key=lambda each: each[0].time):
+        yield from ((each, [], []) for each in empty(last, time))
+        present = list(group)
+        yield time, [row for row, is_sure in present if is_sure], [row for row, is_sure in present if not is_sure]
         last = time
     if len(told):
-        yield from ((each, []) for each in empty(last, np.inf))
+        yield from ((each, [], []) for each in empty(last, np.inf))
 
 
 def events_of(
@@ -100,8 +114,10 @@ def events_of(
     cameras: Sequence[FixedCamera] = (),
     options: EventOptions | None = None,
     looks: Sequence[Look] = (),
+    unsure: Iterable[TrackRow] = (),
 ) -> Happenings:
-    """Tell what happened in a recording; rows of tracks.jsonl, and looks at stalls, in the order of time.
+    """Tell what happened in a recording; rows of tracks.jsonl, looks at stalls, and rows that are too unsure to be
+    among the others (``Tracks.unsure``), each in the order of time.
 
     Where there are no rows for a while, all cameras are taken to have looked and seen nothing.
     """
@@ -109,10 +125,10 @@ def events_of(
     events: list[Event] = []
     occupancy: list[Occupancy] = []
     waiting = deque(looks)
-    for moment, present in _moments(rows, looks):
+    for moment, present, beside in _moments(rows, looks, unsure):
         while waiting and waiting[0].time <= moment:
             engine.look(*waiting.popleft())
-        told = engine.update(moment, present)
+        told = engine.update(moment, present, unsure=beside)
         events += told.events
         occupancy += told.occupancy
     events += engine.finish().events

@@ -37,11 +37,11 @@ class EventWriter:
                 raise InputError("can't write: it is a folder, or there is none to hold it", where=str(path))
         self.counts = {"events": 0}
 
-    def whole(self, rows: Iterable[TrackRow], looks: Sequence[Look] = ()) -> None:
-        """Tell a whole recording; what a file held before stays until all is told."""
+    def whole(self, rows: Iterable[TrackRow], looks: Sequence[Look] = (), unsure: Iterable[TrackRow] = ()) -> None:
+        """Tell a whole recording, as ``events_of`` does; what a file held before stays until all is told."""
         if not self.counts or self._plan is None:
             return
-        told = events_of(rows, self._plan, self._cameras, looks=looks)
+        told = events_of(rows, self._plan, self._cameras, looks=looks, unsure=unsure)
         self.counts["events"] += len(told.events)
         for path, records in self._files(told):
             write_atomic(path, _lines(records))

@@ -37,10 +37,17 @@ M_PER_S = 0.5
 """What a second apart counts for, beside metres, where several tracks come in question."""
 
 
-def with_parked(rows: Iterable[TrackRow], parked: Parked, plan: FloorPlan, rows_per_s: float) -> list[TrackRow]:
-    """Return rows of what drives and what is parked, numbered from 1 on in the order in which they come up.
+def with_parked(
+    rows: Iterable[TrackRow],
+    parked: Parked,
+    plan: FloorPlan,
+    rows_per_s: float,
+    unsure: Iterable[TrackRow] = (),
+) -> tuple[list[TrackRow], list[TrackRow]]:
+    """Return rows of what drives and what is parked, numbered from 1 on in the order in which they come up, and those
+    that are unsure, by the same numbers.
 
-    rows: of tracks of what moves, as ``twin.tracking`` makes them
+    rows: of tracks of what moves, as ``twin.tracking`` makes them; unsure: others of these tracks, which join nothing
     """
     stays = parked.stays
     places = ParkingPlaces.of(plan)
@@ -70,12 +77,27 @@ def with_parked(rows: Iterable[TrackRow], parked: Parked, plan: FloorPlan, rows_
         named += [(("run", number), row) for row in run]
         if number and runs[number - 1][0].track == run[0].track and not _stood_between(number, runs, stands):
             same.union(("run", number - 1), ("run", number))
+    beside = [(_owner(row, runs), row) for row in unsure]
     numbers: dict[object, int] = {}
-    found = []
-    for owner, row in sorted(named, key=lambda each: each[1].time):
-        number = numbers.setdefault(same[owner], len(numbers) + 1)
-        found.append(row.model_copy(update={"track": number}))
-    return sorted(found, key=lambda row: (row.time, row.track))
+
+    def numbered(named: Iterable[tuple[object, TrackRow]]) -> list[TrackRow]:
+        found = []
+        for owner, row in sorted(named, key=lambda each: each[1].time):
+            number = numbers.setdefault(same[owner], len(numbers) + 1)
+            found.append(row.model_copy(update={"track": number}))
+        return sorted(found, key=lambda row: (row.time, row.track))
+
+    return numbered(named), numbered(beside)
+
+
+def _owner(row: TrackRow, runs: Sequence[Sequence[TrackRow]]) -> object:
+    """Return whose an unsure row is: the run of its track that is nearest in time, else a track of its own."""
+    if size_prior(row.kind).family == "person":
+        return ("person", row.track)
+    own = [number for number, run in enumerate(runs) if run[0].track == row.track]
+    if not own:
+        return ("unsure", row.track)
+    return ("run", min(own, key=lambda n: max(runs[n][0].time - row.time, row.time - runs[n][-1].time, 0.0)))
 
 
 def _goes_on(runs: Sequence[Sequence[TrackRow]], number: int, *, after: bool) -> bool:

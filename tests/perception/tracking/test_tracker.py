@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from perception.detections import Detections
 from perception.tracking.options import TrackerOptions
 from perception.tracking.smoothing import chain_of, smoothed, states_at
 from perception.tracking.tracker import MAX_BOXES, GroundTracker, instants
+from perception.whole_boxes import WholeBoxes
 from tests.perception.sites import GROUND, box_of, cameras, walk
 
 CAMERAS = cameras()
@@ -181,3 +184,34 @@ def test_errors_that_last_leave_positions_as_unsure_as_they_are():
         squared[persist_s > 0] = float(np.median(found))
     assert squared[True] < 1.8  # measured 1.08; the median of a chi-squared of two coordinates is 1.39
     assert squared[False] > 2.5  # measured 3.56
+
+
+@pytest.mark.parametrize("noise_px", [0.0, 2.0])
+def test_what_is_hidden_is_placed_by_its_whole_box_as_surely_as_that_is(noise_px):
+    """Everything below a car's windows is hidden; a detector that guesses the rest says how sure it is of each side."""
+    _, start, velocity = CROSSING[3]
+    times, off, claimed = np.arange(1.0, 4.5, 0.5), {True: [], False: []}, []
+    for seed in range(4 if noise_px else 1):
+        rng, frames = np.random.default_rng(seed), []
+        sigma = np.array([[noise_px, noise_px, noise_px, 3 * noise_px, 1.0, 1.0]]) + 0.3
+        for frame in detections(f for f in walk({3: CROSSING[3]}, 5.0) if f.camera == "south"):
+            seen = frame.boxes.copy()
+            seen[:, 3] -= 0.6 * (seen[:, 3] - seen[:, 1])
+            boxes = frame.boxes + noise_px * rng.standard_normal((len(frame), 4)) * [1, 1, 1, 3]
+            whole = WholeBoxes(boxes=boxes, sigma=np.repeat(sigma, len(frame), axis=0))
+            frames.append(replace(frame, boxes=seen, whole=whole))
+        for told in (True, False):
+            run = tracker()
+            for group in instants(frames if told else [replace(each, whole=None) for each in frames], 0.002):
+                run.update(group)
+            own = max(run.end(), key=lambda each: len(each.times))
+            (path,) = smoothed([chain_of([own], [(0, k) for k in range(len(own.times))])], GROUND, TrackerOptions())
+            means, covariances, _ = states_at(path, times)
+            error = means[:, :2] - (start + velocity * times[:, None])
+            off[told] += np.linalg.norm(error, axis=1).tolist()
+            if told:
+                inverse = np.linalg.inv(covariances[:, :2, :2])
+                claimed += np.einsum("ni,nij,nj->n", error, inverse, error).tolist()
+    assert np.percentile(off[True], 90) < (0.01 if noise_px == 0 else 0.3)  # measured 0.00004 and 0.19
+    assert np.median(off[False]) > 2.0  # measured 5.3
+    assert np.median(claimed) < 2.0  # measured 0.84 with noise; 1.39 is what it should be

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geometry.track_records import TrackRow
 from tests.twin.events.places import START, going, mixed, plan, standing, track
 from twin.events import events_of
 
@@ -66,3 +67,28 @@ def test_zones_are_left_and_entered_and_a_wobble_on_their_line_is_neither() -> N
     assert told[0].meta["dwell_s"] == pytest.approx(5.0, abs=0.21)
     wobble = track(2, lambda t: (20 + (0.2 if int(t * 5) % 2 else -0.2), 10.0), 0, 10)
     assert [e for e in events_of(wobble, plan()).events if e.kind.startswith("zone")] == []
+
+
+def unsure(rows: list[TrackRow], sigma_m: float) -> list[TrackRow]:
+    spread = tuple(tuple(float(sigma_m**2 * (i == j)) for j in range(3)) for i in range(3))
+    return [row.model_copy(update={"position_covariance": spread}) for row in rows]
+
+
+def test_a_track_that_is_too_unsure_near_the_gate_to_be_published_still_passes_it() -> None:
+    rows = track(3, going(-4.0, 10.0, 3.0), 0, 50 / 3)
+    sure = [row for row in rows if 5 < row.position[0] < 30]
+    rest = unsure([row for row in rows if row not in sure], 4.0)
+    assert gates(events_of(sure, plan())) == [], "before the gates it is not seen, and it is there from the first"
+    told = events_of(sure, plan(), unsure=rest)
+    assert gates(told) == [("gate_in", "in"), ("gate_out", "out")]
+    passages = [event for event in told.events if event.kind.startswith("gate")]
+    assert all(0.4 < event.confidence < 0.8 for event in passages), "how unsure it is is told"
+    assert gates(events_of([], plan(), unsure=rest)) == [("gate_in", "in"), ("gate_out", "out")]
+
+
+def test_unsure_rows_tell_no_zones_stalls_or_conduct() -> None:
+    rows = mixed(track(1, going(-4.0, 10.0, 3.0), 0, 50 / 3), track(2, standing(20, 10), 0, 40))
+    told = events_of([], plan(), unsure=unsure(rows, 4.0))
+    assert {event.kind for event in told.events} == {"gate_in", "gate_out"}
+    assert told.occupancy == ()
+    assert {event.kind for event in events_of(rows, plan()).events} > {"gate_in", "gate_out"}

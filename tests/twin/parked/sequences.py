@@ -86,7 +86,7 @@ def parked(frames: Sequence[FrameRecord], *cameras: FixedCamera) -> tuple[list[F
 
 def joined(frames: Sequence[FrameRecord], rows: Iterable[TrackRow] = ()) -> list[TrackRow]:
     """Return the rows of what drives and what is parked; no track has two at one time."""
-    found = with_parked(rows, parked(frames)[1], PLAN, 5.0)
+    found, _ = with_parked(rows, parked(frames)[1], PLAN, 5.0)
     assert len({(row.time, row.track) for row in found}) == len(found)
     assert [row.time for row in found] == sorted(row.time for row in found)
     return found

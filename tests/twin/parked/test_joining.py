@@ -211,7 +211,7 @@ def test_boxes_tell_the_kind_and_are_the_observations() -> None:
 def test_nothing_in_nothing_out() -> None:
     left, found = parked([])
     assert left == []
-    assert with_parked([], found, PLAN, 5.0) == []
+    assert with_parked([], found, PLAN, 5.0) == ([], [])
     assert joined(looks(EMPTY, 20)) == []
 
 
@@ -220,3 +220,21 @@ def test_looks_are_kept_for_those_who_tell_occupancy() -> None:
     assert [look.time - START for look in found.looks] == [float(t) for t in range(11)]
     assert {tuple(look.told) for look in found.looks} == {("S3",)}
     assert np.flatnonzero(found.looked).tolist() == [3]
+
+
+def test_unsure_rows_have_the_numbers_of_their_tracks_and_join_nothing() -> None:
+    """One comes and parks; before that, and where it leaves, it is too unsure to be told. Another never is sure."""
+    came, went = arrives(7, "S3", 30), leaves(7, "S3", 60)
+    far = [row.model_copy(update={"time": row.time - 10}) for row in came[:5]]
+    other = [row.model_copy(update={"time": row.time, "track": 9}) for row in went[-5:]]
+    frames = looks({**EMPTY, "S3": between(30, 60)}, 90)
+    alone, nothing = with_parked([*came, *went], parked(frames)[1], PLAN, 5.0)
+    found, beside = with_parked([*came, *went], parked(frames)[1], PLAN, 5.0, [*far, *other])
+    assert (found, nothing) == (alone, [])
+    assert [row.time for row in beside] == sorted(row.time for row in beside)
+    assert len(beside) == 10
+    assert names(beside[:5]) == names(found) == {1}
+    assert names(beside[5:]) == {2}
+    walker = [row.model_copy(update={"kind": "person"}) for row in other]
+    people, more = with_parked(walker[:2], parked(looks(EMPTY, 20))[1], PLAN, 5.0, walker[2:])
+    assert names(people) == names(more) == {1}

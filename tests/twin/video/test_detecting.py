@@ -1,6 +1,7 @@
 """Videos to detections, in this process and in several, and on to tracks by the command."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ from geometry.errors import InputError
 from geometry.track_records import FrameRecord, read_detections, read_tracks
 from perception.detections import Detections
 from perception.shares import Shares
+from perception.whole_boxes import WholeBoxes
 from scenes.captures.views import look
 from tests.twin.video.recordings import SIZE, write_folder, write_video
 from twin.commands.track import command
+from twin.tracking import detections_of
 from twin.video import DetectionOptions, SourceOptions, detect_videos
 from twin.video.watch import frame_record
 
@@ -117,3 +120,20 @@ def test_a_foot_that_was_told_is_kept_and_a_stray_is_not() -> None:
     boxes, feet = [[10.0, 10, 50, 40]] * 3, [[30.0, 38.0], [np.nan, np.nan], [3e7, 5.0]]
     record = frame_record(Detections.of("cam", 1.0, boxes, "car", 0.9, feet))
     assert [each.foot for each in record.detections] == [(30.0, 38.0), None, None]
+
+
+def test_whole_boxes_go_to_the_file_and_come_back() -> None:
+    boxes = [[10.0, 10, 50, 40], [60.0, 10, 90, 40]]
+    whole = WholeBoxes.of([((8.0, 10.0, 50.0, 55.0), (1.0, 1.0, 1.0, 0.001, 2.0, 2.0)), None])
+    record = frame_record(replace(Detections.of("cam", 1.0, boxes, "car", 0.9), whole=whole))
+    record = FrameRecord.model_validate_json(record.model_dump_json(by_alias=True))
+    assert [each.whole for each in record.detections] == [(8.0, 10.0, 50.0, 55.0), None]
+    lens = camera_from_opencv(np.array([[150.0, 0, 79.5], [0, 150, 59.5], [0, 0, 1]]), [], SIZE)
+    camera = FixedCamera.of("cam", lens, look((0, 0, 5), 0.0, -0.5), level="L")
+    back = detections_of(record, camera).whole
+    assert back is not None
+    np.testing.assert_array_equal(back.boxes[0], [8, 10, 50, 55])
+    np.testing.assert_array_equal(back.sigma[0], [1, 1, 1, 0.01, 2, 2])
+    assert np.isnan(back.boxes[1]).all()
+    bare = frame_record(Detections.of("cam", 1.0, boxes, "car", 0.9))
+    assert detections_of(bare, camera).whole is None
