@@ -15,7 +15,8 @@ MAX_STALLS = 10_000
 
 Time = Annotated[float, Field(ge=-MAX_TIME_S, le=MAX_TIME_S)]
 Pixel = Annotated[float, Field(ge=-MAX_COORDINATE_PX, le=MAX_COORDINATE_PX)]
-Spread = Annotated[float, Field(gt=0, le=MAX_COORDINATE_PX)]
+_SigmaPx = Annotated[float, Field(gt=0, le=MAX_COORDINATE_PX)]
+Sigma = tuple[_SigmaPx, _SigmaPx, _SigmaPx, _SigmaPx, _SigmaPx, _SigmaPx]
 Bbox = tuple[Pixel, Pixel, Pixel, Pixel]
 Vector3 = tuple[float, float, float]
 Matrix3 = tuple[Vector3, Vector3, Vector3]
@@ -25,6 +26,21 @@ class _Strict(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_by_name=True, validate_by_alias=True
     )
+
+
+def require_order(name: str, box: Bbox) -> None:
+    """Raise ``ValueError`` for a box that ends before it begins."""
+    x1, y1, x2, y2 = box
+    if x2 < x1 or y2 < y1:
+        raise ValueError(f"the {name} ends before it begins; it is x1, y1, x2, y2")
+
+
+def require_whole(whole: Bbox | None, sigma: Sigma | None) -> None:
+    """Raise ``ValueError`` for a whole box that is none, or that comes without how sure it is."""
+    if (whole is None) != (sigma is None):
+        raise ValueError("whole and sigma come together")
+    if whole is not None:
+        require_order("whole", whole)
 
 
 class DetectionRecord(_Strict):
@@ -41,19 +57,15 @@ class DetectionRecord(_Strict):
     embedding: tuple[float, ...] | None = None
     foot: tuple[Pixel, Pixel] | None = None
     whole: Bbox | None = None
-    sigma: tuple[Spread, Spread, Spread, Spread, Spread, Spread] | None = None
+    sigma: Sigma | None = None
     changed: Annotated[float, Field(ge=0, le=1)] | None = None
     track: int | None = None
     meta: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _check(self) -> "DetectionRecord":
-        for name, box in (("bbox", self.bbox), ("whole", self.whole or self.bbox)):
-            x1, y1, x2, y2 = box
-            if x2 < x1 or y2 < y1:
-                raise ValueError(f"the {name} ends before it begins; it is x1, y1, x2, y2")
-        if (self.whole is None) != (self.sigma is None):
-            raise ValueError("whole and sigma come together")
+        require_order("bbox", self.bbox)
+        require_whole(self.whole, self.sigma)
         return self
 
 

@@ -10,6 +10,7 @@ from perception.detection.background import BackgroundDetector, BackgroundOption
 from perception.detection.making import DETECTORS, make_detector
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions, available_providers
 from perception.detection.protocol import Detector
+from perception.detection.refined import RefinedDetector
 from perception.detection.tiles import TiledDetector, TileOptions
 from perception.detections import Detections
 from perception.features import EXTRACTORS, Extractor, make_extractor
@@ -31,6 +32,7 @@ from perception.stalls import StallProposals, propose_stalls
 from perception.tags import TAG_FAMILIES, TagDetections, TagPose, detect_tags, tag_corners, tag_poses
 from perception.tracking.options import TrackerOptions
 from perception.tracking.tracker import GroundTracker
+from perception.whole_boxes import WholeBoxes
 
 __all__ = [
     "DETECTORS",
@@ -64,6 +66,7 @@ __all__ = [
     "OnnxOptions",
     "Picture",
     "ReaderOptions",
+    "RefinedDetector",
     "Shares",
     "StallOptions",
     "StallProposals",
@@ -77,6 +80,7 @@ __all__ = [
     "TileOptions",
     "TiledDetector",
     "TrackerOptions",
+    "WholeBoxes",
     "aligned_median",
     "available_providers",
     "board_outline",

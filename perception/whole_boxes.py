@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.box_views import ROWS, SIDES
 from geometry.errors import InputError
 
 Array = NDArray[np.float64]
-
-SIDES, ENDS = 4, 6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,15 +25,21 @@ class WholeBoxes:
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
-        for name, width in (("boxes", SIDES), ("sigma", ENDS)):
+        for name, width in (("boxes", SIDES), ("sigma", ROWS)):
             value = getattr(self, name)
             if value.shape != (n, width) or value.dtype != np.float64:
                 raise InputError(f"whole {name}: expected ({n}, {width}) float64, got {value.shape} {value.dtype}")
-        if (self.sigma <= 0).any():
-            raise InputError("whole sigma: standard deviations are positive")
+        told = np.isfinite(self.boxes).all(axis=1), np.isfinite(self.sigma).all(axis=1)
+        if (told[0] != told[1]).any() or (self.sigma[told[0]] <= 0).any():
+            raise InputError("whole sigma: standard deviations are positive, and known where the box is")
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    @property
+    def told(self) -> NDArray[np.bool_]:
+        """Tell of which (N,) something is known."""
+        return np.asarray(np.isfinite(self.boxes).all(axis=1))
 
     def take(self, index: NDArray[np.integer] | NDArray[np.bool_]) -> "WholeBoxes":
         """Return some of the rows."""
@@ -51,7 +56,7 @@ class WholeBoxes:
         """Return boxes and standard deviations from lists, NaN for None; None where no row tells any."""
         if all(row is None for row in rows):
             return None
-        nothing = (np.nan,) * SIDES, (np.nan,) * ENDS
+        nothing = (np.nan,) * SIDES, (np.nan,) * ROWS
         boxes, sigma = zip(*(row or nothing for row in rows), strict=True)
         return cls(boxes=np.array(boxes, dtype=np.float64), sigma=np.array(sigma, dtype=np.float64))
 

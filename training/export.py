@@ -41,7 +41,8 @@ from perception.occupancy.stall_crops import CHANNELS, HEIGHT_PX, WIDTH_PX
 from training.appearance_network import Appearance
 from training.colours import COLOURS
 from training.detector_network import KINDS, Detector
-from training.habits import LEAST_SCORE, measure, spreads
+from training.habits import LEAST_SCORE, measure, sigmas
+from training.labelled import read_labelled
 from training.persistence import measure_persistence
 from training.refiner_network import RefinerNetwork
 from training.stall_network import StallNetwork
@@ -127,7 +128,9 @@ def export_refiner(state: dict[str, torch.Tensor], arguments: argparse.Namespace
     def both() -> RefinedDetector:
         return RefinedDetector(arguments.detector, path, OnnxOptions(threads=1, score=LEAST_SCORE))
 
-    about |= spreads(both(), arguments.held_out)
+    pictures = read_labelled(arguments.held_out)
+    detector = both()
+    about |= sigmas([detector.detect(picture.pixels) for picture in pictures], pictures)
     describe(path, {REFINER_KEY: json.dumps(about)})
     about["habits"] = asdict(measured_habits(both(), arguments))
     describe(path, {REFINER_KEY: json.dumps(about)})
@@ -137,7 +140,7 @@ def export_refiner(state: dict[str, torch.Tensor], arguments: argparse.Namespace
 
 def measured_habits(detector: AnyDetector, arguments: argparse.Namespace) -> DetectorHabits:
     """Return how a detector errs on pictures that were held out and, where one is given, on a recording."""
-    habits = measure(detector, arguments.held_out)
+    habits = measure(detector, read_labelled(arguments.held_out))
     if arguments.recording:
         habits = replace(habits, persist_s=measure_persistence(detector, arguments.recording))
     return habits

@@ -1,23 +1,26 @@
 """How a detector errs on labelled pictures that it was not trained on; ``training.export`` writes it into the file."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
+from geometry.box_views import SIDES
+from geometry.errors import InputError
 from perception.detection.habits import DetectorHabits
 from perception.detection.protocol import Detector
-from perception.detection.refined import RefinedDetector
 from perception.detections import Detections
-from training.labelled import LEAST_PX, Labelled, read_labelled
+from training.labelled import LEAST_PX, Labelled
 from twin.evaluate_detection import TrueBoxes, match
 
 Array = NDArray[np.float64]
 
 LEAST_SCORE = 0.05
+BORDER_PX = 1.0
+TWO_THIRDS = 0.6827
+"""Of a normal distribution within a standard deviation."""
 LEAST_CLEAR = 0.3
 """Score of a detection whose sides are judged."""
 LEAST_VISIBLE = 0.3
@@ -25,11 +28,9 @@ LOW_PRECISION, HIGH_PRECISION = 0.1, 0.5
 """Of detections of just the low and the high score."""
 
 
-def measure(detector: Detector, folders: Sequence[Path]) -> DetectorHabits:
-    """Look at the pictures of folders with a detector that tells all above ``LEAST_SCORE``."""
-    pictures = read_labelled(folders)
-    found = [detector.detect(picture.pixels) for picture in pictures]
-    return habits_of(found, pictures)
+def measure(detector: Detector, pictures: Sequence[Labelled]) -> DetectorHabits:
+    """Look at pictures with a detector that tells all above ``LEAST_SCORE``."""
+    return habits_of([detector.detect(picture.pixels) for picture in pictures], pictures)
 
 
 def habits_of(found: Sequence[Detections], pictures: Sequence[Labelled]) -> DetectorHabits:
@@ -62,21 +63,32 @@ def habits_of(found: Sequence[Detections], pictures: Sequence[Labelled]) -> Dete
     )
 
 
-def spreads(detector: RefinedDetector, folders: Sequence[Path]) -> dict[str, float]:
-    """Return by how much sides and feet are off, in the spreads that a second stage tells, as standard deviations."""
-    pictures = read_labelled(folders)
-    found = [detector.detect(picture.pixels) for picture in pictures]
+def sigmas(found: Sequence[Detections], pictures: Sequence[Labelled]) -> dict[str, float]:
+    """Return by how much sides and feet are off, in the standard deviations that are told, of whole boxes.
+
+    Two thirds lie within, as of a normal distribution. Sides at the picture's border, which can't be off, don't count.
+    Raises ``InputError`` where none of the detections shows anything.
+    """
     matched = match(found, [_truth(picture) for picture in pictures], lambda kind: True)
-    right = matched.hit >= 0
-    sides, feet = [], []
+    right = (matched.hit >= 0) & (matched.scores >= LEAST_CLEAR)
+    sides, feet = [np.zeros(0)], [np.zeros(0)]
     for picture, row, hit in zip(matched.picture[right], matched.row[right], matched.hit[right], strict=True):
         own, whole = pictures[picture].boxes[hit], found[picture].whole
-        if whole is None or found[picture].scores[row] < LEAST_CLEAR:
+        if whole is None or not whole.told[row]:
             continue
-        sides.append((whole.boxes[row] - np.array(own["whole"])) / whole.sigma[row, :4])
+        true, limit = np.array(own["whole"]), np.tile(pictures[picture].pixels.shape[1::-1], 2)
+        inner = (true > BORDER_PX) & (true < limit - BORDER_PX)
+        sides.append(((whole.boxes[row] - true) / whole.sigma[row, :SIDES])[inner])
         if own.get("contact") is not None:
-            feet.append((found[picture].feet[row] - np.array(own["contact"])) / whole.sigma[row, 4:])
-    return {"spread_sides": _spread(np.array(sides)), "spread_feet": _spread(np.array(feet))}
+            feet.append((found[picture].feet[row] - np.array(own["contact"])) / whole.sigma[row, SIDES:])
+    if max(map(len, sides)) == 0 or max(map(len, feet)) == 0:
+        raise InputError("nothing that was held out is found", remedy="Give more pictures.")
+    return {"sigma_sides": _within(np.concatenate(sides)), "sigma_feet": _within(np.concatenate(feet))}
+
+
+def _within(errors: Array) -> float:
+    """Return below what two thirds of errors (N,) are."""
+    return float(np.quantile(np.abs(errors), TWO_THIRDS))
 
 
 def _truth(picture: Labelled) -> TrueBoxes:

@@ -1,4 +1,7 @@
-"""How long a detector's errors last: of a recording, by the autocorrelation of sides and feet of what moves."""
+"""How long a detector's errors last: of a recording, by the autocorrelation of sides and feet of what moves.
+
+Sides are those that tracking takes: of whole objects where a detector tells them, else of what is seen.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,10 +52,11 @@ def persistence(found: Sequence[Detections], frames: Sequence[FrameBoxes]) -> fl
     for picture, row, hit in zip(matched.picture[right], matched.row[right], matched.hit[right], strict=True):
         frame, own = frames[picture], found[picture]
         true = [box for box in frame.boxes if box.bbox_visible][hit]
-        edges = np.array(true.bbox_visible)
+        edges = np.array(true.bbox_visible if own.whole is None else true.bbox)
+        boxes = own.boxes if own.whole is None else own.whole.boxes
         size = np.maximum(np.tile(edges[2:] - edges[:2], 3), SMALL_PX)
         foot = np.array(true.contact or (np.nan, np.nan))
-        error = np.concatenate([own.boxes[row] - edges, own.feet[row] - foot]) / size
+        error = np.concatenate([boxes[row] - edges, own.feet[row] - foot]) / size
         error[np.abs(error) > MOST_ERROR] = np.nan
         series.setdefault((frame.camera, true.object), []).append((frame.utc, np.append(error, true.position[:2])))
     rows = [sorted(each, key=lambda pair: pair[0]) for each in series.values()]

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from geometry.errors import InputError
 from perception.detection.close_crops import ENDS, bases_of, cut, numbers_of, to_crop, windows_of
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 from perception.detection.suppression import overlaps
@@ -20,7 +21,7 @@ Array = NDArray[np.float64]
 SCORE, IOU = 0.1, 0.75
 """Boxes of the detector that are learned from, more and looser ones than it is asked for later."""
 IGNORED_IOU = 0.3
-"""A box that is nearer to something hardly visible than to anything clear counts neither way."""
+"""A box that lies so far on something hardly visible, and on nothing clear, counts neither way."""
 NEAR_IOU = 0.3
 """From here on a box has something to be moved to."""
 JITTER = 0.12
@@ -106,7 +107,12 @@ def _proposed(detector: OnnxDetector, picture: Labelled, rng: np.random.Generato
 
 
 def draw(proposed: Sequence[Proposed], size: int, rng: np.random.Generator) -> Samples:
-    """Draw a batch, half of it near something; a few of one picture, as pictures are larger than their crops."""
+    """Draw a batch, half of it near something; a few of one picture, as pictures are larger than their crops.
+
+    Raises ``InputError`` where there is nothing to draw.
+    """
+    if not any(one.wanted.any() for one in proposed):
+        raise InputError("no picture has a box to learn from")
     parts, left = [], size
     while left > 0:
         one = proposed[int(rng.integers(len(proposed)))]

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from geometry import InputError
-from perception.detection.close_crops import ENDS
+from perception.detection.close_crops import ENDS, LOG_ERRORS
 from training.backbone import parameters_of
 from training.detector_network import FAMILIES, KINDS
 from training.labelled import read_labelled
@@ -32,7 +32,6 @@ WEIGHTS = (1.0, 0.5, 0.5)
 """Of the losses of scores, kinds and ends."""
 RIGHT_IOU = 0.5
 """A box is right that overlaps what is there by so much, after it was moved."""
-LOG_SPREADS = (-5.0, 3.0)
 SMOOTHING = 0.998
 REPORT, KEEP_S = 50, 120.0
 
@@ -119,7 +118,7 @@ def losses(rows: Tensor, batch: Samples, kind_weights: Tensor) -> Tensor:
     told, kinds, offsets, spreads = rows.split([FAMILIES, len(KINDS), ENDS, ENDS], dim=1)
     ends = batch.bases + offsets
     known = torch.isfinite(batch.ends)
-    log_spread = spreads.clamp(*LOG_SPREADS)
+    log_spread = spreads.clamp(*LOG_ERRORS)
     error = (ends - torch.where(known, batch.ends, ends)).abs()
     end = ((error * (-log_spread).exp() + log_spread) * known).sum() / known.sum().clamp(min=1)
     right = (_overlaps(ends[:, :4].detach(), batch.ends[:, :4]) >= RIGHT_IOU) & (batch.family >= 0)

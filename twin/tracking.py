@@ -53,7 +53,7 @@ class TrackingOptions:
     rows_per_s: rows of tracks a second, at multiples of its inverse
     fill_gap_s: longer gaps of a moving object stay empty; what stands is there for so long before and after it is seen
     max_sigma_m: positions that are less sure, by the longer axis of their ellipse, are left out
-    gates_sigma_m: up to this, they still tell events at gates (``Tracks.unsure``)
+    gates_sigma_m: up to this, those of a whole recording still tell events at gates (``Tracks.unsure``)
     """
 
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
@@ -69,7 +69,8 @@ class TrackingOptions:
             0 <= self.clock_sigma_s < 1e3
             and 0 < self.rows_per_s <= 1000
             and self.fill_gap_s >= 0
-            and 0 < self.max_sigma_m <= self.gates_sigma_m
+            and self.max_sigma_m > 0
+            and self.gates_sigma_m > 0
         ):
             raise InputError(f"tracking options out of range: {self}")
 
@@ -261,7 +262,7 @@ def _rows(
             covariance[:, :2, :2] += late * mean[:, 2:4, None] * mean[:, None, 2:4]
             z, slope = ground.height(level, mean[:, :2])
             sigma = np.sqrt(np.linalg.eigvalsh(covariance[:, :2, :2])[:, 1])
-            told = sigma <= options.gates_sigma_m
+            told = sigma <= max(options.max_sigma_m, options.gates_sigma_m)
             times, mean, covariance, slope, level = times[told], mean[told], covariance[told], slope[told], level[told]
             positions = np.column_stack([mean[:, :2], z[told]])
             named = zip(places.names(positions), level.tolist(), strict=True)

@@ -25,6 +25,8 @@ ENDS = 10
 """What an answer places: left, top, right, bottom of what is seen, the same of the whole object, hidden or not, and the
 foot's x and y."""
 LEAST_SCORE = 1e-3
+LOG_ERRORS = (-5.0, 3.0)
+"""Bounds of the logarithm of how far off an end is on average, in ``UNIT_PX``."""
 
 
 class Windows(NamedTuple):
@@ -51,16 +53,12 @@ def cut(picture: NDArray[np.uint8], windows: Windows) -> NDArray[np.uint8]:
 
 def _window(picture: NDArray[np.uint8], middle: Array, scale: float) -> NDArray[np.uint8]:
     """Cut one window; what is made smaller by more than a half is averaged first, or it would alias."""
+    picture, middle = _near(picture, middle, scale)
     while scale < 0.5 and min(picture.shape[:2]) >= 2:
-        half = np.array([WIDTH_PX, HEIGHT_PX]) / (2 * scale)
-        limit = np.array([picture.shape[1], picture.shape[0]])
-        low = np.clip(np.floor(middle - half).astype(int), 0, limit - 2) // 2 * 2
-        high = np.clip(np.ceil(middle + half).astype(int) + 2, low + 2, limit)
-        part = picture[low[1] : high[1] - (high[1] - low[1]) % 2, low[0] : high[0] - (high[0] - low[0]) % 2]
-        picture = np.asarray(
-            cv2.resize(part, (part.shape[1] // 2, part.shape[0] // 2), interpolation=cv2.INTER_AREA), dtype=np.uint8
-        )
-        middle, scale = (middle - low) / 2, scale * 2
+        even = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]
+        size = even.shape[1] // 2, even.shape[0] // 2
+        picture = np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        middle, scale = middle / 2, scale * 2
     # A pixel's middle is at half a pixel here, and at whole ones for OpenCV.
     shift = np.array([WIDTH_PX, HEIGHT_PX]) / 2 - scale * middle + 0.5 * scale - 0.5
     matrix = np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
@@ -69,6 +67,15 @@ def _window(picture: NDArray[np.uint8], middle: Array, scale: float) -> NDArray[
         cv2.warpAffine(picture, matrix, (WIDTH_PX, HEIGHT_PX), flags=flags, borderValue=(FILL, FILL, FILL)),
         dtype=np.uint8,
     )
+
+
+def _near(picture: NDArray[np.uint8], middle: Array, scale: float) -> tuple[NDArray[np.uint8], Array]:
+    """Return the part of a picture that a window shows, and its middle there: OpenCV takes no picture of any size."""
+    half = np.array([WIDTH_PX, HEIGHT_PX]) / (2 * scale)
+    limit = np.array([picture.shape[1], picture.shape[0]])
+    low = np.clip(np.floor(middle - half).astype(int) - 2, 0, limit - 1) // 2 * 2
+    high = np.clip(np.ceil(middle + half).astype(int) + 2, low + 1, limit)
+    return picture[low[1] : high[1], low[0] : high[0]], middle - low
 
 
 def numbers_of(boxes: Array, scores: Array, is_person: NDArray[np.bool_], windows: Windows) -> NDArray[np.float32]:

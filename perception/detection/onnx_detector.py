@@ -82,7 +82,7 @@ class OnnxDetector:
         """
         self.options = options = options or OnnxOptions()
         self.path = path
-        network = _network(path, options)
+        network = load_network(path, options)
         self.name, self._session, self._told = network.name, network.session, network.metadata
         self._own = self._describe_own()
         self._input, self._sizes_input, self._size = self._inputs()
@@ -222,7 +222,8 @@ class _Chosen:
     shares: NDArray[np.float64] | None
 
 
-def _network(path: Path, options: OnnxOptions) -> OnnxNetwork:
+def load_network(path: Path, options: OnnxOptions) -> OnnxNetwork:
+    """Load a network for the providers that options name; ``InputError`` for any that is not there or refuses it."""
     there = available_providers()
     for provider in options.providers:
         if provider not in there:

@@ -1,18 +1,21 @@
 """A detector of two stages: what the first finds is looked at again, enlarged (``close_crops``)."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.box_views import UNKNOWN_PX
 from geometry.errors import InputError
 from geometry.solids import size_prior
 from perception.detection.close_crops import (
     ENDS,
     HEIGHT_PX,
+    LOG_ERRORS,
     NUMBERS,
     UNIT_PX,
     WIDTH_PX,
@@ -26,11 +29,10 @@ from perception.detection.close_crops import (
 from perception.detection.habits import DetectorHabits
 from perception.detection.heads.candidates import sigmoid, softmax
 from perception.detection.heads.own import FAMILIES
-from perception.detection.onnx_detector import AT_LEAST_PX, OnnxDetector, OnnxOptions
+from perception.detection.onnx_detector import AT_LEAST_PX, OnnxDetector, OnnxOptions, load_network
 from perception.detection.protocol import Pixels
 from perception.detection.suppression import suppress
 from perception.detections import Detections
-from perception.onnx_network import OnnxNetwork
 from perception.shares import Shares
 from perception.whole_boxes import WholeBoxes
 
@@ -38,8 +40,8 @@ Array = NDArray[np.float64]
 
 OWN_KEY = "tiepoint_refiner"
 AT_ONCE = 32
-LOG_SPREADS = (-5.0, 3.0)
-"""Bounds of the logarithm of how far off an end is, in ``UNIT_PX``."""
+MOST_PROPOSALS = 300
+"""Boxes a picture that are looked at again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +49,7 @@ class Refined:
     """What the second stage says of N boxes.
 
     scores: (N, 2) of a vehicle and of a person; kinds: (N, K) shares; boxes: (N, 4), whole: (N, 4), feet: (N, 2) px
-    spreads: (N, 6) px, mean absolute errors of the whole box's sides and of the foot, as the network expects them
+    errors: (N, 6) px, of the whole box's sides and of the foot: how far off they are on average
     """
 
     scores: Array
@@ -55,7 +57,7 @@ class Refined:
     boxes: Array
     whole: Array
     feet: Array
-    spreads: Array
+    errors: Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,7 @@ class About:
 
     kinds: K names; proposals, iou: lowest score of a box that is looked at again, and above which overlap of those one
     stays; final_iou: the same of what comes out
-    spread_sides, spread_feet: standard deviations for each mean absolute error that the network expects
+    sigma_sides, sigma_feet: standard deviations for each average error that the network expects
     habits: how both stages together err, None if that was not measured
     """
 
@@ -72,25 +74,35 @@ class About:
     proposals: float
     iou: float
     final_iou: float
-    spread_sides: float = 1.0
-    spread_feet: float = 1.0
+    sigma_sides: float = 1.0
+    sigma_feet: float = 1.0
     habits: DetectorHabits | None = None
 
+    def __post_init__(self) -> None:
+        shares = (self.proposals, self.iou, self.final_iou)
+        if not all(isinstance(each, int | float) for each in (*shares, self.sigma_sides, self.sigma_feet)):
+            raise InputError("scores, overlaps and standard deviations are numbers")
+        if not (
+            all(0 < each <= 1 for each in shares)
+            and all(0 < each < 100 for each in (self.sigma_sides, self.sigma_feet))
+        ):
+            raise InputError("scores and overlaps are above 0 and at most 1, standard deviations positive")
+        if not self.kinds or not all(isinstance(kind, str) for kind in self.kinds):
+            raise InputError("kinds are words, one at least")
+
     @classmethod
-    def of(cls, metadata: dict[str, str], where: str) -> "About":
+    def of(cls, metadata: Mapping[str, str], where: str) -> Self:
         """Read a file's metadata; ``InputError`` where it is not a second stage's."""
         if OWN_KEY not in metadata:
             raise InputError("is no second stage of a detector", where=where, remedy="Export one by training.export.")
         try:
             content: dict[str, Any] = dict(json.loads(metadata[OWN_KEY]))
-            habits = content.pop("habits", None)
-            about = cls(**content | {"kinds": tuple(content["kinds"])}, habits=habits and DetectorHabits.of(habits))
-            numbers = (about.proposals, about.iou, about.final_iou, about.spread_sides, about.spread_feet)
-            if not (all(isinstance(kind, str) for kind in about.kinds) and all(0 < float(n) < 100 for n in numbers)):
-                raise ValueError("kinds are words, scores, overlaps and spreads are positive")
-        except (ValueError, KeyError, TypeError) as error:
+            kinds, habits = content.pop("kinds"), content.pop("habits", None)
+            if not isinstance(kinds, list):
+                raise ValueError("kinds are a list")
+            return cls(kinds=tuple(kinds), habits=None if habits is None else DetectorHabits.of(habits), **content)
+        except (ValueError, KeyError, TypeError, OverflowError, InputError) as error:
             raise InputError(f"its own description can't be read ({error})", where=where) from error
-        return about
 
 
 class RefinedDetector:
@@ -100,23 +112,23 @@ class RefinedDetector:
     """
 
     def __init__(self, detector: Path, refiner: Path, options: OnnxOptions | None = None) -> None:
-        """Load both files; ``InputError`` for others, and where the first tells no feet or kinds that the second does.
+        """Load both files; ``InputError`` for others, and for providers that are not there or can't run them.
 
         ``options`` are for what comes out; what is looked at again is asked of the first stage as the second says.
         """
         self.options = options or OnnxOptions()
-        network = OnnxNetwork(refiner, providers=self.options.providers, threads=self.options.threads)
-        self.about, self._session = About.of(network.metadata, str(refiner)), network.session
+        network = load_network(refiner, self.options)
+        self.path, self.about, self._session = refiner, About.of(network.metadata, str(refiner)), network.session
         asked = {each.name: each.shape[1:] for each in self._session.get_inputs()}
         if asked != {"pictures": [3, HEIGHT_PX, WIDTH_PX], "numbers": [NUMBERS]}:
             raise InputError(f"takes {asked}, not crops and {NUMBERS} numbers", where=str(refiner))
         self._width = FAMILIES + len(self.about.kinds) + 2 * ENDS
         told = self._ask(
-            np.zeros((1, HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8), np.zeros((1, NUMBERS), dtype=np.float32)
+            np.zeros((2, HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8), np.zeros((2, NUMBERS), dtype=np.float32)
         )
-        if told.shape != (1, self._width):
-            raise InputError(f"answers {told.shape} a crop, not {self._width} numbers", where=str(refiner))
-        proposing = replace(self.options, score=self.about.proposals, iou=self.about.iou)
+        if told.shape != (2, self._width):
+            raise InputError(f"answers {told.shape} to two crops, not {self._width} numbers each", where=str(refiner))
+        proposing = replace(self.options, score=self.about.proposals, iou=self.about.iou, most=MOST_PROPOSALS)
         self.detector = OnnxDetector(detector, proposing)
         self.name = f"{self.detector.name}+{network.name}"
 
@@ -129,26 +141,22 @@ class RefinedDetector:
         """Find vehicles and people in a picture (H, W, 3) uint8, RGB; best first."""
         proposed = self.detector.detect(picture, camera=camera, time=time)
         refined = self.refine(picture, proposed)
-        limit = np.array([*picture.shape[1::-1]] * 2, dtype=np.float64)
+        limit = np.tile(picture.shape[1::-1], 2).astype(np.float64)
         best = refined.scores.argmax(axis=1)
         scores = refined.scores[np.arange(len(best)), best]
-        boxes, whole = np.clip(refined.boxes, 0, limit), np.clip(refined.whole, 0, limit)
-        good = (scores >= self.options.score) & (boxes[:, 2:] - boxes[:, :2] >= AT_LEAST_PX).all(axis=1)
-        rows = np.flatnonzero(good)
-        likeliest = [self.about.kinds[k] for k in refined.kinds.argmax(axis=1).tolist()]
-        kinds = [likeliest[i] if best[i] == 0 else "person" for i in rows.tolist()]
+        boxes = np.clip(refined.boxes, 0, limit)
+        rows = np.flatnonzero((scores >= self.options.score) & _has_area(boxes))
+        likeliest = refined.kinds.argmax(axis=1).tolist()
+        kinds = [self.about.kinds[likeliest[i]] if best[i] == 0 else "person" for i in rows.tolist()]
         groups = kinds if self.options.among == "class" else [size_prior(kind).family for kind in kinds]
         iou = self.about.final_iou if self.options.iou is None else self.options.iou
         kept = suppress(boxes[rows], scores[rows], groups, iou, self.options.most)
-        rows = rows[kept]
+        rows, kinds = rows[kept], [kinds[i] for i in kept.tolist()]
         shares = np.where(best[rows, None] == 0, refined.kinds[rows], np.nan)
-        found = Detections.of(
-            camera, time, boxes[rows], [kinds[i] for i in kept.tolist()], scores[rows], refined.feet[rows]
-        )
         return replace(
-            found,
+            Detections.of(camera, time, boxes[rows], kinds, scores[rows], refined.feet[rows]),
             kind_shares=Shares(names=self.about.kinds, values=shares),
-            whole=WholeBoxes(boxes=whole[rows], sigma=self._sigma(refined.spreads[rows])),
+            whole=self._whole(np.clip(refined.whole[rows], 0, limit), refined.errors[rows]),
         )
 
     def refine(self, picture: Pixels, proposed: Detections) -> Refined:
@@ -156,32 +164,44 @@ class RefinedDetector:
         windows = windows_of(proposed.boxes)
         is_person = np.array([size_prior(kind).family == "person" for kind in proposed.kinds], dtype=np.bool_)
         numbers = numbers_of(proposed.boxes, proposed.scores, is_person, windows)
-        parts = []
+        parts = [np.zeros((0, self._width))]
         for start in range(0, len(proposed), AT_ONCE):
             some = slice(start, start + AT_ONCE)
             parts.append(self._ask(cut(picture, Windows(windows.middle[some], windows.scale[some])), numbers[some]))
-        rows = np.concatenate([np.zeros((0, self._width)), *parts])
-        return decode(rows, proposed.boxes, windows, len(self.about.kinds))
+        return decode(np.concatenate(parts), proposed.boxes, windows, len(self.about.kinds))
 
     def _ask(self, crops: NDArray[np.uint8], numbers: NDArray[np.float32]) -> Array:
         """Return the network's answers about crops (N, H, W, 3)."""
         pictures = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32) / 255
-        return np.asarray(self._session.run(None, {"pictures": pictures, "numbers": numbers})[0], dtype=np.float64)
+        try:
+            told = self._session.run(None, {"pictures": pictures, "numbers": numbers})[0]
+        except Exception as error:  # onnxruntime raises its own kinds
+            raise InputError(f"the network can't be run ({error})", where=str(self.path)) from error
+        return np.asarray(told, dtype=np.float64)
 
-    def _sigma(self, spreads: Array) -> Array:
-        return spreads * np.repeat([self.about.spread_sides, self.about.spread_feet], [4, 2])
+    def _whole(self, boxes: Array, errors: Array) -> WholeBoxes:
+        """Return whole boxes (N, 4) and how sure they are, NaN for what is none."""
+        sigma = np.minimum(errors * np.repeat([self.about.sigma_sides, self.about.sigma_feet], [4, 2]), UNKNOWN_PX)
+        sound = (_has_area(boxes) & np.isfinite(sigma).all(axis=1))[:, None]
+        return WholeBoxes(boxes=np.where(sound, boxes, np.nan), sigma=np.where(sound, sigma, np.nan))
 
 
 def decode(rows: Array, boxes: Array, windows: Windows, kinds: int) -> Refined:
     """Read answers (N, 2 + K + ENDS + ENDS) about boxes (N, 4)."""
     told, shares, offsets, logs = np.split(rows, np.cumsum([FAMILIES, kinds, ENDS]), axis=1)
     ends = to_picture(bases_of(boxes, windows) + offsets, windows)
-    spreads = np.exp(np.clip(logs, *LOG_SPREADS)) * UNIT_PX / windows.scale[:, None]
+    errors = np.exp(np.clip(logs, *LOG_ERRORS)) * UNIT_PX / windows.scale[:, None]
     return Refined(
         scores=sigmoid(told),
         kinds=softmax(shares),
         boxes=ends[:, :4],
         whole=ends[:, 4:8],
         feet=ends[:, 8:],
-        spreads=spreads[:, 4:],
+        errors=errors[:, 4:],
     )
+
+
+def _has_area(boxes: Array) -> NDArray[np.bool_]:
+    """Tell which boxes (N, 4) are finite and at least ``AT_LEAST_PX`` wide and high."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray((boxes[:, 2:] - boxes[:, :2] >= AT_LEAST_PX).all(axis=1) & np.isfinite(boxes).all(axis=1))

@@ -57,7 +57,7 @@ class TiledDetector:
             gap = np.concatenate([found.boxes[:, :2], np.array([x2 - x1, y2 - y1]) - found.boxes[:, 2:]], axis=1)
             cut.append(((gap < CUT_PX) & edges).any(axis=1))
             corner = np.array([x1, y1], dtype=np.float64)
-            whole = None if found.whole is None else found.whole.moved(corner)
+            whole = None if found.whole is None else _within(found.whole, (x2 - x1, y2 - y1), edges).moved(corner)
             parts.append(replace(found, boxes=found.boxes + np.tile(corner, 2), feet=found.feet + corner, whole=whole))
         joined, is_cut = _joined(parts), np.concatenate(cut)
         if self.options.whole:
@@ -65,6 +65,14 @@ class TiledDetector:
             joined = joined.take(~is_cut)
         groups = [size_prior(kind).family for kind in joined.kinds]
         return joined.take(suppress(joined.boxes, joined.scores, groups, self.options.iou))
+
+
+def _within(whole: WholeBoxes, size: tuple[int, int], edges: NDArray[np.bool_]) -> WholeBoxes:
+    """Return whole boxes of a tile, NaN for those that may go on beyond an inner edge."""
+    gap = np.concatenate([whole.boxes[:, :2], np.array(size) - whole.boxes[:, 2:]], axis=1)
+    with np.errstate(invalid="ignore"):
+        cut = np.asarray((gap < CUT_PX) & edges).any(axis=1, keepdims=True)
+    return WholeBoxes(boxes=np.where(cut, np.nan, whole.boxes), sigma=np.where(cut, np.nan, whole.sigma))
 
 
 def tiles(size: tuple[int, int], options: TileOptions) -> list[tuple[int, int, int, int]]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from geometry.box_views import ROWS, SIDES, BoxPlanes, CameraModel, box_planes
+from geometry.box_views import ROWS, SIDES, UNKNOWN_PX, BoxPlanes, CameraModel, box_planes
 from geometry.ground_surface import GroundSurface
 from geometry.lifting import OCCLUDED_PX_SHARE, hidden_sides
 from geometry.solids import size_prior
@@ -55,7 +55,7 @@ class View:
     ) -> None:
         """Prepare; ``since_s`` is how long the camera's last frame was before this one."""
         self.camera, self.level, self.found, self.index = camera, level, found, index
-        boxes, sigma = _ends(found, options, since_s)
+        boxes, sigma = _ends(found, camera, options, since_s)
         self.planes: BoxPlanes = box_planes(camera, boxes, found.feet, sigma)
         self.clutter = log_clutter(self.planes, boxes, found.feet, camera.size)
         self.is_person = np.array([size_prior(kind).family == "person" for kind in found.kinds], dtype=np.bool_)
@@ -63,7 +63,7 @@ class View:
         # What stands is told by looks at stalls, where there are any; a track begins with what surely moves.
         self.strong = (found.scores >= options.high_score) & (self.is_person | moves(found))
         self.prior = _prior(found.scores, options)
-        half = 0.5 * np.hypot(*(found.boxes[:, 2:] - found.boxes[:, :2]).T)
+        half = 0.5 * np.hypot(*(boxes[:, 2:] - boxes[:, :2]).T)
         self.radius = half * self.planes.rad_per_px[:, :SIDES].max(axis=1, initial=0.0)
 
 
@@ -97,7 +97,7 @@ def _prior(scores: Array, options: TrackerOptions) -> Array:
     return np.asarray(right - np.log(options.objects))
 
 
-def _ends(found: Detections, options: TrackerOptions, since_s: float) -> tuple[Array, Array]:
+def _ends(found: Detections, camera: CameraModel, options: TrackerOptions, since_s: float) -> tuple[Array, Array]:
     """Return where objects end (N, 4) px, and the standard deviations (N, ROWS) of these sides and of feet.
 
     They are those of whole objects where the detector tells these, else of what is seen.
@@ -105,10 +105,18 @@ def _ends(found: Detections, options: TrackerOptions, since_s: float) -> tuple[A
     """
     boxes, sigma = found.boxes, _usual_sigma(found, options)
     if found.whole is not None:
-        told = np.isfinite(found.whole.boxes).all(axis=1, keepdims=True)
+        told = (found.whole.told & _is_seen(found.whole.boxes, camera.size))[:, None]
         boxes = np.where(told, found.whole.boxes, boxes)
         sigma = np.where(told, np.hypot(LEAST_PX, found.whole.sigma), sigma)
-    return boxes, np.asarray(sigma * np.sqrt(1 + 2 * options.persist_s / since_s))
+    widened = sigma * np.sqrt(1 + 2 * options.persist_s / since_s)
+    return boxes, np.minimum(widened, UNKNOWN_PX)
+
+
+def _is_seen(boxes: Array, size: Array) -> Mask:
+    """Tell which boxes (N, 4) have an area in a picture of (width, height)."""
+    with np.errstate(invalid="ignore"):
+        shown = np.minimum(boxes[:, 2:], size) - np.maximum(boxes[:, :2], 0.0)
+        return np.asarray((shown >= 1.0).all(axis=1))
 
 
 def _usual_sigma(found: Detections, options: TrackerOptions) -> Array:

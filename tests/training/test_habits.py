@@ -1,10 +1,14 @@
 """Habits of a detector whose errors are drawn here."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from geometry.errors import InputError
 from perception.detections import Detections
-from training.habits import habits_of
+from perception.whole_boxes import WholeBoxes
+from training.habits import habits_of, sigmas
 from training.labelled import Labelled
 
 
@@ -48,3 +52,28 @@ def test_without_contacts_or_objects_there_is_still_an_answer() -> None:
     empty = [Labelled(str(k), np.zeros((48, 64, 3), np.uint8), []) for k in range(3)]
     false = [Detections.of("a", float(k), [[1.0, 1, 30, 30]], "car", 0.3) for k in range(3)]
     assert 0 < habits_of(false, empty).low_score < 1
+
+
+@pytest.mark.parametrize("off", [0.5, 2.0])
+def test_standard_deviations_that_are_told_are_put_right(off: float) -> None:
+    """Errors are ``off`` times what is told of sides, twice that of feet; sides at the border are never off."""
+    rng = np.random.default_rng(4)
+    pictures, found = [], []
+    for _ in range(150):
+        boxes = np.array([[0.0, 40, 60, 90], [100, 40, 180, 90]])
+        feet = np.array([[30.0, 85], [140, 85]])
+        labels = [
+            {"kind": "car", "bbox": box, "whole": box, "contact": foot, "visible": 1.0}
+            for box, foot in zip(boxes.tolist(), feet.tolist(), strict=True)
+        ]
+        pictures.append(Labelled("", np.zeros((120, 200, 3), dtype=np.uint8), labels))
+        sigma = rng.uniform(0.5, 3.0, (2, 6))
+        error = sigma * off * rng.standard_normal((2, 6)) * [1, 1, 1, 1, 2, 2]
+        error[0, 0] = 0.0
+        whole = WholeBoxes(boxes=boxes + error[:, :4], sigma=sigma)
+        found.append(replace(Detections.of("", 0.0, boxes, "car", 0.9, feet + error[:, 4:]), whole=whole))
+    told = sigmas(found, pictures)
+    assert told["sigma_sides"] == pytest.approx(off, rel=0.1)  # measured 3 and 3 % off
+    assert told["sigma_feet"] == pytest.approx(2 * off, rel=0.1)  # measured 2 and 2 % off
+    with pytest.raises(InputError, match="nothing"):
+        sigmas([replace(each, whole=None) for each in found], pictures)

@@ -30,6 +30,7 @@ class CrossingOptions:
     margin_m: beyond the line, against counting one that stands on it twice; beside_m: how far beyond the ends of a
     gate one may pass
     reach_m: one that is first or last seen this near to a gate, and goes through it, passed unseen; going_mps: how fast
+    unsure_sigmas: what is unsure is clearly beyond a line only so many standard deviations away from it
     gone_s: after so long without a row a track is over; settle_s: how long a zone must stay before it is told
     people: whether people count at gates
     """
@@ -38,12 +39,21 @@ class CrossingOptions:
     beside_m: float = 1.0
     reach_m: float = 8.0
     going_mps: float = 0.7
+    unsure_sigmas: float = 1.0
     gone_s: float = 6.0
     settle_s: float = 0.6
     people: bool = False
 
     def __post_init__(self) -> None:
-        values = (self.margin_m, self.beside_m, self.reach_m, self.going_mps, self.gone_s, self.settle_s)
+        values = (
+            self.margin_m,
+            self.beside_m,
+            self.reach_m,
+            self.going_mps,
+            self.unsure_sigmas,
+            self.gone_s,
+            self.settle_s,
+        )
         if not all(np.isfinite(value) and value >= 0 for value in values):
             raise InputError(f"crossing options out of range: {self}")
 
@@ -68,13 +78,18 @@ class _Line:
 class _Track:
     """What is kept of a track.
 
-    side: of each gate, the side it was last clearly on; crossed: when it was last on the line itself
+    first, sure: the first row, and the first that is not unsure; last: the last one
+    side: of each gate, the side it was last clearly on; clear: gates of which a sure row told it
+    crossed: when it was last on the line itself
+    zone: where it is, since ``entered``
     """
 
     first: TrackRow
     last: TrackRow
+    sure: TrackRow | None = None
     side: dict[str, int] = field(default_factory=dict)
     crossed: dict[str, float] = field(default_factory=dict)
+    clear: set[str] = field(default_factory=set)
     passed: set[str] = field(default_factory=set)
     zone: str | None = None
     coming: tuple[str | None, float] | None = None
@@ -100,10 +115,12 @@ class Crossings:
         for row, is_sure in (*((row, True) for row in rows), *((row, False) for row in unsure)):
             known = self._tracks.get(row.track)
             if known is None:
-                known = self._tracks[row.track] = _Track(first=row, last=row, zone=row.zone, entered=time)
+                known = self._tracks[row.track] = _Track(first=row, last=row)
+            if is_sure and known.sure is None:
+                known.sure, known.zone, known.entered = row, row.zone, time
             counts = self.options.people or size_prior(row.kind).family == "vehicle"
             if counts:
-                events += self._gates(known, row)
+                events += self._gates(known, row, is_sure=is_sure)
             if is_sure:
                 events += self._zones(known, row)
             known.last = row
@@ -117,7 +134,7 @@ class Crossings:
         self._tracks.clear()
         return events
 
-    def _gates(self, known: _Track, row: TrackRow) -> list[Event]:
+    def _gates(self, known: _Track, row: TrackRow, *, is_sure: bool) -> list[Event]:
         events = []
         xy = np.array(row.position[:2])
         for line in self._lines:
@@ -128,26 +145,34 @@ class Crossings:
             if before * inside < 0 or (before == 0) != (inside == 0):
                 share = before / (before - inside)
                 known.crossed[line.gate.id] = known.last.time + share * (row.time - known.last.time)
-            if beside > self.options.beside_m and abs(inside) > self.options.margin_m:
+            margin = self.options.margin_m
+            if not is_sure:
+                margin = max(margin, self.options.unsure_sigmas * _sigma(line, row))
+            if beside > self.options.beside_m and abs(inside) > margin:
                 known.side.pop(line.gate.id, None)
-            if abs(inside) <= self.options.margin_m or beside > self.options.beside_m:
+            if abs(inside) <= margin or beside > self.options.beside_m:
                 continue
             side, was = (1 if inside > 0 else -1), known.side.get(line.gate.id)
             known.side[line.gate.id] = side
+            is_new = was is None or (is_sure and line.gate.id not in known.clear)
+            if is_sure:
+                known.clear.add(line.gate.id)
             if was is not None and was != side:
                 when = known.crossed.get(line.gate.id, row.time)
                 events.append(_passage(line, side, row, known.last, SIGHT_OF_GATE, when))
                 known.passed.add(line.gate.id)
-            elif was is None and side > 0 and self._came_unseen(known, row, inside):
+            elif is_new and side > 0 and self._came_unseen(known, row, inside, is_sure=is_sure):
                 velocity = np.array((row.velocity or (0.0, 0.0, 0.0))[:2])
                 if velocity @ line.inward > self.options.going_mps and line.gate.direction != "out":
                     events.append(_passage(line, 1, row, row, BESIDE_GATE, row.time))
                     known.passed.add(line.gate.id)
         return events
 
-    def _came_unseen(self, known: _Track, row: TrackRow, inside: float) -> bool:
-        """Tell whether a track begins here, after the recording began, near enough to have come by a gate."""
-        begins = row.time - known.first.time < 1.0 and known.first.time - (self._start or 0.0) > 1.0
+    def _came_unseen(self, known: _Track, row: TrackRow, inside: float, *, is_sure: bool) -> bool:
+        """Tell whether a track begins here, or is sure from here on, near enough to have come by a gate; what is there
+        when the recording begins did not."""
+        first = known.sure if is_sure and known.sure is not None else known.first
+        begins = row.time - first.time < 1.0 and known.first.time - (self._start or 0.0) > 1.0
         return begins and inside < self.options.reach_m and not known.passed
 
     def _over(self, known: _Track) -> list[Event]:
@@ -214,10 +239,7 @@ def _line(gate: Gate, plan: FloorPlan) -> _Line:
 def _passage(line: _Line, side: int, row: TrackRow, before: TrackRow, most: float, when: float) -> Event:
     """Return a passage at a time; its confidence is at ``most`` that a position beyond the line is really beyond."""
     beyond, _ = line.place(np.array(row.position[:2]))
-    sigma = 0.0
-    if row.position_covariance is not None:
-        sigma = sqrt(max(float(line.inward @ np.array(row.position_covariance)[:2, :2] @ line.inward), 0.0))
-    sure = 0.5 * (1 + erf(abs(beyond) / max(sigma, 1e-6) / sqrt(2)))
+    sure = 0.5 * (1 + erf(abs(beyond) / max(_sigma(line, row), 1e-6) / sqrt(2)))
     return Event(
         time=when,
         kind="gate_in" if side > 0 else "gate_out",
@@ -226,3 +248,10 @@ def _passage(line: _Line, side: int, row: TrackRow, before: TrackRow, most: floa
         confidence=round(most * sure, 4),
         meta=evidence(before, row) | ({} if most == SIGHT_OF_GATE else {"seen": "beside the gate"}),
     )
+
+
+def _sigma(line: _Line, row: TrackRow) -> float:
+    """Return the standard deviation of how far a row is inside of a line, 0 where it is not known."""
+    if row.position_covariance is None:
+        return 0.0
+    return sqrt(max(float(line.inward @ np.array(row.position_covariance)[:2, :2] @ line.inward), 0.0))

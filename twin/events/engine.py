@@ -71,9 +71,11 @@ class EventEngine:
         if self._time is not None and not time > self._time:
             raise InputError(f"the moment {time} is not after {self._time}")
         self._time = time
-        events, occupancy = self.stalls.update(time, rows, cameras)
-        events += self._crossings.update(time, rows, unsure)
-        events += self._conduct.update(time, rows)
+        events = self._crossings.update(time, rows, unsure)
+        if unsure and not rows:  # what is unsure was seen somewhere, so that nothing was seen to be empty
+            return Happenings(events=tuple(events), occupancy=())
+        told, occupancy = self.stalls.update(time, rows, cameras)
+        events = told + events + self._conduct.update(time, rows)
         return Happenings(events=tuple(events), occupancy=tuple(occupancy))
 
     def look(self, camera: str, time: float, told: Mapping[str, float]) -> None:

@@ -52,6 +52,7 @@ def with_parked(
     stays = parked.stays
     places = ParkingPlaces.of(plan)
     told = {places.stalls[k] for k in np.flatnonzero(parked.looked).tolist()}
+    rows = list(rows)
     people, runs = _runs(rows, told, parked.lookers)
     middles = np.column_stack([places.middles, [_floor(plan, level) for level in places.levels.tolist()]])
     levels = [plan.levels[k].id for k in places.levels.tolist()]
@@ -77,7 +78,7 @@ def with_parked(
         named += [(("run", number), row) for row in run]
         if number and runs[number - 1][0].track == run[0].track and not _stood_between(number, runs, stands):
             same.union(("run", number - 1), ("run", number))
-    beside = [(_owner(row, runs), row) for row in unsure]
+    beside = _owned(unsure, runs, {row.track for row in rows}, told)
     numbers: dict[object, int] = {}
 
     def numbered(named: Iterable[tuple[object, TrackRow]]) -> list[TrackRow]:
@@ -90,14 +91,32 @@ def with_parked(
     return numbered(named), numbered(beside)
 
 
-def _owner(row: TrackRow, runs: Sequence[Sequence[TrackRow]]) -> object:
-    """Return whose an unsure row is: the run of its track that is nearest in time, else a track of its own."""
-    if size_prior(row.kind).family == "person":
-        return ("person", row.track)
-    own = [number for number, run in enumerate(runs) if run[0].track == row.track]
-    if not own:
-        return ("unsure", row.track)
-    return ("run", min(own, key=lambda n: max(runs[n][0].time - row.time, row.time - runs[n][-1].time, 0.0)))
+def _owned(
+    unsure: Iterable[TrackRow], runs: Sequence[Sequence[TrackRow]], sure: set[int], told: set[str]
+) -> list[tuple[object, TrackRow]]:
+    """Return whose unsure rows are: the run of their track that is nearest in time, or a track of their own.
+
+    Left out are those of ``sure`` tracks of which no run was kept, and what stands where looks tell.
+    """
+    by_track: dict[int, list[int]] = {}
+    for number, run in enumerate(runs):
+        by_track.setdefault(run[0].track, []).append(number)
+    found: list[tuple[object, TrackRow]] = []
+    for row in unsure:
+        own = by_track.get(row.track)
+        if size_prior(row.kind).family == "person":
+            found.append((("person", row.track), row))
+        elif own:
+            late = [max(runs[n][0].time - row.time, row.time - runs[n][-1].time) for n in own]
+            found.append((("run", own[int(np.argmin(late))]), row))
+        elif row.track not in sure and not _stands(row, told):
+            found.append((("unsure", row.track), row))
+    return found
+
+
+def _stands(row: TrackRow, told: set[str]) -> bool:
+    """Tell whether a row stands in a stall that looks tell about."""
+    return row.stall in told and float(np.hypot(*(row.velocity or (0.0, 0.0))[:2])) < STANDS_MPS
 
 
 def _goes_on(runs: Sequence[Sequence[TrackRow]], number: int, *, after: bool) -> bool:
@@ -131,7 +150,7 @@ def _runs(
     for row in rows:
         if size_prior(row.kind).family == "person":
             people.append(row)
-        elif not (row.stall in told and float(np.hypot(*(row.velocity or (0.0, 0.0))[:2])) < STANDS_MPS):
+        elif not _stands(row, told):
             tracks.setdefault(row.track, []).append(row)
     runs: list[list[TrackRow]] = []
     for own in tracks.values():

@@ -3,10 +3,10 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from geometry.records import FixedCamera
-from geometry.track_records import MAX_STALLS, MAX_TIME_S, Bbox, Pixel, Time, TrackRow
+from geometry.track_records import MAX_STALLS, MAX_TIME_S, Bbox, Pixel, Sigma, Time, TrackRow, require_whole
 from twin.events.records import Event, Occupancy
 from twin.service.catalog import NAME, VERSION
 from twin.service.geopose import LocalizedPhoto
@@ -55,9 +55,16 @@ class BoxIn(_Strict):
     kind: Annotated[str, Field(alias="class", min_length=1, max_length=100, pattern=PLAIN)]
     embedding: Annotated[list[Annotated[float, Field(ge=-1e6, le=1e6)]], Field(max_length=4096)] | None = None
     foot: tuple[Pixel, Pixel] | None = None
+    whole: Bbox | None = None
+    sigma: Sigma | None = None
     changed: Share | None = None
     track: Annotated[int, Field(ge=-MAX_TRACK, le=MAX_TRACK), BeforeValidator(_whole)] | None = None
     meta: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _check(self) -> "BoxIn":
+        require_whole(self.whole, self.sigma)
+        return self
 
 
 class FrameIn(_Strict):

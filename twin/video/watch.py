@@ -123,16 +123,14 @@ def frame_record(found: Detections) -> FrameRecord:
         embedding = None if vector is None or np.isnan(vector).any() else tuple(vector.round(5).tolist())
         foot = found.feet[i]
         changed = np.nan if found.changed is None else float(found.changed[i])
-        whole, sigma = (None, None) if found.whole is None else (found.whole.boxes[i], found.whole.sigma[i])
+        whole = found.whole if found.whole is not None and found.whole.told[i] else None
         is_told = bool((np.abs(foot) < MOST_FOOT_PX).all())  # not NaN, and no stray of a network
         rows.append(
             DetectionRecord(
                 foot=tuple(foot.round(2).tolist()) if is_told else None,
                 bbox=tuple(found.boxes[i].round(2).tolist()),
-                whole=None if whole is None or np.isnan(whole).any() else tuple(whole.round(2).tolist()),
-                sigma=None
-                if sigma is None or np.isnan(sigma).any()
-                else tuple(np.maximum(sigma.round(2), 0.01).tolist()),
+                whole=None if whole is None else tuple(whole.boxes[i].round(2).tolist()),
+                sigma=None if whole is None else tuple(np.maximum(whole.sigma[i].round(2), 0.01).tolist()),
                 score=round(float(found.scores[i]), 4),
                 kind=found.kinds[i],
                 embedding=embedding,

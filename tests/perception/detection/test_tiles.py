@@ -1,5 +1,7 @@
 """Tiles cover the picture, and what an edge cuts gives way to the whole object."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 from geometry.errors import InputError
 from perception.detection.tiles import TiledDetector, TileOptions, tiles
 from perception.detections import Detections
+from perception.whole_boxes import WholeBoxes
 
 
 class Bright:
@@ -51,3 +54,25 @@ def test_an_object_is_found_once_and_whole(x: int) -> None:
 def test_impossible_tiles_are_refused() -> None:
     with pytest.raises(InputError, match="out of range"):
         TileOptions(columns=0)
+
+
+def test_a_whole_box_that_may_go_on_beyond_a_tile_is_not_told() -> None:
+    """What is seen ends inside its tile; of the left one's object the hidden part goes on into the next tile."""
+
+    class Guessing(Bright):
+        def detect(self, picture: NDArray[np.uint8], *, camera: str = "", time: float = 0.0) -> Detections:
+            found = super().detect(picture, camera=camera, time=time)
+            boxes = np.clip(found.boxes + np.array([-5, -5, 80, 5]), 0, np.tile(picture.shape[1::-1], 2))
+            return replace(found, whole=WholeBoxes(boxes=boxes, sigma=np.ones((len(found), 6))))
+
+    told = []
+    for x in (20, 110, 260):
+        picture = np.zeros((100, 320, 3), dtype=np.uint8)
+        picture[40:60, x : x + 20] = 200
+        options = TileOptions(columns=2, rows=1, whole=False)
+        found = TiledDetector(Guessing(), options).detect(picture)
+        assert found.whole is not None
+        told.append(found.whole.told.tolist())
+        if found.whole.told[0]:
+            np.testing.assert_array_equal(found.whole.boxes[0], [x - 5, 35, min(x + 100, 320), 65])
+    assert told == [[True], [False], [True]]

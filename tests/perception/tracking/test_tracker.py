@@ -214,4 +214,5 @@ def test_what_is_hidden_is_placed_by_its_whole_box_as_surely_as_that_is(noise_px
                 claimed += np.einsum("ni,nij,nj->n", error, inverse, error).tolist()
     assert np.percentile(off[True], 90) < (0.01 if noise_px == 0 else 0.3)  # measured 0.00004 and 0.19
     assert np.median(off[False]) > 2.0  # measured 5.3
-    assert np.median(claimed) < 2.0  # measured 0.84 with noise; 1.39 is what it should be
+    # Measured 0.84 with noise, where 1.39 is what it should be: shapes of real objects differ more than these.
+    assert (0.4 if noise_px else 0.0) <= np.median(claimed) < 2.0

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geometry.track_records import TrackRow
-from tests.twin.events.places import START, going, mixed, plan, standing, track
+from tests.twin.events.places import START, camera, going, mixed, plan, standing, track
 from twin.events import events_of
 
 
@@ -75,7 +75,7 @@ def unsure(rows: list[TrackRow], sigma_m: float) -> list[TrackRow]:
 
 
 def test_a_track_that_is_too_unsure_near_the_gate_to_be_published_still_passes_it() -> None:
-    rows = track(3, going(-4.0, 10.0, 3.0), 0, 50 / 3)
+    rows = track(3, going(-12.0, 10.0, 3.0), 0, 64 / 3)
     sure = [row for row in rows if 5 < row.position[0] < 30]
     rest = unsure([row for row in rows if row not in sure], 4.0)
     assert gates(events_of(sure, plan())) == [], "before the gates it is not seen, and it is there from the first"
@@ -87,8 +87,38 @@ def test_a_track_that_is_too_unsure_near_the_gate_to_be_published_still_passes_i
 
 
 def test_unsure_rows_tell_no_zones_stalls_or_conduct() -> None:
-    rows = mixed(track(1, going(-4.0, 10.0, 3.0), 0, 50 / 3), track(2, standing(20, 10), 0, 40))
+    rows = mixed(track(1, going(-12.0, 10.0, 3.0), 0, 64 / 3), track(2, standing(20, 10), 0, 40))
     told = events_of([], plan(), unsure=unsure(rows, 4.0))
     assert {event.kind for event in told.events} == {"gate_in", "gate_out"}
     assert told.occupancy == ()
     assert {event.kind for event in events_of(rows, plan()).events} > {"gate_in", "gate_out"}
+
+
+def test_unsure_rows_leave_a_tracks_zone_and_its_coming_to_sure_ones() -> None:
+    """Unsure in the west, then sure in the east only: it entered no zone and left none before it was sure."""
+    rows = track(1, standing(30, 16), 6, 20)
+    before = unsure(track(1, standing(10, 16), 0, 5.8), 3.0)
+    assert [e.kind for e in events_of(rows, plan(), unsure=before).events if e.kind.startswith("zone")] == []
+    witness = track(9, standing(20, 18), 0, 40)
+    coming = track(4, going(3.0, 10.0, 3.0, since=5.0), 5, 9)
+    earlier = unsure(track(4, standing(3.0, 10.0), 3, 4.8), 1.5)
+    alone = gates(events_of(mixed(witness, coming), plan()))
+    assert alone == [("gate_in", "in")]
+    assert gates(events_of(mixed(witness, coming), plan(), unsure=earlier)) == alone
+
+
+def test_an_unsure_one_that_wobbles_across_a_gate_is_not_counted() -> None:
+    wobble = np.random.default_rng(0).normal(0, 1.0, 1000)
+    rows = unsure(track(1, lambda t: (wobble[int(t * 5) % 1000], 10.0), 0, 60), 4.0)
+    assert gates(events_of([], plan(), unsure=rows)) == []
+
+
+def test_unsure_rows_show_no_stall_to_be_empty() -> None:
+    """A vehicle in its stall whose position becomes unsure is there still, whatever a camera sees."""
+    x, y = 9.25, 5.5
+    parked, rest = track(1, standing(x, y), 0, 20), unsure(track(1, standing(x, y), 20.2, 60), 3.0)
+    told = events_of(parked, plan(), [camera()], unsure=rest)
+    assert told.events == ()
+    assert [(each.stall, each.p_occupied > 0.8) for each in told.occupancy if each.stall == "S0"] == [("S0", True)]
+    elsewhere = mixed(parked, track(2, standing(30, 16), 0, 60))
+    assert [event.kind for event in events_of(elsewhere, plan(), [camera()]).events] == ["stall_freed"]

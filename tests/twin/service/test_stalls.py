@@ -47,15 +47,26 @@ def test_looks_that_are_pushed_make_occupancy(site: Path, tmp_path: Path) -> Non
     with TestClient(create_app(settings_for(tmp_path, site)), base_url="http://127.0.0.1") as client:
         sent = [frame(1000.0 + k, 0.05 if k < 10 else 0.95) for k in range(25)]
         sent[0]["detections"] = [{"bbox": [10.0, 10.0, 60.0, 60.0], "score": 0.9, "class": "car", "changed": 0.25}]
+        whole = {"whole": [10.0, 10.0, 60.0, 70.0], "sigma": [1.0, 1.0, 1.5, 4.0, 2.0, 2.0]}
+        sent[1]["detections"] = [sent[0]["detections"][0] | whole]
+        for wrong in (
+            {"whole": whole["whole"]},
+            {**whole, "whole": [60.0, 10.0, 10.0, 70.0]},
+            {**whole, "sigma": [0.0] * 6},
+        ):
+            box = {**sent[0]["detections"][0], **wrong}
+            answer = client.post(f"{BASE}/detections", json={"frames": [{**sent[0], "detections": [box]}]})
+            assert answer.status_code == 422, answer.text
         answer = client.post(f"{BASE}/detections", json={"frames": sent})
         assert answer.json()["accepted"] == 25, answer.text
         wait_for(lambda: taken(client) == {"A": True, "B": True})
         rows = client.get(f"{BASE}/occupancy/history", params={"stall": "A"}).json()["rows"]
         assert [row["p_occupied"] > 0.5 for row in rows] == [False, True]
         assert 1010.0 <= rows[1]["time"] <= 1014.0
-        first = sa.select(frames.c.content).order_by(frames.c.time).limit(1)
+        first = sa.select(frames.c.content).order_by(frames.c.time).limit(2)
         with client.app.state.service.database.read() as connection:  # type: ignore[attr-defined]
-            assert json.loads(connection.execute(first).scalar_one()) == sent[0]
+            kept = [json.loads(content) for content in connection.execute(first).scalars()]
+            assert kept == sent[:2]
 
 
 def moved(*places: tuple[str, str]) -> list[FixedCamera]:

@@ -141,6 +141,8 @@ def _record(frame: FrameIn, usable: Sequence[BoxIn]) -> FrameRecord:
             kind=box.kind,
             embedding=None if box.embedding is None else tuple(box.embedding),
             foot=box.foot,
+            whole=box.whole,
+            sigma=box.sigma,
             changed=box.changed,
             track=box.track,
             meta=box.meta,
