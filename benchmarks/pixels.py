@@ -25,7 +25,7 @@ from perception.detection.tiles import TiledDetector
 PARTS = (
     "people", "identities", "stalls", "multiviewx", "meva", "detector", "integers", "garage", "appearance", "speed",
 )  # fmt: skip
-DETECTORS = ("tiepoint", "background", "yolox-nano")
+DETECTORS = ("tiepoint", "tiepoint-fast", "background", "yolox-nano")
 LOW_SCORE = 0.05
 """From which detections are asked for: average precision wants unsure ones too; recall and precision are at 0.3."""
 
@@ -35,6 +35,7 @@ def detectors(data: Path, chosen: Sequence[str], *, score: float = LOW_SCORE) ->
     options = OnnxOptions(threads=1, score=score)
     make: dict[str, Callable[[], Detector]] = {
         "tiepoint": lambda: make_detector("tiepoint", options),
+        "tiepoint-fast": lambda: make_detector("tiepoint-fast", options),
         "background": BackgroundDetector,
         "yolox-nano": lambda: OnnxDetector(data / "weights" / "yolox_nano.onnx", options),
     }

@@ -19,6 +19,7 @@ from perception.appearance.network import AppearanceNetwork, DescribingDetector
 from perception.detection.making import habits_of, make_detector
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 from perception.detection.protocol import Detector
+from perception.detection.refined import RefinedDetector
 from perception.detections import Detections
 from perception.images import read_image
 from perception.occupancy.network import StallNetwork, stall_network_file
@@ -80,9 +81,9 @@ def detector(work: Path, seeds: Sequence[int], detectors: dict[str, Detector]) -
 
 
 def integers(work: Path, seeds: Sequence[int], score: float) -> dict[str, Any]:
-    """Return what 8-bit integers cost the shipped network in AP, and what they save in time."""
+    """Return what the second stage, and 8-bit integers of the first, cost and gain in AP and in time."""
     figures: dict[str, Any] = {}
-    for name in ("tiepoint", "tiepoint-int8"):
+    for name in ("tiepoint", "tiepoint-fast", "tiepoint-int8"):
         each = make_detector(name, OnnxOptions(threads=1, score=score))
         figures[name] = {"megabytes": _size(each)}
         for scene in SCENES:
@@ -121,7 +122,7 @@ def speed(work: Path, seed: int, data: Path) -> dict[str, Any]:
     """Return frames a second of 640 x 360 for 1, 2 and 4 cameras and each detector, reading and all included."""
     source = recorded(work, "garage", library_facility("garage", seed=seed), seed, GLIMPSE_S, GLIMPSE_FPS)
     figures: dict[str, Any] = {}
-    repeats = {"tiepoint": 10, "tiepoint-int8": 10, "background": 20, "yolox-nano": 4}
+    repeats = {"tiepoint": 4, "tiepoint-fast": 10, "tiepoint-int8": 10, "background": 20, "yolox-nano": 4}
     for name, times in repeats.items():
         path = str(data / "weights" / "yolox_nano.onnx") if name == "yolox-nano" else name
         figures[name] = {}
@@ -325,4 +326,6 @@ def _cpu_ms(ask: Any, times: int) -> float:
 
 
 def _size(each: Detector) -> float | None:
-    return each.path.stat().st_size / 1e6 if isinstance(each, OnnxDetector) and each.path.exists() else None
+    if isinstance(each, RefinedDetector):
+        return (each.path.stat().st_size + each.detector.path.stat().st_size) / 1e6
+    return each.path.stat().st_size / 1e6 if isinstance(each, OnnxDetector) else None

@@ -51,7 +51,7 @@ from training.stalls import judge, read_looks
 LONGEST_PX = 640
 IOU = 0.5
 """Above which boxes are one object: of 0.45 to 0.75 about the best on a world that was held out, see docs/models.md."""
-PROPOSALS, PROPOSALS_IOU, FINAL_IOU = 0.15, 0.6, 0.5
+PROPOSALS, PROPOSALS_IOU, FINAL_IOU = 0.2, 0.6, 0.5
 """Of a refiner: see ``perception.detection.refined.About``."""
 OPSET = 17
 CALIBRATION = 120

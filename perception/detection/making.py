@@ -1,6 +1,6 @@
-"""Detectors by name: the one that comes with Tiepoint, background subtraction, or a network's file."""
+"""Detectors by name: those that come with Tiepoint, background subtraction, or a network's file."""
 
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 
 from geometry.errors import InputError, nearest_known
@@ -8,17 +8,21 @@ from perception.detection.background import BackgroundDetector
 from perception.detection.habits import DetectorHabits
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 from perception.detection.protocol import Detector
+from perception.detection.refined import RefinedDetector
 
-SHIPPED = {"tiepoint": "detector.onnx", "tiepoint-int8": "detector-int8.onnx"}
-"""Names of the networks in ``perception/weights``, float and with 8-bit integers."""
+REFINED = "tiepoint"
+"""The detector that comes along, both of its stages."""
+REFINER = "refiner.onnx"
+SHIPPED = {REFINED: "detector.onnx", "tiepoint-fast": "detector.onnx", "tiepoint-int8": "detector-int8.onnx"}
+"""First stages in ``perception/weights``, by the names of the detectors: float, and with 8-bit integers."""
 BACKGROUND = "background"
 DETECTORS = (*SHIPPED, BACKGROUND)
 
 
 def habits_of(name: str) -> DetectorHabits | None:
     """Return how a detector errs, None where that was not measured. Raises as ``make_detector``."""
-    detector = make_detector(name, OnnxOptions(threads=1))
-    return detector.habits if isinstance(detector, OnnxDetector) else None
+    habits: DetectorHabits | None = getattr(make_detector(name, OnnxOptions(threads=1)), "habits", None)
+    return habits
 
 
 def make_detector(name: str, options: OnnxOptions | None = None) -> Detector:
@@ -29,10 +33,14 @@ def make_detector(name: str, options: OnnxOptions | None = None) -> Detector:
     if name == BACKGROUND:
         return BackgroundDetector()
     if name in SHIPPED:
-        with as_file(files("perception.weights") / SHIPPED[name]) as path:
-            return OnnxDetector(path, options)
+        path = _weights(SHIPPED[name])
+        return RefinedDetector(path, _weights(REFINER), options) if name == REFINED else OnnxDetector(path, options)
     path = Path(name)
     if path.suffix.lower() == ".onnx":
         return OnnxDetector(path, options)
     remedy = f"{nearest_known(name, DETECTORS)} Or give the path of an .onnx file."
     raise InputError(f"there is no detector '{name}'", remedy=remedy)
+
+
+def _weights(file: str) -> Path:
+    return Path(str(files("perception.weights") / file))

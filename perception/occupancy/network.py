@@ -32,7 +32,7 @@ def stall_network_for(name: str | None, detector: str) -> Path | None:
     name: as ``stall_network_file`` takes it, or ``NONE``; None for the one that comes along, with its own detector only
     """
     if name is None:
-        name = SHIPPED if detector in (SHIPPED, f"{SHIPPED}-int8") else NONE
+        name = SHIPPED if detector in (SHIPPED, f"{SHIPPED}-fast", f"{SHIPPED}-int8") else NONE
     return None if name == NONE else stall_network_file(name)
 
 

@@ -10,8 +10,9 @@ from geometry.errors import InputError
 from geometry.solids import PRIORS
 from perception.appearance.network import SHIPPED as SHIPPED_APPEARANCE
 from perception.appearance.network import AppearanceNetwork, appearance_file
-from perception.detection.making import SHIPPED, make_detector
+from perception.detection.making import REFINER, SHIPPED, make_detector
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
+from perception.detection.refined import RefinedDetector
 
 KINDS = ("car", "hatchback", "suv", "estate", "van", "pickup", "motorcycle")
 
@@ -19,18 +20,22 @@ KINDS = ("car", "hatchback", "suv", "estate", "van", "pickup", "motorcycle")
 @pytest.mark.parametrize("name", SHIPPED)
 def test_it_loads_and_takes_pictures_of_any_shape(name: str) -> None:
     detector = make_detector(name, OnnxOptions(threads=1))
+    if isinstance(detector, RefinedDetector):
+        assert detector.about.kinds == KINDS
+        detector = detector.detector
     assert isinstance(detector, OnnxDetector)
     assert detector.layout == "tiepoint"
     assert detector.names == KINDS
     assert set(KINDS) <= set(PRIORS)
+    looking = make_detector(name, OnnxOptions(threads=1))
     for shape in ((480, 640), (360, 640), (1080, 1920), (90, 70)):
         flat = np.full((*shape, 3), 128, dtype=np.uint8)
-        assert len(detector.detect(flat)) == 0, "nothing is in a grey picture"
+        assert len(looking.detect(flat)) == 0, "nothing is in a grey picture"
 
 
-@pytest.mark.parametrize("file", SHIPPED.values())
+@pytest.mark.parametrize("file", sorted({*SHIPPED.values(), REFINER}))
 def test_it_is_small(file: str) -> None:
-    assert len((files("perception.weights") / file).read_bytes()) < 6_000_000  # 4.3 MB and 1.4 MB
+    assert len((files("perception.weights") / file).read_bytes()) < 6_000_000  # 4.3 MB, 1.4 MB and 4.2 MB
 
 
 def test_the_describing_network_comes_along() -> None:
