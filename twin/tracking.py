@@ -61,7 +61,7 @@ class TrackingOptions:
     clock_sigma_s: float = 0.3
     rows_per_s: float = 5.0
     fill_gap_s: float = 2.0
-    max_sigma_m: float = 1.0
+    max_sigma_m: float = 0.7
     gates_sigma_m: float = 20.0
 
     def __post_init__(self) -> None:
