@@ -14,7 +14,8 @@ class MotionOptions:
     acceleration: root of the power density of white acceleration, m/s per root second
     sudden: the same for the few steps in which an object starts, stops or turns at once
     speed: standard deviation of a new object's velocity along each axis, m/s
-    turn: standard deviation of the heading's change, radians per root metre moved (a vehicle can't turn on the spot)
+    turn: standard deviation of the heading's change, radians per root metre moved (a vehicle can't turn on the spot; by
+        a quarter turn within 4 m at the tightest)
     """
 
     acceleration: float
@@ -48,7 +49,7 @@ class TrackerOptions:
     """
 
     person: MotionOptions = MotionOptions(acceleration=0.6, speed=1.0, sudden=3.0)
-    vehicle: MotionOptions = MotionOptions(acceleration=1.0, speed=3.0, sudden=3.0, turn=0.25)
+    vehicle: MotionOptions = MotionOptions(acceleration=1.0, speed=3.0, sudden=3.0, turn=0.5)
     box_px: float = 1.5
     box_share: float = 0.02
     foot_px: float = 0.5
