@@ -24,8 +24,8 @@ MEASURED = [0, 1, 4, 5, 6, 7]
 STANDING_MPS = 0.15
 """Standard deviation of the velocity of what no picture shows to move."""
 SLIP_MPS = 0.5
-"""Standard deviation of the sideways velocity of a vehicle's middle: 1.3 m before the rear axle, which does not slip, it
-goes sideways by as much for each radian a second that the vehicle turns."""
+"""Standard deviation of the sideways velocity of a vehicle's middle: the rear axle does not slip, and what is 1.3 m
+before it goes sideways at 0.5 m/s where the vehicle turns at 0.4 radians a second."""
 BIRTH_SIGMA_M = 4.0
 """A new object is this unsure before its first box, which settles it."""
 HEADING_SIGMA = 0.3
