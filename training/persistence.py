@@ -20,9 +20,9 @@ from twin.evaluate_detection import TrueBoxes, match
 Array = NDArray[np.float64]
 
 MOVES_MPS = 1.0
-LONGEST_S = 5.0
-"""Pairs that are further apart are too few, and hardly alike. An object's own bias lasts as long as one looks at it
-from one side: it counts, as no number of frames makes it smaller."""
+LONGEST_S = 1.0
+"""About as long as the track of what moves remembers a box. What lasts longer, as an object's own bias does, it can't
+average out: noise that is widened for that too would claim more than the error is."""
 SMALL_PX = 25.0
 """Errors are shares of a box's sides, of smaller ones of this: those are off by pixels, not by shares."""
 MOST_ERROR = 0.5
