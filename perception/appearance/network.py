@@ -89,9 +89,10 @@ class DescribingDetector:
 
 
 def with_description(found: Detections, rows: NDArray[np.int64], described: Described) -> Detections:
-    """Return detections with what is known of some ``rows`` of them; a vehicle's kind is what both make likeliest.
+    """Return detections with what is known of some ``rows`` of them.
 
-    The two opinions on a kind are multiplied, as they come from different networks and scales.
+    Kinds that the detector tells stay: it is better at them, and both see the same pixels, so that two opinions are
+    hardly more than one.
     """
     n, vehicle = len(found), np.array([size_prior(kind).family == "vehicle" for kind in found.kinds], dtype=np.bool_)
     vectors = np.full((n, described.vectors.shape[1]), np.nan, dtype=np.float32)
@@ -99,24 +100,30 @@ def with_description(found: Detections, rows: NDArray[np.int64], described: Desc
     colours = np.full((n, len(described.colours.names)), np.nan)
     own = rows[vehicle[rows]]
     colours[own] = described.colours.values[vehicle[rows]]
-    names = found.kind_shares.names if found.kind_shares else described.kinds.names
-    kinds = found.kind_shares.values.copy() if found.kind_shares else np.full((n, len(names)), np.nan)
-    columns = [described.kinds.names.index(name) if name in described.kinds.names else -1 for name in names]
-    opinion = np.column_stack([described.kinds.values[:, c] if c >= 0 else np.zeros(len(rows)) for c in columns])
-    both = opinion + 1e-3 if found.kind_shares is None else (opinion + 1e-3) * (kinds[rows] + 1e-3)
-    both = both / both.sum(axis=1, keepdims=True)
-    kinds[own] = both[vehicle[rows]]
-    told = list(found.kinds)
-    for i in own.tolist():
-        if told[i] in names or told[i] == "vehicle":
-            told[i] = names[int(kinds[i].argmax())]
+    kinds, shares = found.kinds, found.kind_shares
+    if shares is None:
+        kinds, shares = _kinds_by(described.kinds.take(vehicle[rows]), own, found.kinds)
     return replace(
         found,
-        kinds=tuple(told),
+        kinds=kinds,
         embeddings=vectors if n and len(rows) else None,
-        kind_shares=Shares(names=names, values=kinds),
+        kind_shares=shares,
         colour_shares=Shares(names=described.colours.names, values=colours),
     )
+
+
+def _kinds_by(described: Shares, own: NDArray[np.int64], kinds: Sequence[str]) -> tuple[tuple[str, ...], Shares]:
+    """Return the kinds of N detections, and their shares, by what is described of the vehicles ``own`` among them."""
+    known = [i for i, name in enumerate(described.names) if size_prior(name).family == "vehicle"]
+    names = tuple(described.names[i] for i in known)
+    values = np.full((len(kinds), len(names)), np.nan)
+    likely = described.values[:, known] + 1e-3
+    values[own] = likely / likely.sum(axis=1, keepdims=True)
+    told = list(kinds)
+    for i in own.tolist():
+        if told[i] in names or told[i] == "vehicle":
+            told[i] = names[int(values[i].argmax())]
+    return tuple(told), Shares(names=names, values=values)
 
 
 def cut_out(picture: Pixels, box: NDArray[np.float64]) -> Pixels:

@@ -83,13 +83,11 @@ def test_detections_are_described_where_they_are_large_enough(network: Appearanc
     shares = Shares(names=("car", "van"), values=np.array([[0.7, 0.3], [1.0, 0.0], [np.nan, np.nan]]))
     found = Detections(**vars(Detections.of("c", 1.0, boxes, ["car", "car", "person"])) | {"kind_shares": shares})
     told = DescribingDetector(Finds(found), network).detect(picture)
-    assert told.kinds == ("van", "car", "person"), "the crop says van clearly; a person stays one; what is small, too"
+    assert told.kinds == ("car", "car", "person"), "the crop says van clearly, but the detector tells kinds itself"
+    assert told.kind_shares is shares
     assert told.embeddings is not None
-    assert told.kind_shares is not None
     assert told.colour_shares is not None
     np.testing.assert_array_equal(np.isnan(told.embeddings).all(axis=1), [False, True, False])
-    assert told.kind_shares.named(1) == {"car": 1.0}
-    assert told.kind_shares.named(2) == {}
     assert told.colour_shares.named(0)["green"] > 0.99
     assert told.colour_shares.named(2) == {}
     nothing = DescribingDetector(Finds(found.take(np.array([1]))), network).detect(picture)
@@ -101,6 +99,8 @@ def test_a_detector_without_kinds_gets_the_networks(network: AppearanceNetwork) 
     found = Detections.of("c", 0.0, [[0, 0, 50, 50], [0, 0, 50, 50]], ["vehicle", "bus"])
     told = DescribingDetector(Finds(found), network).detect(plain((0, 255, 0), (60, 60)))
     assert told.kinds == ("van", "bus"), "what the network does not know it leaves"
+    assert told.kind_shares is not None
+    assert "person" not in told.kind_shares.names
 
 
 def test_networks_of_others_are_refused(tmp_path: Path) -> None:
