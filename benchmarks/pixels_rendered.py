@@ -122,7 +122,7 @@ def speed(work: Path, seed: int, data: Path) -> dict[str, Any]:
     """Return frames a second of 640 x 360 for 1, 2 and 4 cameras and each detector, reading and all included."""
     source = recorded(work, "garage", library_facility("garage", seed=seed), seed, GLIMPSE_S, GLIMPSE_FPS)
     figures: dict[str, Any] = {}
-    repeats = {"tiepoint": 4, "tiepoint-fast": 10, "tiepoint-int8": 10, "background": 20, "yolox-nano": 4}
+    repeats = {"tiepoint": 10, "tiepoint-fast": 10, "tiepoint-int8": 10, "background": 20, "yolox-nano": 4}
     for name, times in repeats.items():
         path = str(data / "weights" / "yolox_nano.onnx") if name == "yolox-nano" else name
         figures[name] = {}
