@@ -18,6 +18,7 @@ from torch import Tensor
 
 from geometry import InputError
 from training.assignment import Truth, losses
+from training.averaging import follow, kind_weights
 from training.backbone import parameters_of
 from training.detector_network import KINDS, Detector, cells
 from training.labelled import Labelled, crop, read_labelled
@@ -75,7 +76,7 @@ def train(network: Detector, pictures: list[Labelled], arguments: argparse.Names
         data_keys=["input"],
     )
     middles, strides = cells(*SIZE)
-    weights = kind_weights(pictures)
+    weights = _kind_weights(pictures)
     start, kept, step = time.monotonic(), time.monotonic(), 0
     sums = torch.zeros(len(WEIGHTS))
     while True:
@@ -95,7 +96,7 @@ def train(network: Detector, pictures: list[Labelled], arguments: argparse.Names
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
         optimizer.step()
-        _follow(average, network, min(SMOOTHING, step / (step + 10)))
+        follow(average, network, min(SMOOTHING, step / (step + 10)))
         step += 1
         sums += parts.detach()
         if step % REPORT == 0:
@@ -113,11 +114,11 @@ def train(network: Detector, pictures: list[Labelled], arguments: argparse.Names
     print(f"{step} steps of {BATCH}", flush=True)
 
 
-def kind_weights(pictures: list[Labelled]) -> Tensor:
-    """Return what a kind counts (K,): rare ones more, by the root of how rare they are."""
-    counts = np.array([sum(box["kind"] == kind for each in pictures for box in each.boxes) for kind in KINDS], float)
-    weights = 1 / np.sqrt(np.maximum(counts, 1))
-    return torch.tensor(weights / np.average(weights, weights=np.maximum(counts, 1)), dtype=torch.float32)
+def _kind_weights(pictures: list[Labelled]) -> Tensor:
+    """Return what a kind counts (K,), by how many there are of each."""
+    return kind_weights(
+        np.array([sum(box["kind"] == kind for each in pictures for box in each.boxes) for kind in KINDS])
+    )
 
 
 def _batch(pictures: list[Labelled], size: int, rng: np.random.Generator) -> tuple[Tensor, list[Truth]]:
@@ -125,16 +126,6 @@ def _batch(pictures: list[Labelled], size: int, rng: np.random.Generator) -> tup
     chosen = rng.choice(len(pictures), size, replace=len(pictures) < size)
     crops, truths = zip(*(crop(pictures[i], SIZE, SCALE, rng) for i in chosen), strict=True)
     return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255, list(truths)
-
-
-def _follow(average: Detector, network: Detector, smoothing: float) -> None:
-    """Move the averaged weights towards the trained ones."""
-    with torch.no_grad():
-        for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - smoothing)
-            else:
-                mean.copy_(value)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from geometry import InputError
 from perception.detection.close_crops import ENDS, LOG_ERRORS
+from training.averaging import follow, kind_weights
 from training.backbone import parameters_of
 from training.detector_network import FAMILIES, KINDS
 from training.labelled import read_labelled
@@ -93,7 +94,7 @@ def train(network: RefinerNetwork, proposed: list[Proposed], arguments: argparse
         (parts * torch.tensor(WEIGHTS)).sum().backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
         optimizer.step()
-        _follow(average, network, min(SMOOTHING, step / (step + 10)))
+        follow(average, network, min(SMOOTHING, step / (step + 10)))
         step, sums = step + 1, sums + parts.detach()
         if step % REPORT == 0:
             score, kind, end = (sums / REPORT).tolist()
@@ -109,7 +110,7 @@ def train(network: RefinerNetwork, proposed: list[Proposed], arguments: argparse
     print(f"{step} steps of {BATCH}", flush=True)
 
 
-def losses(rows: Tensor, batch: Samples, kind_weights: Tensor) -> Tensor:
+def losses(rows: Tensor, batch: Samples, weights: Tensor) -> Tensor:
     """Return the losses (3,) of scores, kinds and ends.
 
     Ends are by Laplace's likelihood, of which the network says the scale. A score is asked to tell whether the box is
@@ -125,7 +126,7 @@ def losses(rows: Tensor, batch: Samples, kind_weights: Tensor) -> Tensor:
     target = functional.one_hot(batch.family.clamp(min=0), FAMILIES) * right[:, None]
     score = functional.binary_cross_entropy_with_logits(told, target.float())
     is_kind = batch.kind >= 0
-    kind = functional.cross_entropy(kinds[is_kind], batch.kind[is_kind], kind_weights) if is_kind.any() else 0 * score
+    kind = functional.cross_entropy(kinds[is_kind], batch.kind[is_kind], weights) if is_kind.any() else 0 * score
     return torch.stack([score, kind, end])
 
 
@@ -138,21 +139,9 @@ def _overlaps(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _kind_weights(proposed: list[Proposed]) -> Tensor:
-    """Return what a kind counts (K,): rare ones more, by the root of how rare they are."""
+    """Return what a kind counts (K,), by how many there are of each."""
     kinds = np.concatenate([each.kind for each in proposed])
-    counts = np.maximum(np.bincount(kinds[kinds >= 0], minlength=len(KINDS)), 1.0)
-    weights = 1 / np.sqrt(counts)
-    return torch.tensor(weights / np.average(weights, weights=counts), dtype=torch.float32)
-
-
-def _follow(average: RefinerNetwork, network: RefinerNetwork, smoothing: float) -> None:
-    """Move the averaged weights towards the trained ones."""
-    with torch.no_grad():
-        for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - smoothing)
-            else:
-                mean.copy_(value)
+    return kind_weights(np.bincount(kinds[kinds >= 0], minlength=len(KINDS)))
 
 
 if __name__ == "__main__":
