@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from kornia import augmentation
 from torch import Tensor
 
 from geometry import InputError
 from training.assignment import Truth, losses
+from training.augmenting import disturbances
 from training.averaging import follow, kind_weights
 from training.backbone import parameters_of
 from training.detector_network import KINDS, Detector, cells
@@ -67,14 +67,7 @@ def train(network: Detector, pictures: list[Labelled], arguments: argparse.Names
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(parameters_of(network, RATE, BACKBONE_RATE), weight_decay=DECAY)
-    augment = augmentation.AugmentationSequential(
-        augmentation.RandomBrightness((0.65, 1.4), p=0.6),
-        augmentation.RandomContrast((0.65, 1.4), p=0.6),
-        augmentation.RandomChannelShuffle(p=0.05),
-        augmentation.RandomGaussianBlur((5, 5), (0.3, 1.5), p=0.25),
-        augmentation.RandomGaussianNoise(std=0.03, p=0.35),
-        data_keys=["input"],
-    )
+    augment = disturbances()
     middles, strides = cells(*SIZE)
     weights = _kind_weights(pictures)
     start, kept, step = time.monotonic(), time.monotonic(), 0

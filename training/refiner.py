@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from kornia import augmentation
 from torch import Tensor
 from torch.nn import functional
 
 from geometry import InputError
 from perception.detection.close_crops import ENDS, LOG_ERRORS
+from training.augmenting import disturbances
 from training.averaging import follow, kind_weights
 from training.backbone import parameters_of
 from training.detector_network import FAMILIES, KINDS
@@ -72,14 +72,7 @@ def train(network: RefinerNetwork, proposed: list[Proposed], arguments: argparse
     network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(parameters_of(network, RATE, BACKBONE_RATE), weight_decay=DECAY)
-    augment = augmentation.AugmentationSequential(
-        augmentation.RandomBrightness((0.65, 1.4), p=0.6),
-        augmentation.RandomContrast((0.65, 1.4), p=0.6),
-        augmentation.RandomChannelShuffle(p=0.05),
-        augmentation.RandomGaussianBlur((5, 5), (0.3, 1.5), p=0.25),
-        augmentation.RandomGaussianNoise(std=0.03, p=0.35),
-        data_keys=["input"],
-    )
+    augment = disturbances()
     weights = _kind_weights(proposed)
     start, kept, step, sums = time.monotonic(), time.monotonic(), 0, torch.zeros(3)
     while (share := (time.monotonic() - start) / (60 * arguments.minutes)) < 1:
