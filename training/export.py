@@ -26,9 +26,7 @@ from geometry.errors import InputError
 from perception.appearance.network import OWN_KEY as APPEARANCE_KEY
 from perception.appearance.network import SIZE as CROP_SIZE
 from perception.appearance.network import prepare_crop
-from perception.detection.close_crops import HEIGHT_PX as CLOSE_HEIGHT_PX
-from perception.detection.close_crops import NUMBERS
-from perception.detection.close_crops import WIDTH_PX as CLOSE_WIDTH_PX
+from perception.detection.close_crops import CLOSE, NUMBERS
 from perception.detection.habits import DetectorHabits
 from perception.detection.onnx_detector import OWN_KEY as DETECTOR_KEY
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
@@ -36,6 +34,9 @@ from perception.detection.preparing import Preparation, place
 from perception.detection.protocol import Detector as AnyDetector
 from perception.detection.refined import OWN_KEY as REFINER_KEY
 from perception.detection.refined import RefinedDetector
+from perception.detection.vehicle_look import NUMBERS as VEHICLE_NUMBERS
+from perception.detection.vehicle_look import OWN_KEY as VEHICLES_KEY
+from perception.detection.vehicle_look import SHAPE as VEHICLE_SHAPE
 from perception.occupancy.network import OWN_KEY as STALLS_KEY
 from perception.occupancy.stall_crops import CHANNELS, HEIGHT_PX, WIDTH_PX
 from training.appearance_network import Appearance
@@ -47,6 +48,7 @@ from training.persistence import measure_persistence
 from training.refiner_network import RefinerNetwork
 from training.stall_network import StallNetwork
 from training.stalls import judge, read_looks
+from training.vehicle_network import VehicleNetwork
 
 LONGEST_PX = 640
 IOU = 0.5
@@ -62,7 +64,7 @@ Feed = dict[str, NDArray[np.float32]]
 def main() -> None:
     """Export one network."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", choices=("detector", "refiner", "appearance", "stalls"))
+    parser.add_argument("network", choices=("detector", "refiner", "vehicles", "appearance", "stalls"))
     parser.add_argument("weights", type=Path)
     parser.add_argument("--pictures", type=Path, nargs="*", default=[], help="without them there are no integers")
     parser.add_argument(
@@ -86,6 +88,14 @@ def main() -> None:
     elif arguments.network == "refiner":
         export_refiner(state, arguments)
         return
+    elif arguments.network == "vehicles":
+        path = arguments.out / "vehicles.onnx"
+        network = VehicleNetwork()
+        network.load_state_dict(state)
+        both = torch.zeros(1, 3, VEHICLE_SHAPE.height, VEHICLE_SHAPE.width), torch.zeros(1, VEHICLE_NUMBERS)
+        about = {"kinds": list(KINDS), "colours": list(COLOURS)}
+        export(network, both, path, {VEHICLES_KEY: json.dumps(about)}, ["rows"], inputs=["pictures", "numbers"])
+        feeds = (_crop_feed(file) for file in list[Path]())
     elif arguments.network == "stalls":
         path = arguments.out / "stalls.onnx"
         network = StallNetwork()
@@ -122,7 +132,7 @@ def export_refiner(state: dict[str, torch.Tensor], arguments: argparse.Namespace
     network.load_state_dict(state)
     path = arguments.out / "refiner.onnx"
     about: dict[str, Any] = {"kinds": list(KINDS), "proposals": PROPOSALS, "iou": PROPOSALS_IOU, "final_iou": FINAL_IOU}
-    example = torch.zeros(1, 3, CLOSE_HEIGHT_PX, CLOSE_WIDTH_PX), torch.zeros(1, NUMBERS)
+    example = torch.zeros(1, 3, CLOSE.height, CLOSE.width), torch.zeros(1, NUMBERS)
     export(network, example, path, {REFINER_KEY: json.dumps(about)}, ["rows"], inputs=["pictures", "numbers"])
 
     def both() -> RefinedDetector:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from geometry.errors import InputError
-from perception.detection.close_crops import ENDS, bases_of, cut, numbers_of, to_crop, windows_of
+from perception.detection.close_crops import CLOSE, ENDS, bases_of, numbers_of, to_crop
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 from perception.detection.suppression import overlaps
+from perception.detection.windows import cut, windows_of
 from training.detector_network import KINDS
 from training.labelled import FOOT_WITHIN, LEAST_PX, LEAST_VISIBLE, Labelled
 
@@ -140,8 +141,8 @@ def _samples(one: Proposed, chosen: NDArray[np.int64], rng: np.random.Generator)
         boxes = np.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], axis=1)
         ends = ends[:, MIRRORED]
         ends[:, ::2] = width - ends[:, ::2]
-    windows = windows_of(boxes)
-    crops = cut(pixels, windows)
+    windows = windows_of(boxes, CLOSE)
+    crops = cut(pixels, windows, CLOSE)
     family = np.full(len(chosen), -1)
     kind = np.full(len(chosen), -1)
     family[near], kind[near] = one.family[one.true[chosen][near]], one.kind[one.true[chosen][near]]

@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from perception.detection.close_crops import ENDS, HEIGHT_PX, NUMBERS, WIDTH_PX
+from perception.detection.close_crops import CLOSE, ENDS, NUMBERS
 from training.backbone import Backbone
 from training.detector_network import FAMILIES, KINDS, NECK, Separable
 
 BLOCKS, WIDTHS = (5, 11), (40, 112)
 """How many of the backbone's blocks come before its grids of strides 8 and 16, and its channels there."""
-CELLS = (HEIGHT_PX // 8) * (WIDTH_PX // 8)
+CELLS = (CLOSE.height // 8) * (CLOSE.width // 8)
 EACH_CELL, HIDDEN, TOLD = 16, 128, 32
 
 

@@ -13,18 +13,14 @@ from geometry.box_views import UNKNOWN_PX
 from geometry.errors import InputError
 from geometry.solids import size_prior
 from perception.detection.close_crops import (
+    CLOSE,
     ENDS,
-    HEIGHT_PX,
     LOG_ERRORS,
     NUMBERS,
     UNIT_PX,
-    WIDTH_PX,
-    Windows,
     bases_of,
-    cut,
     numbers_of,
     to_picture,
-    windows_of,
 )
 from perception.detection.habits import DetectorHabits
 from perception.detection.heads.candidates import sigmoid, softmax
@@ -32,6 +28,7 @@ from perception.detection.heads.own import FAMILIES
 from perception.detection.onnx_detector import AT_LEAST_PX, OnnxDetector, OnnxOptions, load_network
 from perception.detection.protocol import Pixels
 from perception.detection.suppression import suppress
+from perception.detection.windows import Windows, cut, windows_of
 from perception.detections import Detections
 from perception.shares import Shares
 from perception.whole_boxes import WholeBoxes
@@ -120,11 +117,11 @@ class RefinedDetector:
         network = load_network(refiner, self.options)
         self.path, self.about, self._session = refiner, About.of(network.metadata, str(refiner)), network.session
         asked = {each.name: each.shape[1:] for each in self._session.get_inputs()}
-        if asked != {"pictures": [3, HEIGHT_PX, WIDTH_PX], "numbers": [NUMBERS]}:
+        if asked != {"pictures": [3, CLOSE.height, CLOSE.width], "numbers": [NUMBERS]}:
             raise InputError(f"takes {asked}, not crops and {NUMBERS} numbers", where=str(refiner))
         self._width = FAMILIES + len(self.about.kinds) + 2 * ENDS
         told = self._ask(
-            np.zeros((2, HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8), np.zeros((2, NUMBERS), dtype=np.float32)
+            np.zeros((2, CLOSE.height, CLOSE.width, 3), dtype=np.uint8), np.zeros((2, NUMBERS), dtype=np.float32)
         )
         if told.shape != (2, self._width):
             raise InputError(f"answers {told.shape} to two crops, not {self._width} numbers each", where=str(refiner))
@@ -161,13 +158,14 @@ class RefinedDetector:
 
     def refine(self, picture: Pixels, proposed: Detections) -> Refined:
         """Look at boxes of a picture again."""
-        windows = windows_of(proposed.boxes)
+        windows = windows_of(proposed.boxes, CLOSE)
         is_person = np.array([size_prior(kind).family == "person" for kind in proposed.kinds], dtype=np.bool_)
         numbers = numbers_of(proposed.boxes, proposed.scores, is_person, windows)
         parts = [np.zeros((0, self._width))]
         for start in range(0, len(proposed), AT_ONCE):
             some = slice(start, start + AT_ONCE)
-            parts.append(self._ask(cut(picture, Windows(windows.middle[some], windows.scale[some])), numbers[some]))
+            own = Windows(windows.middle[some], windows.scale[some])
+            parts.append(self._ask(cut(picture, own, CLOSE), numbers[some]))
         return decode(np.concatenate(parts), proposed.boxes, windows, len(self.about.kinds))
 
     def _ask(self, crops: NDArray[np.uint8], numbers: NDArray[np.float32]) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from perception.detection.close_crops import ENDS, HEIGHT_PX, UNIT_PX, WIDTH_PX
+from perception.detection.close_crops import CLOSE, ENDS, UNIT_PX
 from perception.detection.heads.candidates import cell_count
 from tests.perception.detection.exports import cell_of, write_network
 from training.detector_network import FAMILIES, KINDS
@@ -50,10 +50,10 @@ def test_true_ends_lie_where_the_crop_shows_the_object(detector: Path) -> None:
     whole = [32.0, 32, 64, 90]
     proposed = propose(detector, [picture([label(RED, whole=whole)])], rng)
     batch = draw(proposed, 24, rng)
-    assert batch.crops.shape == (24, 3, HEIGHT_PX, WIDTH_PX)
+    assert batch.crops.shape == (24, 3, CLOSE.height, CLOSE.width)
     near = np.flatnonzero(batch.family.numpy() >= 0).tolist()
     assert 8 <= len(near) <= 16
-    middle = np.tile([WIDTH_PX / 2, HEIGHT_PX / 2], ENDS // 2)
+    middle = np.tile([CLOSE.width / 2, CLOSE.height / 2], ENDS // 2)
     feet = []
     for i in near:
         ends = batch.ends[i].numpy() * UNIT_PX + middle

@@ -9,12 +9,13 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from geometry.errors import InputError
-from perception.detection.close_crops import ENDS, HEIGHT_PX, NUMBERS, UNIT_PX, WIDTH_PX, cut, windows_of
+from perception.detection.close_crops import CLOSE, ENDS, NUMBERS, UNIT_PX
 from perception.detection.habits import DetectorHabits
 from perception.detection.heads.candidates import cell_count
 from perception.detection.making import habits_of
 from perception.detection.onnx_detector import OnnxOptions
 from perception.detection.refined import OWN_KEY, RefinedDetector
+from perception.detection.windows import cut, windows_of
 from perception.detections import Detections
 from tests.perception.detection.exports import cell_of, write_network
 from twin.video.watch import frame_record
@@ -45,7 +46,7 @@ def second_stage(path: Path, row: list[float], about: object = None, numbers: in
         "axes": np.array([1], dtype=np.int64),
     }
     inputs = [
-        helper.make_tensor_value_info("pictures", TensorProto.FLOAT, ["n", 3, HEIGHT_PX, WIDTH_PX]),
+        helper.make_tensor_value_info("pictures", TensorProto.FLOAT, ["n", 3, CLOSE.height, CLOSE.width]),
         helper.make_tensor_value_info("numbers", TensorProto.FLOAT, ["n", numbers]),
     ]
     nodes = [
@@ -83,7 +84,7 @@ def test_what_the_second_stage_says_comes_out(tmp_path: Path) -> None:
     found = detector.detect(PICTURE, camera="cam1", time=2.0)
     proposed = detector.detector.detect(PICTURE)
     np.testing.assert_allclose(proposed.boxes, [BOX], atol=1e-4)
-    px = 1 / windows_of(BOX[None]).scale[0]
+    px = 1 / windows_of(BOX[None], CLOSE).scale[0]
     assert (found.camera, found.time, found.kinds) == ("cam1", 2.0, ("van",))
     np.testing.assert_allclose(found.scores, [1 / (1 + np.exp(-3.0))], atol=1e-6)
     np.testing.assert_allclose(found.boxes, [BOX + px * np.array(MOVED[:4])], atol=1e-4)
@@ -161,7 +162,7 @@ def test_each_box_is_answered_by_its_own_crop(tmp_path: Path) -> None:
     )
     refined = detector.refine(picture, Detections.of("", 0.0, boxes, "car", 0.5))
     mean = np.log(refined.scores[:, 0] / (1 - refined.scores[:, 0]))
-    inside = cut(picture, windows_of(boxes))[..., 0].mean(axis=(1, 2)) / 255
+    inside = cut(picture, windows_of(boxes, CLOSE), CLOSE)[..., 0].mean(axis=(1, 2)) / 255
     np.testing.assert_allclose(mean, inside, atol=1e-5)
     assert (np.diff(mean[1:]) > 0).all(), "the first shows grey beyond the border"
 
