@@ -16,6 +16,7 @@ from scipy.optimize import linear_sum_assignment
 
 from geometry.errors import InputError, MissingExtraError
 from geometry.floorplan import read_plan
+from geometry.solids import size_prior
 from geometry.track_records import TrackRow, read_tracks
 from geometry.uncertainty import squared_mahalanobis
 
@@ -32,12 +33,13 @@ EXTRA = "pip install --no-deps trackeval"
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Positions:
     """Rows of tracks as arrays: time (N,), track (N,), position (N, 3) and covariance (N, 2, 2), NaN where not
-    given."""
+    given, and class (N,)."""
 
     time: Array
     track: Indices
     position: Array
     covariance: Array
+    kind: NDArray[np.str_]
 
     def take(self, index: NDArray[np.bool_] | Indices) -> "Positions":
         """Return some of the rows."""
@@ -46,6 +48,7 @@ class Positions:
             track=self.track[index],
             position=self.position[index],
             covariance=self.covariance[index],
+            kind=self.kind[index],
         )
 
 
@@ -59,6 +62,7 @@ def positions_of(rows: Sequence[TrackRow]) -> Positions:
         track=np.array([row.track for row in rows], dtype=np.int64),
         position=np.array([row.position for row in rows], dtype=np.float64).reshape(-1, 3),
         covariance=covariance[:, :2, :2],
+        kind=np.array([row.kind for row in rows], dtype=np.str_),
     )
 
 
@@ -132,9 +136,17 @@ def judge_tracks(
         **judged.scores(),
         "position_error_m": _percentiles(np.linalg.norm(errors, axis=1)),
         "coverage_95": _coverage(errors, found.covariance[pairs[:, 0]]),
+        "kinds_right": _kinds_right(found, true, pairs),
         "boxes": judge_boxes(result, truth),
         "identities": identity_report(found, true, pairs, rows.instants),
     }
+
+
+def _kinds_right(found: Positions, true: Positions, pairs: Indices) -> float | None:
+    """Return for how many of the matched rows (M, 2) of vehicles the class is right, None where there are none."""
+    told, asked = found.kind[pairs[:, 0]], true.kind[pairs[:, 1]]
+    vehicles = np.array([size_prior(kind).family == "vehicle" for kind in asked.tolist()], dtype=np.bool_)
+    return float((told == asked)[vehicles].mean()) if vehicles.any() else None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -30,6 +30,7 @@ from perception.tracking.tracker import GroundTracker, instants
 from perception.tracking.tracks import Seen
 from perception.whole_boxes import WholeBoxes
 from twin.camera_clocks import by_common_clock, clocks_of
+from twin.describing import described, tell
 from twin.parked.finding import find_parked, looks_at, without_looks
 from twin.parked.joining import with_parked
 from twin.parked.stays import Look
@@ -135,13 +136,14 @@ def track(
             once = [(clocks.utc(frame.camera, time), frame) for time, frame in once]
             _, parked = find_parked(once, by_id, plan)
         rows, unsure = with_parked(rows, parked, plan, options.rows_per_s, unsure)
+    told = tell([*rows, *unsure], (frame for _, frame in once))
     return Tracks(
-        rows=tuple(rows),
+        rows=described(rows, told),
         clocks=clocks,
         linked=linked,
         dropped=dropped | tracker.dropped,
         looks=parked.looks if parked else (),
-        unsure=tuple(unsure),
+        unsure=described(unsure, told),
     )
 
 

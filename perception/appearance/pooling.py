@@ -1,4 +1,4 @@
-"""Many vectors of one object as one: what is seen well counts more, and each view of it counts alike."""
+"""What many boxes say of one object, as one: what is seen well counts more, and each view of it counts alike."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,8 @@ Array = NDArray[np.float64]
 
 FULL_PX = 80.0
 """Crops of this height, and larger, count fully; smaller ones in proportion to their area."""
+LEAST_SHARE = 0.005
+"""What is told to be less likely is taken to be so likely."""
 VIEWS = (0.75, 1.4)
 """Width over height of a vehicle's box, between which it is seen at an angle: less is an end, more a side."""
 
@@ -23,16 +25,33 @@ def pool(
     """
     if not len(vectors):
         return None
-    rows, sides = np.array(vectors, dtype=np.float64), np.array(boxes, dtype=np.float64)
-    extent = np.maximum(sides[:, 2:] - sides[:, :2], 1.0)
-    quality = np.minimum(extent.prod(axis=1) / FULL_PX**2, 1.0)
-    shape = np.digitize(extent[:, 0] / extent[:, 1], VIEWS).tolist()
-    views = list(zip(cameras, shape, strict=True))
-    total = np.zeros(rows.shape[1])
-    for view in dict.fromkeys(views):
-        own = np.array([each == view for each in views])
-        mean = (quality[own, None] * rows[own]).sum(axis=0)
-        # A view seen once counts less than one seen ten times, and not less than one seen a thousand times.
-        total += mean / max(float(quality[own].sum()), 1e-9) * min(1.0, float(quality[own].sum()) / 3.0)
+    total = _by_views(np.array(vectors, dtype=np.float64), boxes, cameras)
     length = float(np.linalg.norm(total))
     return np.asarray(total / length) if length > 1e-12 else None
+
+
+def pool_shares(values: Array, boxes: Sequence[Sequence[float]], cameras: Sequence[str]) -> Array:
+    """Return the probabilities (K,) of one object's names by those (N, K) that N boxes of it tell, as in ``pool``.
+
+    Views are taken to be independent, boxes of one view to say the same: log-odds of these are averaged, of those
+    added up.
+    """
+    total = _by_views(np.log(np.maximum(values, LEAST_SHARE)), boxes, cameras)
+    shares = np.exp(total - total.max())
+    return np.asarray(shares / shares.sum())
+
+
+def _by_views(rows: Array, boxes: Sequence[Sequence[float]], cameras: Sequence[str]) -> Array:
+    """Return the sum (D,) over views of the means of rows (N, D)."""
+    sides = np.array(boxes, dtype=np.float64)
+    extent = np.maximum(sides[:, 2:] - sides[:, :2], 1.0)
+    quality = np.minimum(extent.prod(axis=1) / FULL_PX**2, 1.0)
+    shape = np.digitize(extent[:, 0] / extent[:, 1], VIEWS)
+    _, views = np.unique(
+        np.column_stack([np.unique(cameras, return_inverse=True)[1], shape]), axis=0, return_inverse=True
+    )
+    weight = np.bincount(views, quality)
+    total = np.zeros((len(weight), rows.shape[1]))
+    np.add.at(total, views, quality[:, None] * rows)
+    # A view seen once counts less than one seen ten times, and not less than one seen a thousand times.
+    return np.asarray((total / np.maximum(weight, 1e-9)[:, None] * np.minimum(1.0, weight / 3.0)[:, None]).sum(axis=0))

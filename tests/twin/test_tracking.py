@@ -57,6 +57,30 @@ def test_a_recording_becomes_one_track_an_object(tracks):
     assert figures["identities"] == []
 
 
+def test_rows_tell_what_boxes_say_of_kind_and_colour(frames, tracks):
+    said = {"kinds": {"van": 0.8, "car": 0.2}, "colours": {"red": 0.9, "blue": 0.1}}
+    telling = [
+        frame.model_copy(
+            update={
+                "detections": tuple(
+                    each.model_copy(update={"meta": said}) if each.kind == "car" else each for each in frame.detections
+                )
+            }
+        )
+        for frame in frames
+    ]
+    found = track(telling, cameras(), options=TrackingOptions(clock_sigma_s=0.0))
+    assert [(row.time, row.track, row.position) for row in found.rows] == [
+        (row.time, row.track, row.position) for row in tracks.rows
+    ]
+    for row in found.rows:
+        assert row.kind in ("van", "person")
+        assert row.meta.keys() == (set() if row.kind == "person" else {"kinds", "colours"})
+    true = truth()
+    assert judge_tracks(tracks.rows, true)["kinds_right"] == 1.0
+    assert judge_tracks(found.rows, true)["kinds_right"] == 0.0
+
+
 def test_order_and_repetitions_of_frames_do_not_matter(frames, tracks):
     rng = np.random.default_rng(1)
     mixed = [*(frames[i] for i in rng.permutation(len(frames))), frames[0]]

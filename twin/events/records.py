@@ -71,10 +71,12 @@ def place_of(row: TrackRow, **more: str | None) -> Where:
 
 
 def evidence(*rows: TrackRow) -> dict[str, Any]:
-    """Return ``observations`` for an event's meta: the boxes of some rows, the last ones."""
+    """Return for an event's meta ``observations``, the boxes of some rows, the last ones; ``kinds`` and ``colours`` of
+    the last row's track, where they are known."""
     seen: list[Observation] = [each for row in rows for each in row.observations]
     told = [each.model_dump(mode="json") for each in seen[-MOST_OBSERVATIONS:]]
-    return {"observations": told} if told else {}
+    described = {name: rows[-1].meta[name] for name in ("kinds", "colours") if rows and name in rows[-1].meta}
+    return ({"observations": told} if told else {}) | described
 
 
 def read_events(path: Path) -> list[Event]:

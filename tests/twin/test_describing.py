@@ -1,0 +1,92 @@
+"""What tracks are: views speak for themselves, boxes of one view together, and only boxes that show the track."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geometry.solids import size_prior
+from geometry.track_records import DetectionRecord, FrameRecord, TrackRow
+from perception.appearance.pooling import pool_shares
+from twin.describing import described, tell
+from twin.events.records import evidence
+
+NEAR, FAR = (10.0, 10.0, 170.0, 110.0), (300.0, 50.0, 330.0, 70.0)
+
+
+def frame(camera: str, time: float, box: tuple[float, ...], **shares: dict[str, float]) -> FrameRecord:
+    found = DetectionRecord(bbox=box, score=0.9, kind="car", meta=shares)  # type: ignore[arg-type]
+    return FrameRecord(camera=camera, time=time, detections=(found,))
+
+
+def row(track: int, *seen: tuple[str, float, tuple[float, ...]], kind: str = "car") -> TrackRow:
+    return TrackRow.model_validate(
+        {
+            "time": 1.0, "track": track, "class": kind, "position": (0.0, 0.0, 0.0), "size": size_prior(kind).size,
+            "observations": tuple({"camera": c, "time": t, "bbox": b} for c, t, b in seen),
+        }
+    )  # fmt: skip
+
+
+def test_many_frames_of_one_view_do_not_outvote_other_views() -> None:
+    doubtful = {"car": 0.6, "van": 0.4}
+    frames = [frame("cam1", t, NEAR, kinds=doubtful) for t in range(100)]
+    frames += [frame(camera, 0, NEAR, kinds={"van": 0.9, "car": 0.1}) for camera in ("cam2", "cam3", "cam4")]
+    shows = [(each.camera, each.time, NEAR) for each in frames]
+    told = tell([row(1, *shows)], frames)
+    assert next(iter(told[1]["kinds"])) == "van"
+
+
+def test_a_large_box_says_more_than_a_small_one_of_the_same_view() -> None:
+    small = (*NEAR[:2], NEAR[0] + 16, NEAR[1] + 10)
+    frames = [frame("cam1", 0, NEAR, colours={"red": 0.8, "blue": 0.2}), frame("cam1", 1, small, colours={"blue": 1.0})]
+    told = tell([row(1, ("cam1", 0, NEAR), ("cam1", 1, small))], frames)
+    assert next(iter(told[1]["colours"])) == "red"
+
+
+def test_boxes_of_others_and_boxes_that_say_nothing_do_not_count() -> None:
+    frames = [frame("cam1", 0, NEAR, kinds={"van": 1.0}), frame("cam1", 1, NEAR), frame("cam2", 0, FAR)]
+    told = tell([row(1, ("cam1", 1, NEAR)), row(2, ("cam2", 0, FAR)), row(3, ("cam1", 0, NEAR))], frames)
+    assert set(told) == {3}
+    assert told[3] == {"kinds": {"van": 1.0}}
+
+
+def test_rows_are_of_the_likeliest_kind_and_keep_a_size_of_their_own() -> None:
+    own = row(1).model_copy(update={"size": (4.0, 1.8, 1.5)})
+    told = {1: {"kinds": {"van": 0.7, "car": 0.3}, "colours": {"red": 1.0}}}
+    usual, measured, other = described([row(1), own, row(2)], told)
+    assert (usual.kind, usual.size) == ("van", tuple(size_prior("van").size))
+    assert (measured.kind, measured.size) == ("van", (4.0, 1.8, 1.5))
+    assert other == row(2)
+    assert evidence(usual) == {"kinds": {"van": 0.7, "car": 0.3}, "colours": {"red": 1.0}}
+    assert TrackRow.model_validate_json(usual.model_dump_json(by_alias=True)) == usual
+
+
+def test_only_colours_leave_the_kind_as_it_is() -> None:
+    (told,) = described([row(1, kind="estate")], {1: {"colours": {"red": 1.0}}})
+    assert (told.kind, told.meta) == ("estate", {"colours": {"red": 1.0}})
+
+
+@given(st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=6), st.integers(0, 9))
+def test_pooled_shares_are_shares_in_any_order(values: list[list[float]], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = np.array(values) + 1e-6
+    rows /= rows.sum(axis=1, keepdims=True)
+    boxes = [(0.0, 0.0, float(w), float(h)) for w, h in rng.uniform(1, 200, (len(rows), 2))]
+    cameras = [f"cam{i}" for i in rng.integers(3, size=len(rows))]
+    shares = pool_shares(rows, boxes, cameras)
+    assert shares.sum() == pytest.approx(1.0)
+    order = rng.permutation(len(rows)).tolist()
+    again = pool_shares(rows[order], [boxes[i] for i in order], [cameras[i] for i in order])
+    np.testing.assert_allclose(again, shares, atol=1e-9)
+
+
+def test_views_that_agree_are_surer_together() -> None:
+    values = np.array([[0.8, 0.2]] * 2)
+    boxes = [(0.0, 0.0, 200.0, 150.0)] * 2
+    alone, together = (
+        pool_shares(np.repeat(values, 3, axis=0), boxes * 3, cameras)
+        for cameras in (["a"] * 6, ["a", "a", "a", "b", "b", "b"])
+    )
+    assert alone[0] == pytest.approx(0.8)
+    assert together[0] == pytest.approx(16 / 17)
