@@ -1,8 +1,6 @@
 """From a folder of photos to a published twin, in named stages that a rerun skips when they are done."""
 
-import json
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,16 +21,12 @@ from perception import Features, TextReader, make_extractor, make_matcher
 from retrieval import Vocabulary, train_vocabulary
 from twin.landmarks import Landmarks, landmarks_from
 from twin.mapping import reconstruction as rec
-from twin.mapping.approximate_poses import adjust_at_priors
-from twin.mapping.by_order import APART, MIN_STEADY, lay_out_walk, settle
 from twin.mapping.capture import Capture, MapInputs, PoseKnowledge, read_capture
 from twin.mapping.continuity import require_continuous
 from twin.mapping.correspondence import (
-    PairMatches,
     Recipe,
     extract_features,
     match_pairs,
-    verify_with_poses,
 )
 from twin.mapping.finishing import PlacedMap, finish, workspace_for
 from twin.mapping.look_alikes import require_no_look_alikes
@@ -41,10 +35,12 @@ from twin.mapping.pairing import EXHAUSTIVE_LIMIT, choose_pairs
 from twin.mapping.plan_control import plan_by_control
 from twin.mapping.shape import pose_covariances
 from twin.mapping.site_tie import agreeing, elsewhere, register, require_unfolded
+from twin.mapping.solving import reconstruct
 from twin.mapping.tag_adjustment import adjust_with_tags
 from twin.mapping.tag_fixes import correct_priors
 from twin.mapping.tag_sightings import find_tags
-from twin.mapping.workspace import Workspace, digest
+from twin.mapping.walking import map_walk
+from twin.mapping.workspace import Workspace
 from twin.progress import Progress, silent
 from twin.store import require_replaceable
 
@@ -114,21 +110,16 @@ def _placed(
     corrected = correct_priors(capture, sightings, tags)
     pairs = choose_pairs(features, vocabulary, corrected)
     matches = match_pairs(capture, features, pairs, recipe, workspace, on_progress)
-    laid = None
+    walked = None
     if capture.pose_knowledge is PoseKnowledge.NONE and len(features) > EXHAUSTIVE_LIMIT:
-        laid = lay_out_walk(capture, features, matches, recipe, workspace, on_progress)
-    if laid is not None:
-        names = capture.names
-        features = [each for name, each in zip(names, features, strict=True) if name in laid.names]
-        capture, corrected = capture.without({n: APART for n in capture.names if n not in laid.names}), laid
-        pairs = choose_pairs(features, None, laid)
-        matches = _sure(matches, names, capture.names) | match_pairs(
-            capture, features, pairs, recipe, workspace, on_progress
-        )
+        walked = map_walk(capture, features, matches, recipe, workspace, on_progress)
+    if walked is None:
+        on_progress("reconstruction", 0, 1)
+        model, left_out = reconstruct(corrected, features, matches, recipe.key, workspace, on_progress)
+    else:
+        capture, features, pairs = walked.capture, walked.features, walked.pairs
+        model, left_out = walked.model, walked.left_out
         sightings = [] if tags is None else find_tags(capture, tags, workspace, on_progress)
-    on_progress("reconstruction", 0, 1)
-    is_laid = laid is not None
-    model, left_out = _reconstruct(corrected, features, matches, recipe.key, workspace, on_progress, is_laid=is_laid)
     on_progress("reconstruction", 1, 1)
     torn, alike = [], 0
     if capture.pose_knowledge is PoseKnowledge.NONE:
@@ -137,7 +128,7 @@ def _placed(
     shape = (
         {}
         if capture.pose_knowledge is PoseKnowledge.KNOWN
-        else pose_covariances(model, capture if is_laid else corrected)
+        else pose_covariances(model, corrected if walked is None else capture)
     )
     frame, alignment, map_unit_m = register(inputs, capture, model, shape, tags, sightings, rng)
     folded = require_unfolded(alignment, force=options.force)
@@ -193,89 +184,7 @@ def without_loose(model: pycolmap.Reconstruction, landmarks: Landmarks, features
     return landmarks
 
 
-def _sure(matches: PairMatches, names: Sequence[str], kept: Sequence[str]) -> PairMatches:
-    """Return the matches that are too many for look-alikes, by rows of the photos that were kept."""
-    row_of = {name: row for row, name in enumerate(kept)}
-    renamed = {(row_of.get(names[a], -1), row_of.get(names[b], -1)): found for (a, b), found in matches.items()}
-    return {pair: found for pair, found in renamed.items() if min(pair) >= 0 and len(found) >= MIN_STEADY}
-
-
 def _train_vocabulary(features: list[Features], rng: np.random.Generator) -> Vocabulary:
     per_image = max(1, VOCABULARY_SAMPLE // len(features))
     sample = np.concatenate([f.descriptors[:per_image] for f in features])
     return train_vocabulary(sample, min(VOCABULARY_WORDS, len(sample)), rng)
-
-
-def _reconstruct(
-    capture: Capture,
-    features: list[Features],
-    matches: PairMatches,
-    key: str,
-    workspace: Workspace,
-    on_progress: Progress,
-    *,
-    is_laid: bool,
-) -> tuple[pycolmap.Reconstruction, dict[str, str]]:
-    """Return the adjusted reconstruction, in site where poses are given, else in its own frame; and left-out images.
-
-    is_laid: priors are the layout of a walk, and only say where to begin
-    """
-    parts: list[object] = [
-        key,
-        capture.names,
-        capture.digests,
-        sorted(capture.given_cameras),
-        capture.pose_knowledge is PoseKnowledge.KNOWN,
-    ]
-    parts += [camera.params for _, camera in sorted(capture.cameras.items())]
-    parts += [part for pair in sorted(matches.items()) for part in pair]
-    if capture.priors is not None and capture.prior_poses():
-        # Positions alone serve only to align the result, so that SfM need not be done again for others.
-        priors = capture.priors
-        parts += [priors.positions, priors.quats_xyzw, capture.prior_sigmas(), priors.sigma_deg]
-        parts += ["laid out"] if is_laid else []
-        parts += ["drift let go", capture.claimed_sigmas, priors.sequence, priors.time]
-
-    def make(folder: Path) -> None:
-        model, left_out = _solve(capture, features, matches, folder, on_progress, is_laid=is_laid)
-        model.write(folder)
-        (folder / LEFT_OUT_FILE).write_text(json.dumps(left_out), "utf-8")
-
-    folder = workspace.directory("models", digest(*parts), make)
-    return pycolmap.Reconstruction(folder), json.loads((folder / LEFT_OUT_FILE).read_text("utf-8"))
-
-
-def _solve(
-    capture: Capture,
-    features: list[Features],
-    matches: PairMatches,
-    folder: Path,
-    on_progress: Progress,
-    *,
-    is_laid: bool,
-) -> tuple[pycolmap.Reconstruction, dict[str, str]]:
-    database, output = folder / "database.db", folder / "stages"
-    poses = capture.prior_poses()
-    if capture.pose_knowledge is PoseKnowledge.KNOWN:
-        cameras = [capture.camera(i) for i in range(len(features))]
-        verified = verify_with_poses(matches, features, cameras, [poses.get(i) for i in range(len(features))])
-        _require_matches(verified, capture)
-        rec.write_database(database, capture, features, verified, verified=True)
-        start = rec.empty_reconstruction(capture, features, poses)
-        return rec.triangulate(start, database, capture.folder, output), {}
-    _require_matches(matches, capture)
-    rec.write_database(database, capture, features, matches, verified=False)
-    if is_laid:
-        return settle(capture, features, database, output, on_progress)
-    if capture.pose_knowledge is PoseKnowledge.APPROXIMATE and len(poses) == len(capture.names):
-        return adjust_at_priors(capture, features, database, output)
-    return rec.structure_from_motion(capture, database, output, on_progress), {}
-
-
-def _require_matches(matches: PairMatches, capture: Capture) -> None:
-    if not matches:
-        raise MappingError(
-            "no two images match",
-            where=str(capture.folder),
-            remedy="Take more photos with about 70 % overlap; with --poses, check that they belong to these images.",
-        )
