@@ -20,6 +20,7 @@ from perception.detection.making import habits_of, make_detector
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 from perception.detection.protocol import Detector
 from perception.detection.refined import RefinedDetector
+from perception.detection.vehicle_look import LookingDetector
 from perception.detections import Detections
 from perception.images import read_image
 from perception.occupancy.network import StallNetwork, stall_network_file
@@ -167,7 +168,7 @@ def _from_pixels(folder: Path, seconds: float, *, with_appearance: bool) -> dict
     sight = StallViews.of(plan, true).seen.any(axis=0).mean(axis=1)
     seen = [stall.id for stall, share in zip(plan.stalls, sight.tolist(), strict=True) if share >= STALL_SEEN]
     occupied = read_occupancy(folder / "truth" / "occupancy.jsonl")
-    keys = ("HOTA", "IDF1", "MOTA", "position_error_m")
+    keys = ("HOTA", "IDF1", "MOTA", "position_error_m", "kinds_right")
     span = {"begin": start, "end": start + seconds}
     return {
         "frames": len(frames),
@@ -326,6 +327,8 @@ def _cpu_ms(ask: Any, times: int) -> float:
 
 
 def _size(each: Detector) -> float | None:
+    if isinstance(each, LookingDetector):
+        return (_size(each.detector) or 0.0) + each.look.path.stat().st_size / 1e6
     if isinstance(each, RefinedDetector):
         return (each.path.stat().st_size + each.detector.path.stat().st_size) / 1e6
     return each.path.stat().st_size / 1e6 if isinstance(each, OnnxDetector) else None

@@ -12,6 +12,7 @@ from perception.detection.onnx_detector import OnnxDetector, OnnxOptions, availa
 from perception.detection.protocol import Detector
 from perception.detection.refined import RefinedDetector
 from perception.detection.tiles import TiledDetector, TileOptions
+from perception.detection.vehicle_look import LookingDetector, VehicleLook
 from perception.detections import Detections
 from perception.features import EXTRACTORS, Extractor, make_extractor
 from perception.floor_marks import StripeOptions, Stripes, dominant_directions, find_stripes, stripe_support
@@ -59,6 +60,7 @@ __all__ = [
     "GroundTracker",
     "GroundView",
     "ImageQuality",
+    "LookingDetector",
     "Matcher",
     "Matches",
     "MutualRatioMatcher",
@@ -80,6 +82,7 @@ __all__ = [
     "TileOptions",
     "TiledDetector",
     "TrackerOptions",
+    "VehicleLook",
     "WholeBoxes",
     "aligned_median",
     "available_providers",

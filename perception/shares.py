@@ -1,11 +1,34 @@
 """Probabilities over a few names, a row for each of N things: what kind a vehicle is, what colour."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geometry.errors import InputError
+
+MAX_NAME, MAX_NAMES = 100, 64
+"""Letters of a name, and names of one thing, that are read."""
+TOLD = ("kinds", "colours")
+"""What detections and tracks have shares of, under ``meta`` in their files."""
+
+
+def told_shares(meta: Mapping[str, Any], name: str) -> dict[str, float]:
+    """Return the probabilities by name that a record's ``meta`` has under a name; empty where that is anything else.
+
+    ``meta`` may hold what others wrote: shares are positive numbers for words, and are made to sum to 1.
+    """
+    given = meta.get(name)
+    if not isinstance(given, dict) or not 0 < len(given) <= MAX_NAMES:
+        return {}
+    for word, share in given.items():
+        is_number = isinstance(share, int | float) and not isinstance(share, bool)
+        if not (isinstance(word, str) and 0 < len(word) <= MAX_NAME and is_number and 0 <= share <= 1):
+            return {}
+    total = sum(given.values())
+    return {word: share / total for word, share in given.items()} if total > 0 else {}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

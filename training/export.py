@@ -89,13 +89,8 @@ def main() -> None:
         export_refiner(state, arguments)
         return
     elif arguments.network == "vehicles":
-        path = arguments.out / "vehicles.onnx"
-        network = VehicleNetwork()
-        network.load_state_dict(state)
-        both = torch.zeros(1, 3, VEHICLE_SHAPE.height, VEHICLE_SHAPE.width), torch.zeros(1, VEHICLE_NUMBERS)
-        about = {"kinds": list(KINDS), "colours": list(COLOURS)}
-        export(network, both, path, {VEHICLES_KEY: json.dumps(about)}, ["rows"], inputs=["pictures", "numbers"])
-        feeds = (_crop_feed(file) for file in list[Path]())
+        export_vehicles(state, arguments.out / "vehicles.onnx")
+        return
     elif arguments.network == "stalls":
         path = arguments.out / "stalls.onnx"
         network = StallNetwork()
@@ -146,6 +141,16 @@ def export_refiner(state: dict[str, torch.Tensor], arguments: argparse.Namespace
     describe(path, {REFINER_KEY: json.dumps(about)})
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     print(json.dumps(about))
+
+
+def export_vehicles(state: dict[str, torch.Tensor], path: Path) -> None:
+    """Write the network that looks at vehicles."""
+    network = VehicleNetwork()
+    network.load_state_dict(state)
+    example = torch.zeros(1, 3, VEHICLE_SHAPE.height, VEHICLE_SHAPE.width), torch.zeros(1, VEHICLE_NUMBERS)
+    about = {VEHICLES_KEY: json.dumps({"kinds": list(KINDS), "colours": list(COLOURS)})}
+    export(network, example, path, about, ["rows"], inputs=["pictures", "numbers"])
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
 def measured_habits(detector: AnyDetector, arguments: argparse.Namespace) -> DetectorHabits:

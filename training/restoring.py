@@ -20,16 +20,17 @@ LAYERS = {"Conv": nn.Conv2d, "Gemm": nn.Linear, "MatMul": nn.Linear}
 """Operators of a file, and the layers that become them."""
 
 
-def load_weights(network: nn.Module, path: Path, pictures: Tensor) -> None:
+def load_weights(network: nn.Module, path: Path, *inputs: Tensor) -> None:
     """Load a checkpoint (``.pt``), or an export (``.onnx``), into a network.
 
-    pictures: (N, C, H, W) float32 as the network takes them, for the statistics of batch norms that an export lost
+    inputs: as the network takes them, pictures (N, C, H, W) float32 first, for the statistics of batch norms that an
+    export lost
     Raises ``InputError`` for weights of another network, and a file that can't be read.
     """
     trains = network.training
     try:
         if path.suffix == ".onnx":
-            _restore(network.eval(), _weights_of(path), pictures)
+            _restore(network.eval(), _weights_of(path), inputs)
             network.train(trains)
         else:
             network.load_state_dict(torch.load(path, weights_only=True))
@@ -52,7 +53,7 @@ def _weights_of(path: Path) -> list[list[Tensor]]:
     return found
 
 
-def _restore(network: nn.Module, weights: list[list[Tensor]], pictures: Tensor) -> None:
+def _restore(network: nn.Module, weights: list[list[Tensor]], inputs: tuple[Tensor, ...]) -> None:
     """Give layers their weights in the order in which they act, each before it acts, and norms their statistics."""
     left, folded = iter(weights), list[Tensor]()
 
@@ -80,7 +81,7 @@ def _restore(network: nn.Module, weights: list[list[Tensor]], pictures: Tensor) 
     hooks += [each.register_forward_pre_hook(at_norm) for each in network.modules() if isinstance(each, norms)]
     try:
         with torch.no_grad():
-            network(pictures)
+            network(*inputs)
     finally:
         for hook in hooks:
             hook.remove()

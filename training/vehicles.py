@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from geometry import InputError
-from perception.detection.vehicle_look import SHAPE, numbers_of
+from perception.detection.vehicle_look import SHAPE, shape_numbers
 from perception.detection.windows import cut, windows_of
 from training.augmenting import disturbances
 from training.averaging import follow
@@ -42,17 +42,20 @@ JITTER = 0.05
 """Of a box's sides, as a share of its size: about what a detector's are off by."""
 COARSER, COARSEST = 0.3, 0.35
 """Share of crops that are made coarser, and by how much at most: most vehicles stand far away."""
-COLOUR_WEIGHT = 0.4
+COLOUR_WEIGHT, NO_COLOUR = 0.4, -1
 SMOOTHING = 0.998
 REPORT, KEEP_S = 50, 120.0
-PATCH = (256, 320)
-"""Of pictures, by which the batch norms of an export get their statistics back."""
+RESTORED = 512
+"""Vehicles by which the batch norms of an export get their statistics back."""
+PATCH = (320, 256)
+"""Width and height of pictures by which the batch norms of an export get their statistics back."""
 WIDTHS_PX = (0, 25, 50, 100, np.inf)
 
 
 @dataclass(frozen=True, eq=False)
 class Vehicles:
-    """N vehicles: which picture each is in, its box (N, 4) px, and of which kind and colour it is (N,)."""
+    """N vehicles: which picture each is in, its box (N, 4) px, and of which kind and colour it is (N,), the latter
+    ``NO_COLOUR`` where that is not known."""
 
     pictures: Sequence[Labelled]
     picture: NDArray[np.int64]
@@ -69,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", type=Path, nargs="+")
     parser.add_argument("--detector", type=Path, help="weights of training.detector to start from, or an export")
-    parser.add_argument("--resume", type=Path, help="weights of this one to go on with")
+    parser.add_argument("--resume", type=Path, help="weights of this one to go on with, or what was exported of them")
     parser.add_argument("--held-out", type=Path, nargs="*", default=[])
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--out", type=Path, required=True)
@@ -83,7 +86,8 @@ def main() -> None:
     print(f"{len(vehicles)} vehicles: {dict(zip(KINDS, counts, strict=True))}", flush=True)
     network = VehicleNetwork()
     if arguments.resume:
-        network.load_state_dict(torch.load(arguments.resume, weights_only=True))
+        some = np.random.default_rng(arguments.seed).permutation(len(vehicles))[:RESTORED]
+        load_weights(network, arguments.resume, *crops_of(vehicles, some, np.random.default_rng(arguments.seed)))
     else:
         start_from(network, arguments.detector, vehicles.pictures)
     print(f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters", flush=True)
@@ -96,7 +100,7 @@ def main() -> None:
 def vehicles_of(pictures: Sequence[Labelled]) -> Vehicles:
     """Return all vehicles that can be seen. Raises ``InputError`` where there are none."""
     rows = [
-        (number, box["bbox"], KINDS.index(box["kind"]), COLOURS.index(box["colour"]))
+        (number, box["bbox"], KINDS.index(box["kind"]), COLOURS.index(box["colour"]) if box["colour"] else NO_COLOUR)
         for number, picture in enumerate(pictures)
         for box in picture.boxes
         if box["kind"] in KINDS and box["visible"] >= LEAST_VISIBLE and _is_large(box["bbox"])
@@ -114,8 +118,8 @@ def _is_large(box: Sequence[float]) -> bool:
 def start_from(network: VehicleNetwork, path: Path, pictures: Sequence[Labelled]) -> None:
     """Load the backbone of a detector."""
     detector = Detector()
-    patches = [picture.pixels[: PATCH[0], : PATCH[1]] for picture in pictures[:8]]
-    load_weights(detector, path, torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2).float() / 255)
+    patches = np.stack([cv2.resize(picture.pixels, PATCH) for picture in pictures[:8]])
+    load_weights(detector, path, _tensor(patches))
     known = detector.backbone.state_dict()
     network.backbone.load_state_dict({name: known[name] for name in network.backbone.state_dict()})
 
@@ -138,7 +142,10 @@ def train(network: VehicleNetwork, vehicles: Vehicles, arguments: argparse.Names
             crops = augment(crops).clamp(0, 1).contiguous(memory_format=torch.channels_last)
         told = network(crops, numbers).split([len(KINDS), len(COLOURS)], dim=1)
         true = [torch.from_numpy(each[chosen]) for each in (vehicles.kind, vehicles.colour)]
-        lost = [functional.cross_entropy(*each) for each in zip(told, true, strict=True)]
+        lost = [
+            functional.cross_entropy(*each, ignore_index=NO_COLOUR).nan_to_num()
+            for each in zip(told, true, strict=True)
+        ]
         optimizer.zero_grad()
         (lost[0] + COLOUR_WEIGHT * lost[1]).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
@@ -166,6 +173,7 @@ def crops_of(vehicles: Vehicles, chosen: NDArray[np.int64], rng: np.random.Gener
         factor = float(rng.uniform(COARSEST, 1.0))
         small = cv2.resize(crops[i], None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
         crops[i] = cv2.resize(small, (SHAPE.width, SHAPE.height), interpolation=cv2.INTER_LINEAR)
+        numbers[i, 0] -= np.log(factor)
     mirrored = rng.random(len(crops)) < 0.5
     crops[mirrored] = crops[mirrored, :, ::-1]
     return _tensor(crops), torch.from_numpy(numbers)
@@ -177,8 +185,8 @@ def _cut(vehicles: Vehicles, chosen: NDArray[np.int64], boxes: Array) -> tuple[N
     crops = np.empty((len(chosen), SHAPE.height, SHAPE.width, 3), dtype=np.uint8)
     for number in np.unique(vehicles.picture[chosen]).tolist():
         own = vehicles.picture[chosen] == number
-        crops[own] = cut(vehicles.pictures[number].pixels, type(windows)(*(each[own] for each in windows)), SHAPE)
-    return crops, numbers_of(boxes, windows)
+        crops[own] = cut(vehicles.pictures[number].pixels, windows.take(own), SHAPE)
+    return crops, shape_numbers(boxes, windows)
 
 
 def _tensor(crops: NDArray[np.uint8]) -> Tensor:
@@ -206,7 +214,7 @@ def judge(network: VehicleNetwork, vehicles: Vehicles) -> dict[str, object]:
         "vehicles": len(vehicles),
         "right": float(right.mean()),
         "cross_entropy": float(-logs[np.arange(len(logs)), vehicles.kind].mean()),
-        "colour_right": float((colours.argmax(axis=1) == vehicles.colour).mean()),
+        "colour_right": float((colours.argmax(axis=1) == vehicles.colour)[vehicles.colour != NO_COLOUR].mean()),
         "by_kind": {name: [float(each.mean()), len(each)] for name, each in by_kind.items() if len(each)},
         "by_width": {name: [float(each.mean()), len(each)] for name, each in by_width.items() if len(each)},
     }

@@ -1,25 +1,31 @@
 """What tracks are: their kinds and colours, by what the boxes that show them say together."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry.solids import size_prior
-from geometry.track_records import FrameRecord, Observation, TrackRow
+from geometry.solids import Family, size_prior
+from geometry.track_records import FrameRecord, TrackRow
 from perception.appearance.pooling import pool_shares
+from perception.shares import MAX_NAMES, TOLD, Shares, told_shares
 
-TOLD = ("kinds", "colours")
-"""Under these names a detection's ``meta`` has probabilities by name, and so has a track's row."""
-LEAST = 0.005
-Shares = Mapping[str, float]
+LEAST = 0.02
+"""What is less likely is not written."""
+LEAST_TELLING = 0.5
+"""Share of a track's boxes that must say something, for all to be said by them."""
+
+Told = Mapping[str, float]
 Box = tuple[float, float, float, float]
+Key = tuple[str, float, Box, Family]
 
 
-def described(rows: Sequence[TrackRow], told: Mapping[int, Mapping[str, Shares]]) -> tuple[TrackRow, ...]:
+def described(rows: Sequence[TrackRow], told: Mapping[int, Mapping[str, Told]]) -> tuple[TrackRow, ...]:
     """Return rows with what is ``told`` of their tracks: the likeliest kind, and all kinds and colours in ``meta``.
 
-    A size that was the usual one of the kind before becomes that of the kind now.
+    A size that was the usual one of the kind before, as of what is parked, becomes that of the kind now; one that was
+    measured stays.
     """
     found = []
     for row in rows:
@@ -30,42 +36,54 @@ def described(rows: Sequence[TrackRow], told: Mapping[int, Mapping[str, Shares]]
         kind = next(iter(own.get("kinds", {})), row.kind)
         usual = kind != row.kind and row.size == tuple(size_prior(row.kind).size)
         size = tuple(size_prior(kind).size) if usual else row.size
-        found.append(
-            row.model_copy(update={"kind": kind, "size": size, "meta": row.meta | {k: dict(v) for k, v in own.items()}})
-        )
+        meta = row.meta | {name: dict(shares) for name, shares in own.items()}
+        found.append(row.model_copy(update={"kind": kind, "size": size, "meta": meta}))
     return tuple(found)
 
 
 def tell(rows: Iterable[TrackRow], frames: Iterable[FrameRecord]) -> dict[int, dict[str, dict[str, float]]]:
-    """Return of each track how likely each kind and colour is, likeliest first, by the boxes of its rows.
+    """Return of each vehicle's track how likely each kind and colour is, likeliest first, by the boxes of its rows.
 
-    Tracks of whose boxes no detection says anything are left out. Boxes that say nothing don't count.
+    Nothing is told of a track of whose boxes less than half say something. What a detection's ``meta`` says that is no
+    share, or is of a person, counts as not said.
     """
-    known = {
-        (frame.camera, frame.time, each.bbox): each.meta
-        for frame in frames
-        for each in frame.detections
-        if any(name in each.meta for name in TOLD)
-    }
-    seen: dict[int, dict[tuple[str, float, Box], Observation]] = {}
+    known: dict[Key, dict[str, dict[str, float]]] = {}
+    for frame in frames:
+        for each in frame.detections:
+            if size_prior(each.kind).family == "vehicle" and (said := _said(each.meta)):
+                known[frame.camera, frame.time, each.bbox, "vehicle"] = said
+    seen: dict[int, set[Key]] = {}
     for row in rows:
-        for each in row.observations:
-            if (key := (each.camera, each.time, each.bbox)) in known:
-                seen.setdefault(row.track, {})[key] = each
-    return {
-        track: {
-            name: _pooled([(own[key], known[key][name]) for key in own if name in known[key]])
+        if size_prior(row.kind).family == "vehicle":
+            boxes = seen.setdefault(row.track, set())
+            boxes.update((each.camera, each.time, each.bbox, "vehicle") for each in row.observations)
+    told = {}
+    for track, boxes in seen.items():
+        own = {
+            name: _pooled(telling)
             for name in TOLD
-            if any(name in known[key] for key in own)
+            if (telling := [(key, known[key][name]) for key in sorted(boxes) if name in known.get(key, {})])
+            and len(telling) >= LEAST_TELLING * len(boxes)
         }
-        for track, own in seen.items()
-    }
+        if own:
+            told[track] = own
+    return told
 
 
-def _pooled(said: Sequence[tuple[Observation, Shares]]) -> dict[str, float]:
-    names = sorted({name for _, shares in said for name in shares})
+def _said(meta: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return what a vehicle's ``meta`` says of kinds and colours."""
+    said = {name: shares for name in TOLD if (shares := told_shares(meta, name))}
+    if any(size_prior(kind).family != "vehicle" for kind in said.get("kinds", {})):
+        del said["kinds"]
+    return said
+
+
+def _pooled(said: Sequence[tuple[Key, Told]]) -> dict[str, float]:
+    mass: dict[str, float] = {}
+    for _, shares in said:
+        for name, share in shares.items():
+            mass[name] = mass.get(name, 0.0) + share
+    names = sorted(sorted(mass), key=lambda name: -mass[name])[:MAX_NAMES]
     values: NDArray[np.float64] = np.array([[shares.get(name, 0.0) for name in names] for _, shares in said])
-    boxes = [each.bbox for each, _ in said]
-    shares = pool_shares(values, boxes, [each.camera for each, _ in said])
-    order = np.argsort(-shares, kind="stable").tolist()
-    return {names[i]: round(float(shares[i]), 4) for i in order if shares[i] >= LEAST}
+    pooled = pool_shares(values, [box for (_, _, box, _), _ in said], [camera for (camera, *_), _ in said])
+    return Shares(names=tuple(names), values=pooled[None]).named(0, LEAST)

@@ -39,7 +39,7 @@ class Positions:
     track: Indices
     position: Array
     covariance: Array
-    kind: NDArray[np.str_]
+    kind: NDArray[np.object_]
 
     def take(self, index: NDArray[np.bool_] | Indices) -> "Positions":
         """Return some of the rows."""
@@ -62,7 +62,7 @@ def positions_of(rows: Sequence[TrackRow]) -> Positions:
         track=np.array([row.track for row in rows], dtype=np.int64),
         position=np.array([row.position for row in rows], dtype=np.float64).reshape(-1, 3),
         covariance=covariance[:, :2, :2],
-        kind=np.array([row.kind for row in rows], dtype=np.str_),
+        kind=np.array([row.kind for row in rows], dtype=np.object_),
     )
 
 
@@ -143,10 +143,15 @@ def judge_tracks(
 
 
 def _kinds_right(found: Positions, true: Positions, pairs: Indices) -> float | None:
-    """Return for how many of the matched rows (M, 2) of vehicles the class is right, None where there are none."""
-    told, asked = found.kind[pairs[:, 0]], true.kind[pairs[:, 1]]
-    vehicles = np.array([size_prior(kind).family == "vehicle" for kind in asked.tolist()], dtype=np.bool_)
-    return float((told == asked)[vehicles].mean()) if vehicles.any() else None
+    """Return for what share of a vehicle's matched rows (M, 2) its class is right, in the mean over vehicles, None
+    where there are none."""
+    asked = true.kind[pairs[:, 1]]
+    is_vehicle = np.array([size_prior(kind).family == "vehicle" for kind in asked.tolist()], dtype=np.bool_)
+    if not is_vehicle.any():
+        return None
+    right = (found.kind[pairs[:, 0]] == asked)[is_vehicle].astype(np.float64)
+    _, track = np.unique(true.track[pairs[:, 1]][is_vehicle], return_inverse=True)
+    return float((np.bincount(track, right) / np.bincount(track)).mean())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -91,15 +91,17 @@ class DescribingDetector:
 def with_description(found: Detections, rows: NDArray[np.int64], described: Described) -> Detections:
     """Return detections with what is known of some ``rows`` of them.
 
-    Kinds that the detector tells stay: it is better at them, and both see the same pixels, so that two opinions are
-    hardly more than one.
+    Kinds and colours that the detector tells stay: it is better at them, and both see the same pixels, so that two
+    opinions are hardly more than one.
     """
     n, vehicle = len(found), np.array([size_prior(kind).family == "vehicle" for kind in found.kinds], dtype=np.bool_)
     vectors = np.full((n, described.vectors.shape[1]), np.nan, dtype=np.float32)
     vectors[rows] = described.vectors
-    colours = np.full((n, len(described.colours.names)), np.nan)
-    own = rows[vehicle[rows]]
-    colours[own] = described.colours.values[vehicle[rows]]
+    own, colours = rows[vehicle[rows]], found.colour_shares
+    if colours is None:
+        values = np.full((n, len(described.colours.names)), np.nan)
+        values[own] = described.colours.values[vehicle[rows]]
+        colours = Shares(names=described.colours.names, values=values)
     kinds, shares = found.kinds, found.kind_shares
     if shares is None:
         kinds, shares = _kinds_by(described.kinds.take(vehicle[rows]), own, found.kinds)
@@ -108,7 +110,7 @@ def with_description(found: Detections, rows: NDArray[np.int64], described: Desc
         kinds=kinds,
         embeddings=vectors if n and len(rows) else None,
         kind_shares=shares,
-        colour_shares=Shares(names=described.colours.names, values=colours),
+        colour_shares=colours,
     )
 
 
@@ -118,11 +120,10 @@ def _kinds_by(described: Shares, own: NDArray[np.int64], kinds: Sequence[str]) -
     names = tuple(described.names[i] for i in known)
     values = np.full((len(kinds), len(names)), np.nan)
     likely = described.values[:, known] + 1e-3
-    values[own] = likely / likely.sum(axis=1, keepdims=True)
     told = list(kinds)
-    for i in own.tolist():
-        if told[i] in names or told[i] == "vehicle":
-            told[i] = names[int(values[i].argmax())]
+    for i, shares in zip(own.tolist(), likely / likely.sum(axis=1, keepdims=True), strict=True):
+        if told[i] in names or told[i] == "vehicle":  # a bus, which the network does not know, stays one
+            values[i], told[i] = shares, names[int(shares.argmax())]
     return tuple(told), Shares(names=names, values=values)
 
 

@@ -11,6 +11,7 @@ FULL_PX = 80.0
 """Crops of this height, and larger, count fully; smaller ones in proportion to their area."""
 LEAST_SHARE = 0.005
 """What is told to be less likely is taken to be so likely."""
+NEW = 0.5
 VIEWS = (0.75, 1.4)
 """Width over height of a vehicle's box, between which it is seen at an angle: less is an end, more a side."""
 
@@ -25,33 +26,41 @@ def pool(
     """
     if not len(vectors):
         return None
-    total = _by_views(np.array(vectors, dtype=np.float64), boxes, cameras)
+    extent = _extent(boxes)
+    shape = np.digitize(extent[:, 0] / extent[:, 1], VIEWS)
+    means, weight = _means(np.array(vectors, dtype=np.float64), extent, _numbered(cameras) * (len(VIEWS) + 1) + shape)
+    # A view seen once counts less than one seen ten times, and not less than one seen a thousand times.
+    total = (means * np.minimum(1.0, weight / 3.0)[:, None]).sum(axis=0)
     length = float(np.linalg.norm(total))
     return np.asarray(total / length) if length > 1e-12 else None
 
 
 def pool_shares(values: Array, boxes: Sequence[Sequence[float]], cameras: Sequence[str]) -> Array:
-    """Return the probabilities (K,) of one object's names by those (N, K) that N boxes of it tell, as in ``pool``.
+    """Return the probabilities (K,) of one object's names by those (N, K) that N boxes (x1, y1, x2, y2) px of it tell.
 
-    Views are taken to be independent, boxes of one view to say the same: log-odds of these are averaged, of those
-    added up.
+    The boxes of one camera say the same again, so that their log-odds are averaged, large boxes more; those of V
+    cameras are partly new, and count as V to the power of ``NEW`` that are independent.
     """
-    total = _by_views(np.log(np.maximum(values, LEAST_SHARE)), boxes, cameras)
+    means, _ = _means(np.log(np.maximum(values, LEAST_SHARE)), _extent(boxes), _numbered(cameras))
+    total = means.mean(axis=0) * len(means) ** NEW
     shares = np.exp(total - total.max())
     return np.asarray(shares / shares.sum())
 
 
-def _by_views(rows: Array, boxes: Sequence[Sequence[float]], cameras: Sequence[str]) -> Array:
-    """Return the sum (D,) over views of the means of rows (N, D)."""
+def _extent(boxes: Sequence[Sequence[float]]) -> Array:
     sides = np.array(boxes, dtype=np.float64)
-    extent = np.maximum(sides[:, 2:] - sides[:, :2], 1.0)
+    return np.asarray(np.maximum(sides[:, 2:] - sides[:, :2], 1.0))
+
+
+def _numbered(names: Sequence[str]) -> NDArray[np.int64]:
+    return np.asarray(np.unique(np.array(names, dtype=np.object_), return_inverse=True)[1], dtype=np.int64)
+
+
+def _means(rows: Array, extent: Array, groups: NDArray[np.int64]) -> tuple[Array, Array]:
+    """Return the means (G, D) of rows (N, D) over groups (N,), by how well each is seen, and how much that is (G,)."""
     quality = np.minimum(extent.prod(axis=1) / FULL_PX**2, 1.0)
-    shape = np.digitize(extent[:, 0] / extent[:, 1], VIEWS)
-    _, views = np.unique(
-        np.column_stack([np.unique(cameras, return_inverse=True)[1], shape]), axis=0, return_inverse=True
-    )
-    weight = np.bincount(views, quality)
+    _, group = np.unique(groups, return_inverse=True)
+    weight = np.asarray(np.bincount(group, quality), dtype=np.float64)
     total = np.zeros((len(weight), rows.shape[1]))
-    np.add.at(total, views, quality[:, None] * rows)
-    # A view seen once counts less than one seen ten times, and not less than one seen a thousand times.
-    return np.asarray((total / np.maximum(weight, 1e-9)[:, None] * np.minimum(1.0, weight / 3.0)[:, None]).sum(axis=0))
+    np.add.at(total, group, quality[:, None] * rows)
+    return total / np.maximum(weight, 1e-9)[:, None], weight

@@ -22,13 +22,14 @@ from perception.detection.close_crops import (
     numbers_of,
     to_picture,
 )
+from perception.detection.crop_network import CropNetwork
 from perception.detection.habits import DetectorHabits
 from perception.detection.heads.candidates import sigmoid, softmax
 from perception.detection.heads.own import FAMILIES
-from perception.detection.onnx_detector import AT_LEAST_PX, OnnxDetector, OnnxOptions, load_network
+from perception.detection.onnx_detector import AT_LEAST_PX, OnnxDetector, OnnxOptions
 from perception.detection.protocol import Pixels
 from perception.detection.suppression import suppress
-from perception.detection.windows import Windows, cut, windows_of
+from perception.detection.windows import Windows, windows_of
 from perception.detections import Detections
 from perception.shares import Shares
 from perception.whole_boxes import WholeBoxes
@@ -36,7 +37,6 @@ from perception.whole_boxes import WholeBoxes
 Array = NDArray[np.float64]
 
 OWN_KEY = "tiepoint_refiner"
-AT_ONCE = 32
 MOST_PROPOSALS = 300
 """Boxes a picture that are looked at again."""
 
@@ -114,20 +114,12 @@ class RefinedDetector:
         ``options`` are for what comes out; what is looked at again is asked of the first stage as the second says.
         """
         self.options = options or OnnxOptions()
-        network = load_network(refiner, self.options)
-        self.path, self.about, self._session = refiner, About.of(network.metadata, str(refiner)), network.session
-        asked = {each.name: each.shape[1:] for each in self._session.get_inputs()}
-        if asked != {"pictures": [3, CLOSE.height, CLOSE.width], "numbers": [NUMBERS]}:
-            raise InputError(f"takes {asked}, not crops and {NUMBERS} numbers", where=str(refiner))
-        self._width = FAMILIES + len(self.about.kinds) + 2 * ENDS
-        told = self._ask(
-            np.zeros((2, CLOSE.height, CLOSE.width, 3), dtype=np.uint8), np.zeros((2, NUMBERS), dtype=np.float32)
-        )
-        if told.shape != (2, self._width):
-            raise InputError(f"answers {told.shape} to two crops, not {self._width} numbers each", where=str(refiner))
+        self._network = CropNetwork(refiner, self.options, CLOSE, NUMBERS)
+        self.path, self.about = refiner, About.of(self._network.metadata, str(refiner))
+        self._network.require_width(FAMILIES + len(self.about.kinds) + 2 * ENDS)
         proposing = replace(self.options, score=self.about.proposals, iou=self.about.iou, most=MOST_PROPOSALS)
         self.detector = OnnxDetector(detector, proposing)
-        self.name = f"{self.detector.name}+{network.name}"
+        self.name = f"{self.detector.name}+{self._network.name}"
 
     @property
     def habits(self) -> DetectorHabits | None:
@@ -161,21 +153,8 @@ class RefinedDetector:
         windows = windows_of(proposed.boxes, CLOSE)
         is_person = np.array([size_prior(kind).family == "person" for kind in proposed.kinds], dtype=np.bool_)
         numbers = numbers_of(proposed.boxes, proposed.scores, is_person, windows)
-        parts = [np.zeros((0, self._width))]
-        for start in range(0, len(proposed), AT_ONCE):
-            some = slice(start, start + AT_ONCE)
-            own = Windows(windows.middle[some], windows.scale[some])
-            parts.append(self._ask(cut(picture, own, CLOSE), numbers[some]))
-        return decode(np.concatenate(parts), proposed.boxes, windows, len(self.about.kinds))
-
-    def _ask(self, crops: NDArray[np.uint8], numbers: NDArray[np.float32]) -> Array:
-        """Return the network's answers about crops (N, H, W, 3)."""
-        pictures = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32) / 255
-        try:
-            told = self._session.run(None, {"pictures": pictures, "numbers": numbers})[0]
-        except Exception as error:  # onnxruntime raises its own kinds
-            raise InputError(f"the network can't be run ({error})", where=str(self.path)) from error
-        return np.asarray(told, dtype=np.float64)
+        rows = self._network.ask(picture, windows, numbers)
+        return decode(rows, proposed.boxes, windows, len(self.about.kinds))
 
     def _whole(self, boxes: Array, errors: Array) -> WholeBoxes:
         """Return whole boxes (N, 4) and how sure they are, NaN for what is none."""

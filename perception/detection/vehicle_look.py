@@ -10,21 +10,23 @@ from numpy.typing import NDArray
 
 from geometry.errors import InputError
 from geometry.solids import size_prior
+from perception.detection.crop_network import CropNetwork
 from perception.detection.habits import DetectorHabits
 from perception.detection.heads.candidates import softmax
-from perception.detection.onnx_detector import OnnxOptions, load_network
+from perception.detection.onnx_detector import OnnxOptions
 from perception.detection.protocol import Detector, Pixels
-from perception.detection.windows import Array, Shape, Windows, cut, windows_of
+from perception.detection.windows import Array, Shape, Windows, windows_of
 from perception.detections import Detections
-from perception.shares import Shares
+from perception.shares import MAX_NAME, Shares
 
 OWN_KEY = "tiepoint_vehicles"
 SHAPE = Shape(width=128, height=96, context=1.15)
 NUMBERS = 2
-AT_ONCE = 32
+ANY = "vehicle"
+"""The class of a vehicle of which a detector says nothing more."""
 
 
-def numbers_of(boxes: Array, windows: Windows) -> NDArray[np.float32]:
+def shape_numbers(boxes: Array, windows: Windows) -> NDArray[np.float32]:
     """Return what the pixels of crops of boxes (N, 4) don't tell, (N, NUMBERS): their scales, and the boxes' shapes."""
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)
     return np.column_stack([np.log(windows.scale), np.log(sides[:, 0] / sides[:, 1])]).astype(np.float32)
@@ -35,15 +37,10 @@ class VehicleLook:
 
     def __init__(self, path: Path, options: OnnxOptions) -> None:
         """Load a network that ``training.export`` wrote; ``InputError`` for any other file."""
-        network = load_network(path, options)
-        self.name, self.path, self._session = network.name, path, network.session
-        self.kinds, self.colours = _names(network.metadata, str(path))
-        asked = {each.name: each.shape[1:] for each in self._session.get_inputs()}
-        if asked != {"pictures": [3, SHAPE.height, SHAPE.width], "numbers": [NUMBERS]}:
-            raise InputError(f"takes {asked}, not crops and {NUMBERS} numbers", where=str(path))
-        told = self._ask(np.zeros((2, SHAPE.height, SHAPE.width, 3), np.uint8), np.zeros((2, NUMBERS), np.float32))
-        if told.shape != (2, width := len(self.kinds) + len(self.colours)):
-            raise InputError(f"answers {told.shape} to two crops, not {width} numbers each", where=str(path))
+        self._network = CropNetwork(path, options, SHAPE, NUMBERS)
+        self.name, self.path = self._network.name, path
+        self.kinds, self.colours = _names(self._network.metadata, str(path))
+        self._network.require_width(len(self.kinds) + len(self.colours))
 
     def tell(self, picture: Pixels, boxes: Array) -> tuple[Array, Array]:
         """Return the probabilities of kinds (N, K) and colours (N, C) of vehicles in boxes (N, 4) of a picture.
@@ -51,22 +48,8 @@ class VehicleLook:
         picture: (H, W, 3) uint8, RGB
         """
         windows = windows_of(boxes, SHAPE)
-        numbers, parts = numbers_of(boxes, windows), [np.zeros((0, len(self.kinds) + len(self.colours)))]
-        for start in range(0, len(boxes), AT_ONCE):
-            some = slice(start, start + AT_ONCE)
-            own = Windows(windows.middle[some], windows.scale[some])
-            parts.append(self._ask(cut(picture, own, SHAPE), numbers[some]))
-        told = np.concatenate(parts)
+        told = self._network.ask(picture, windows, shape_numbers(boxes, windows))
         return softmax(told[:, : len(self.kinds)]), softmax(told[:, len(self.kinds) :])
-
-    def _ask(self, crops: NDArray[np.uint8], numbers: NDArray[np.float32]) -> Array:
-        """Return the network's log-odds (N, K + C) about crops (N, H, W, 3)."""
-        pictures = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32) / 255
-        try:
-            told = self._session.run(None, {"pictures": pictures, "numbers": numbers})[0]
-        except Exception as error:  # onnxruntime raises its own kinds
-            raise InputError(f"the network can't be run ({error})", where=str(self.path)) from error
-        return np.asarray(told, dtype=np.float64)
 
 
 def _names(metadata: Mapping[str, str], where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -77,8 +60,11 @@ def _names(metadata: Mapping[str, str], where: str) -> tuple[tuple[str, ...], tu
     except (KeyError, ValueError, TypeError) as error:
         raise InputError("it is no look at vehicles that training.export wrote", where=where) from error
     for each in lists:
-        if not (isinstance(each, list) and each and all(isinstance(name, str) for name in each)):
-            raise InputError("kinds and colours are words, one at least", where=where)
+        words = isinstance(each, list) and all(isinstance(name, str) and 0 < len(name) <= MAX_NAME for name in each)
+        if not words or not each or len(set(each)) < len(each):
+            raise InputError("kinds and colours are words, one at least, none twice", where=where)
+    if any(size_prior(kind).family != "vehicle" for kind in lists[0]):
+        raise InputError("one of its kinds is no vehicle", where=where)
     return tuple(lists[0]), tuple(lists[1])
 
 
@@ -98,16 +84,29 @@ class LookingDetector:
         return habits
 
     def detect(self, picture: Pixels, *, camera: str = "", time: float = 0.0) -> Detections:
-        """Find what the detector finds in a picture (H, W, 3) uint8, RGB; kinds of vehicles are the look's."""
+        """Find what the detector finds in a picture (H, W, 3) uint8, RGB, and look at vehicles.
+
+        Kinds are the look's where the detector's are among them, or none; what it does not know, as a bus, stays.
+        """
         found = self.detector.detect(picture, camera=camera, time=time)
         vehicles = np.flatnonzero([size_prior(kind).family == "vehicle" for kind in found.kinds])
-        told = self.look.tell(picture, found.boxes[vehicles])
-        shares = []
-        for names, values in zip((self.look.kinds, self.look.colours), told, strict=True):
-            every = np.full((len(found), len(names)), np.nan)
-            every[vehicles] = values
-            shares.append(Shares(names=names, values=every))
-        kinds = list(found.kinds)
-        for row, best in zip(vehicles.tolist(), told[0].argmax(axis=1).tolist(), strict=True):
-            kinds[row] = self.look.kinds[best]
-        return replace(found, kinds=tuple(kinds), kind_shares=shares[0], colour_shares=shares[1])
+        kinds, colours = self.look.tell(picture, found.boxes[vehicles])
+        sound = np.isfinite(kinds).all(axis=1) & np.isfinite(colours).all(axis=1)
+        vehicles, kinds, colours = vehicles[sound], kinds[sound], colours[sound]
+        known = np.array([found.kinds[i] in (*self.look.kinds, ANY) for i in vehicles.tolist()], dtype=np.bool_)
+        named = list(found.kinds)
+        for row, best in zip(vehicles[known].tolist(), kinds[known].argmax(axis=1).tolist(), strict=True):
+            named[row] = self.look.kinds[best]
+        return replace(
+            found,
+            kinds=tuple(named),
+            kind_shares=_spread(self.look.kinds, len(found), vehicles[known], kinds[known]),
+            colour_shares=_spread(self.look.colours, len(found), vehicles, colours),
+        )
+
+
+def _spread(names: tuple[str, ...], count: int, rows: NDArray[np.int64], values: Array) -> Shares:
+    """Return shares of ``count`` things of which some ``rows`` are known."""
+    every = np.full((count, len(names)), np.nan)
+    every[rows] = values
+    return Shares(names=names, values=every)

@@ -26,6 +26,10 @@ class Windows(NamedTuple):
     middle: Array
     scale: Array
 
+    def take(self, index: slice | NDArray[np.int64] | NDArray[np.bool_]) -> "Windows":
+        """Return some of the windows."""
+        return Windows(self.middle[index], self.scale[index])
+
 
 def windows_of(boxes: Array, shape: Shape) -> Windows:
     """Return the windows around boxes (N, 4) px."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geometry.jsonl import read_jsonl, write_jsonl
 from geometry.track_records import Observation, Time, TrackRow, Vector3
+from perception.shares import TOLD, told_shares
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Kind = Literal[
@@ -72,10 +73,10 @@ def place_of(row: TrackRow, **more: str | None) -> Where:
 
 def evidence(*rows: TrackRow) -> dict[str, Any]:
     """Return for an event's meta ``observations``, the boxes of some rows, the last ones; ``kinds`` and ``colours`` of
-    the last row's track, where they are known."""
+    the vehicle, which the last row is of, where they are known."""
     seen: list[Observation] = [each for row in rows for each in row.observations]
     told = [each.model_dump(mode="json") for each in seen[-MOST_OBSERVATIONS:]]
-    described = {name: rows[-1].meta[name] for name in ("kinds", "colours") if rows and name in rows[-1].meta}
+    described = {name: shares for name in TOLD if rows and (shares := told_shares(rows[-1].meta, name))}
     return ({"observations": told} if told else {}) | described
 
 

@@ -15,6 +15,7 @@ from perception.detection.making import make_detector
 from perception.detection.onnx_detector import OnnxOptions
 from perception.detection.protocol import Detector
 from perception.detection.tiles import TiledDetector, TileOptions
+from perception.detection.vehicle_look import LookingDetector
 from perception.detections import Detections
 from perception.motion import MotionWatch
 from perception.occupancy.network import StallNetwork, StallSight
@@ -62,7 +63,10 @@ class DetectionOptions:
         if self.tiles:
             if self.detector == "background":
                 raise InputError("background subtraction looks at whole pictures", remedy="Leave out the tiles.")
-            detector = TiledDetector(detector, self.tiles)
+            if isinstance(detector, LookingDetector):  # a vehicle that tiles cut is looked at when it is whole again
+                detector = LookingDetector(TiledDetector(detector.detector, self.tiles), detector.look)
+            else:
+                detector = TiledDetector(detector, self.tiles)
         if self.appearance is not None:
             detector = DescribingDetector(detector, AppearanceNetwork(self.appearance, self.network.threads))
         return detector

@@ -10,14 +10,20 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from geometry.errors import InputError
+from perception.appearance.network import Described, with_description
 from perception.detection.habits import DetectorHabits
 from perception.detection.onnx_detector import OnnxOptions
 from perception.detection.protocol import Pixels
-from perception.detection.vehicle_look import NUMBERS, OWN_KEY, SHAPE, LookingDetector, VehicleLook, numbers_of
-from perception.detection.windows import windows_of
+from perception.detection.tiles import TileOptions
+from perception.detection.vehicle_look import NUMBERS, OWN_KEY, SHAPE, LookingDetector, VehicleLook, shape_numbers
+from perception.detection.windows import cut, windows_of
 from perception.detections import Detections
+from perception.shares import Shares
+from twin.video.watch import DetectionOptions
 
-KINDS, COLOURS = ["car", "van"], ["blue"]
+KINDS, COLOURS = ["car", "van", "pickup"], ["red", "blue"]
+WEIGHTS = np.array([[10.0, 0, 0], [0, 10, 0], [0, 0, 10], [8, 0, 0], [0, 0, 4]], dtype=np.float32).T
+"""From the mean red, green and blue of a crop to the log-odds of three kinds and two colours."""
 HABITS = DetectorHabits(
     box_share=0.03, foot_share=0.04, detected=0.9, score_slope=1.0, score_middle=0.0, objects=5.0, low_score=0.2,
     high_score=0.6,
@@ -25,20 +31,21 @@ HABITS = DetectorHabits(
 
 
 def write_look(path: Path, about: object = None, numbers: int = NUMBERS) -> Path:
-    """Write a network whose log-odds of two kinds and a colour are ten times the crop's mean red, green and blue."""
-    constants = {"ten": np.array([10.0], dtype=np.float32), "none": np.zeros((numbers, 3), dtype=np.float32)}
+    """Write a network that tells by a crop's mean colours, and adds the first number to the first kind."""
+    first = np.zeros((numbers, 5), dtype=np.float32)
+    first[0, 0] = 1.0
     inputs = [
         helper.make_tensor_value_info("pictures", TensorProto.FLOAT, ["n", 3, SHAPE.height, SHAPE.width]),
         helper.make_tensor_value_info("numbers", TensorProto.FLOAT, ["n", numbers]),
     ]
     nodes = [
         helper.make_node("ReduceMean", ["pictures"], ["mean"], axes=[2, 3], keepdims=0),
-        helper.make_node("Mul", ["mean", "ten"], ["told"]),
-        helper.make_node("MatMul", ["numbers", "none"], ["nothing"]),
-        helper.make_node("Add", ["told", "nothing"], ["rows"]),
+        helper.make_node("MatMul", ["mean", "weights"], ["told"]),
+        helper.make_node("MatMul", ["numbers", "first"], ["more"]),
+        helper.make_node("Add", ["told", "more"], ["rows"]),
     ]
-    values = [numpy_helper.from_array(value, name=name) for name, value in constants.items()]
-    out = [helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["n", 3])]
+    values = [numpy_helper.from_array(value, name=name) for name, value in (("weights", WEIGHTS), ("first", first))]
+    out = [helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["n", 5])]
     model = helper.make_model(
         helper.make_graph(nodes, "told", inputs, out, values), opset_imports=[helper.make_opsetid("", 17)]
     )
@@ -64,64 +71,117 @@ class Finds:
 
 PICTURE = np.zeros((100, 200, 3), dtype=np.uint8)
 PICTURE[:, :60, 1] = 255  # green: a van
-PICTURE[:, 60:120, 0] = 255  # red: a car
+PICTURE[:, 60:120, 2] = 255  # blue: a pickup
 FOUND = Detections.of(
     "", 0.0,
-    np.array([[10.0, 20, 50, 60], [70, 20, 110, 60], [150, 20, 160, 60]]), ["car", "van", "person"],
-    np.array([0.9, 0.8, 0.7]), np.array([[30.0, 58], [90, 58], [155, 60]]),
+    np.array([[10.0, 20, 50, 60], [70, 20, 110, 60], [150, 20, 160, 60], [70, 20, 110, 60]]),
+    ["car", "vehicle", "person", "bus"],
+    np.array([0.9, 0.8, 0.7, 0.6]), np.array([[30.0, 58], [90, 58], [155, 60], [90, 58]]),
 )  # fmt: skip
 
 
-def test_vehicles_get_its_kinds_and_all_else_stays(tmp_path: Path) -> None:
-    look = VehicleLook(write_look(tmp_path / "k.onnx"), OnnxOptions())
-    detector = LookingDetector(Finds(FOUND), look)
+def looking(folder: Path, found: Detections) -> LookingDetector:
+    return LookingDetector(Finds(found), VehicleLook(write_look(folder / "k.onnx"), OnnxOptions()))
+
+
+def expected(box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the shares of kinds and colours by hand."""
+    windows = windows_of(box[None], SHAPE)
+    mean = cut(PICTURE, windows, SHAPE).astype(np.float64).mean(axis=(1, 2)) / 255
+    odds = (mean @ WEIGHTS)[0]
+    odds[0] += np.log(windows.scale[0])
+    parts = np.exp(odds[:3]), np.exp(odds[3:])
+    return parts[0] / parts[0].sum(), parts[1] / parts[1].sum()
+
+
+def test_vehicles_get_its_kinds_and_colours_and_all_else_stays(tmp_path: Path) -> None:
+    detector = looking(tmp_path, FOUND)
     found = detector.detect(PICTURE, camera="cam1", time=3.0)
-    assert found.kinds == ("van", "car", "person")
+    assert found.kinds == ("van", "pickup", "person", "bus"), "a bus is none of the kinds it tells apart"
     assert found.kind_shares is not None
-    assert found.kind_shares.named(0)["van"] > 0.9
-    assert found.kind_shares.named(2) == {}, "a person is of no kind of vehicle"
     assert found.colour_shares is not None
-    assert [found.colour_shares.named(i) for i in range(3)] == [{"blue": 1.0}, {"blue": 1.0}, {}]
+    for row in (0, 1):
+        kinds, colours = expected(FOUND.boxes[row])
+        np.testing.assert_allclose(found.kind_shares.values[row], kinds, atol=1e-5)
+        np.testing.assert_allclose(found.colour_shares.values[row], colours, atol=1e-5)
+    assert [found.kind_shares.named(row) for row in (2, 3)] == [{}, {}]
+    assert found.colour_shares.named(2) == {}, "a person has no paint"
+    assert next(iter(found.colour_shares.named(3))) == "blue", "a bus has"
     assert (found.camera, found.time) == ("cam1", 3.0)
     for name in ("boxes", "scores", "feet"):
         np.testing.assert_array_equal(getattr(found, name), getattr(FOUND, name))
     assert detector.habits == HABITS, "whoever asks how it errs is told what the detector itself says"
-    assert detector.name == f"finds+{look.name}"
+    assert detector.name == f"finds+{detector.look.name}"
 
 
 def test_many_vehicles_are_looked_at_in_parts(tmp_path: Path) -> None:
     look = VehicleLook(write_look(tmp_path / "k.onnx"), OnnxOptions())
-    boxes = np.tile(FOUND.boxes[:2], (40, 1))
-    for told, few in zip(look.tell(PICTURE, boxes), look.tell(PICTURE, FOUND.boxes[:2]), strict=True):
-        np.testing.assert_allclose(told, np.tile(few, (40, 1)), atol=1e-6)
-        np.testing.assert_allclose(told.sum(axis=1), 1.0)
-    assert [each.shape for each in look.tell(PICTURE, np.zeros((0, 4)))] == [(0, 2), (0, 1)]
+    corners = np.random.default_rng(0).uniform(0, 60, (70, 2))
+    boxes = np.concatenate([corners, corners + np.random.default_rng(1).uniform(5, 90, (70, 2))], axis=1)
+    for told, single in zip(look.tell(PICTURE, boxes), zip(*map(expected, boxes), strict=True), strict=True):
+        np.testing.assert_allclose(told, np.array(single), atol=1e-5)
+    assert [each.shape for each in look.tell(PICTURE, np.zeros((0, 4)))] == [(0, 3), (0, 2)]
 
 
 def test_where_nothing_is_found_nothing_is_told(tmp_path: Path) -> None:
     nothing = Detections.of("", 0.0, np.zeros((0, 4)), [], np.zeros(0), np.zeros((0, 2)))
-    detector = LookingDetector(Finds(nothing), VehicleLook(write_look(tmp_path / "k.onnx"), OnnxOptions()))
-    assert len(detector.detect(PICTURE)) == 0
+    found = looking(tmp_path, nothing).detect(PICTURE)
+    assert len(found) == 0
+    assert found.kind_shares is not None
+    assert (found.kind_shares.names, found.kind_shares.values.shape) == (tuple(KINDS), (0, 3))
+
+
+def test_behind_tiles_a_vehicle_is_looked_at_once_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[np.ndarray]()
+    own = looking(tmp_path, FOUND.take(np.array([0])))
+    tell = own.look.tell
+    monkeypatch.setattr(own.look, "tell", lambda picture, boxes: (asked.append(boxes), tell(picture, boxes))[1])
+    monkeypatch.setattr("twin.video.watch.make_detector", lambda name, options: own)
+    DetectionOptions(tiles=TileOptions(columns=2, rows=1)).make().detect(PICTURE)
+    assert len(asked) == 1
+    assert isinstance(own, LookingDetector)
+
+
+def test_its_colours_stay_where_another_network_describes(tmp_path: Path) -> None:
+    found = looking(tmp_path, FOUND).detect(PICTURE)
+    described = Described(
+        vectors=np.ones((4, 1), dtype=np.float32),
+        kinds=Shares(names=("car", "person"), values=np.full((4, 2), 0.5)),
+        colours=Shares(names=("white",), values=np.ones((4, 1))),
+    )
+    again = with_description(found, np.arange(4), described)
+    assert again.colour_shares is found.colour_shares
+    assert again.kinds == found.kinds
 
 
 def test_numbers_tell_what_a_crop_does_not() -> None:
     boxes = np.array([[0.0, 0, 64, 32], [0, 0, 128, 64]])
-    told = numbers_of(boxes, windows_of(boxes, SHAPE))
+    told = shape_numbers(boxes, windows_of(boxes, SHAPE))
     np.testing.assert_allclose(told[:, 0], np.log(SHAPE.width / (SHAPE.context * np.array([64, 128]))), rtol=1e-6)
     np.testing.assert_allclose(told[:, 1], np.log(2.0), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
-    "about", [{}, [], {"kinds": KINDS}, {"kinds": 3, "colours": COLOURS}, {"kinds": [], "colours": COLOURS}]
+    "about",
+    [
+        {},
+        [],
+        {"kinds": KINDS},
+        {"kinds": 3, "colours": COLOURS},
+        {"kinds": [], "colours": COLOURS},
+        {"kinds": ["car", "car", "van"], "colours": COLOURS},
+        {"kinds": ["car", "x" * 101, "van"], "colours": COLOURS},
+        {"kinds": ["car", "person", "van"], "colours": COLOURS},
+    ],
 )
 def test_files_of_others_are_refused(tmp_path: Path, about: object) -> None:
-    with pytest.raises(InputError, match=r"vehicles that|words"):
+    with pytest.raises(InputError, match=r"vehicles that|words|no vehicle"):
         VehicleLook(write_look(tmp_path / "k.onnx", about), OnnxOptions())
 
 
 def test_networks_of_other_sizes_are_refused(tmp_path: Path) -> None:
-    about = {"kinds": [*KINDS, "pickup"], "colours": COLOURS}
-    with pytest.raises(InputError, match="not 4 numbers"):
+    about = {"kinds": [*KINDS, "suv"], "colours": COLOURS}
+    with pytest.raises(InputError, match="not 6 numbers"):
         VehicleLook(write_look(tmp_path / "k.onnx", about), OnnxOptions())
 
 

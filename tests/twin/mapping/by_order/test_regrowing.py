@@ -1,4 +1,4 @@
-"""Photos that a map left out are registered onto it by their neighbours in the walk, and by nothing that looks alike."""
+"""Photos that a map left out are registered onto it by their neighbours in the walk, by nothing that looks alike."""
 
 from pathlib import Path
 
