@@ -12,6 +12,7 @@ FULL_PX = 80.0
 LEAST_SHARE = 0.005
 """What is told to be less likely is taken to be so likely."""
 NEW = 0.5
+"""Cameras see one light and one vehicle: V of them count as V to this power of independent ones."""
 VIEWS = (0.75, 1.4)
 """Width over height of a vehicle's box, between which it is seen at an angle: less is an end, more a side."""
 

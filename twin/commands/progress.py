@@ -24,6 +24,7 @@ class StageBars:
             self._stage, self._done = stage, 0
             self._bar = click.progressbar(length=max(total, 1), label=f"{stage:>18}", file=self._terminal)
             self._bar.__enter__()
+        self._bar.length = max(total, 1)  # some stages learn on the way how much there is to do
         self._bar.update(done - self._done)
         self._done = done
 
