@@ -9,10 +9,11 @@ from perception.detection.habits import DetectorHabits
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 from perception.detection.protocol import Detector
 from perception.detection.refined import RefinedDetector
+from perception.detection.vehicle_look import LookingDetector, VehicleLook
 
 REFINED = "tiepoint"
-"""The detector that comes along, both of its stages."""
-REFINER = "refiner.onnx"
+"""The detector that comes along, both of its stages and a look at vehicles."""
+REFINER, VEHICLES = "refiner.onnx", "vehicles.onnx"
 SHIPPED = {REFINED: "detector.onnx", "tiepoint-fast": "detector.onnx", "tiepoint-int8": "detector-int8.onnx"}
 """First stages in ``perception/weights``, by the names of the detectors: float, and with 8-bit integers."""
 BACKGROUND = "background"
@@ -21,7 +22,10 @@ DETECTORS = (*SHIPPED, BACKGROUND)
 
 def habits_of(name: str) -> DetectorHabits | None:
     """Return how a detector errs, None where that was not measured. Raises as ``make_detector``."""
-    habits: DetectorHabits | None = getattr(make_detector(name, OnnxOptions(threads=1)), "habits", None)
+    options = OnnxOptions(threads=1)
+    # How both stages err is in the file of the second: the look at vehicles says nothing of that.
+    own = _refined(options) if name == REFINED else make_detector(name, options)
+    habits: DetectorHabits | None = getattr(own, "habits", None)
     return habits
 
 
@@ -33,13 +37,19 @@ def make_detector(name: str, options: OnnxOptions | None = None) -> Detector:
     if name == BACKGROUND:
         return BackgroundDetector()
     if name in SHIPPED:
-        path = _weights(SHIPPED[name])
-        return RefinedDetector(path, _weights(REFINER), options) if name == REFINED else OnnxDetector(path, options)
+        if name != REFINED:
+            return OnnxDetector(_weights(SHIPPED[name]), options)
+        refined = _refined(options)
+        return LookingDetector(refined, VehicleLook(_weights(VEHICLES), refined.options))
     path = Path(name)
     if path.suffix.lower() == ".onnx":
         return OnnxDetector(path, options)
     remedy = f"{nearest_known(name, DETECTORS)} Or give the path of an .onnx file."
     raise InputError(f"there is no detector '{name}'", remedy=remedy)
+
+
+def _refined(options: OnnxOptions | None) -> RefinedDetector:
+    return RefinedDetector(_weights(SHIPPED[REFINED]), _weights(REFINER), options)
 
 
 def _weights(file: str) -> Path:

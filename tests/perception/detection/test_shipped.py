@@ -10,16 +10,22 @@ from geometry.errors import InputError
 from geometry.solids import PRIORS
 from perception.appearance.network import SHIPPED as SHIPPED_APPEARANCE
 from perception.appearance.network import AppearanceNetwork, appearance_file
-from perception.detection.making import REFINER, SHIPPED, make_detector
+from perception.detection.making import REFINER, SHIPPED, VEHICLES, make_detector
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 from perception.detection.refined import RefinedDetector
+from perception.detection.vehicle_look import LookingDetector
 
+COLOURS = ("white", "black", "grey", "silver", "blue", "red", "green", "beige", "yellow")
 KINDS = ("car", "hatchback", "suv", "estate", "van", "pickup", "motorcycle")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_it_loads_and_takes_pictures_of_any_shape(name: str) -> None:
     detector = make_detector(name, OnnxOptions(threads=1))
+    if isinstance(detector, LookingDetector):
+        assert detector.look.kinds == KINDS
+        assert detector.look.colours == COLOURS
+        detector = detector.detector
     if isinstance(detector, RefinedDetector):
         assert detector.about.kinds == KINDS
         detector = detector.detector
@@ -33,9 +39,9 @@ def test_it_loads_and_takes_pictures_of_any_shape(name: str) -> None:
         assert len(looking.detect(flat)) == 0, "nothing is in a grey picture"
 
 
-@pytest.mark.parametrize("file", sorted({*SHIPPED.values(), REFINER}))
+@pytest.mark.parametrize("file", sorted({*SHIPPED.values(), REFINER, VEHICLES}))
 def test_it_is_small(file: str) -> None:
-    assert len((files("perception.weights") / file).read_bytes()) < 6_000_000  # 4.3 MB, 1.4 MB and 4.2 MB
+    assert len((files("perception.weights") / file).read_bytes()) < 6_000_000  # 4.3 MB, 1.4 MB, 4.2 MB and 4.0 MB
 
 
 def test_the_describing_network_comes_along() -> None:
