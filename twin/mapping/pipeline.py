@@ -48,7 +48,6 @@ logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 
-LEFT_OUT_FILE = "left_out.json"
 VOCABULARY_WORDS = 64
 VOCABULARY_SAMPLE = 100_000
 

@@ -142,7 +142,10 @@ def _as_arrays(poses: Mapping[int, pycolmap.Rigid3d], unit: float) -> dict[str, 
 
 
 def with_priors(capture: Capture, laid: Mapping[str, NDArray]) -> Capture:
-    """Return the capture of the photos that are laid out, with where they are."""
+    """Return the capture of the photos that are laid out, with where they are.
+
+    laid: rows (N,) in the order of the capture, positions (N, 3), quats_xyzw (N, 4)
+    """
     rows = set(laid["rows"].tolist())
     kept = capture.without({name: APART for row, name in enumerate(capture.names) if row not in rows})
     count = len(kept.names)
