@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from geometry import InputError
 from geometry.records import FixedCamera
 from perception.images import read_image
-from perception.occupancy.stall_crops import StallCrops, network_input
+from perception.occupancy.stall_crops import MIRRORED, StallCrops, mirrored, network_input
 from training.backbone import parameters_of
 from training.restoring import load_weights
 from training.stall_network import StallNetwork
@@ -160,10 +160,9 @@ def _shaken(batch: Tensor, rng: np.random.Generator) -> Tensor:
     colours, places = torch.roll(batch[:, :3], shift, dims=(2, 3)), batch[:, 3:].clone()
     turned = torch.from_numpy(rng.random(len(batch)) < 0.5)
     places[turned] = -places[turned]
-    mirrored = torch.from_numpy(rng.random(len(batch)) < 0.5)
-    places[mirrored] = places[mirrored].flip(3)
-    places[mirrored] *= torch.tensor([-1.0, 1.0, -1.0, 1.0])[:, None, None]
-    colours[mirrored] = colours[mirrored].flip(3)
+    flipped = torch.from_numpy(rng.random(len(batch)) < 0.5)
+    places[flipped] = places[flipped].flip(3) * torch.from_numpy(MIRRORED)
+    colours[flipped] = colours[flipped].flip(3)
     return torch.cat([colours, places], dim=1)
 
 
@@ -173,7 +172,9 @@ def judge(network: StallNetwork, looks: Looks) -> dict[str, float]:
     with torch.no_grad():
         for index in np.array_split(np.arange(len(looks)), max(len(looks) // 256, 1)):
             own = looks.take(index)
-            parts.append(network(torch.from_numpy(network_input(own.crops, own.places.astype(np.float32))))[:, 0])
+            given = network_input(own.crops, own.places.astype(np.float32))
+            both = [network(torch.from_numpy(each))[:, 0] for each in (given, mirrored(given))]
+            parts.append(torch.stack(both).mean(dim=0))
     odds, taken = torch.cat(parts).numpy().astype(np.float64), looks.taken
 
     def cost(slope: NDArray[np.float64]) -> float:

@@ -18,17 +18,17 @@ class CropNetwork:
     """The network, loaded. ``metadata`` is what its file says of it; ``name`` has a hash of the file's content."""
 
     def __init__(self, path: Path, options: OnnxOptions, shape: Shape, numbers: int) -> None:
-        """Load a file; ``InputError`` for one that takes something else than crops of a shape and so many numbers."""
+        """Load a file for crops of a shape with so many numbers beside each; ``InputError`` for one that can't be."""
         network = load_network(path, options)
         self.name, self.path, self.shape, self.numbers = network.name, path, shape, numbers
         self.metadata: Mapping[str, str] = network.metadata
         self._session = network.session
-        asked = {each.name: each.shape[1:] for each in self._session.get_inputs()}
-        if asked != {"pictures": [3, shape.height, shape.width], "numbers": [numbers]}:
-            raise InputError(f"takes {asked}, not crops and {numbers} numbers", where=str(path))
 
-    def require_width(self, width: int) -> None:
-        """Raise ``InputError`` unless it answers with so many numbers to each crop."""
+    def expect(self, width: int) -> None:
+        """Raise ``InputError`` unless it takes such crops and numbers, and answers with so many numbers to each."""
+        asked = {each.name: each.shape[1:] for each in self._session.get_inputs()}
+        if asked != {"pictures": [3, self.shape.height, self.shape.width], "numbers": [self.numbers]}:
+            raise InputError(f"takes {asked}, not crops and {self.numbers} numbers", where=str(self.path))
         crops = np.zeros((2, self.shape.height, self.shape.width, 3), dtype=np.uint8)
         told = self._answer(crops, np.zeros((2, self.numbers), dtype=np.float32))
         if told.shape != (2, width):

@@ -116,7 +116,7 @@ class RefinedDetector:
         self.options = options or OnnxOptions()
         self._network = CropNetwork(refiner, self.options, CLOSE, NUMBERS)
         self.path, self.about = refiner, About.of(self._network.metadata, str(refiner))
-        self._network.require_width(FAMILIES + len(self.about.kinds) + 2 * ENDS)
+        self._network.expect(FAMILIES + len(self.about.kinds) + 2 * ENDS)
         proposing = replace(self.options, score=self.about.proposals, iou=self.about.iou, most=MOST_PROPOSALS)
         self.detector = OnnxDetector(detector, proposing)
         self.name = f"{self.detector.name}+{self._network.name}"

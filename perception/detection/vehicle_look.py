@@ -22,6 +22,8 @@ from perception.shares import MAX_NAME, Shares
 OWN_KEY = "tiepoint_vehicles"
 SHAPE = Shape(width=128, height=96, context=1.15)
 NUMBERS = 2
+LEAST = 1e-4
+"""What is told to be less likely is taken to be so likely."""
 ANY = "vehicle"
 """The class of a vehicle of which a detector says nothing more."""
 
@@ -40,7 +42,7 @@ class VehicleLook:
         self._network = CropNetwork(path, options, SHAPE, NUMBERS)
         self.name, self.path = self._network.name, path
         self.kinds, self.colours = _names(self._network.metadata, str(path))
-        self._network.require_width(len(self.kinds) + len(self.colours))
+        self._network.expect(len(self.kinds) + len(self.colours))
 
     def tell(self, picture: Pixels, boxes: Array) -> tuple[Array, Array]:
         """Return the probabilities of kinds (N, K) and colours (N, C) of vehicles in boxes (N, 4) of a picture.
@@ -86,7 +88,8 @@ class LookingDetector:
     def detect(self, picture: Pixels, *, camera: str = "", time: float = 0.0) -> Detections:
         """Find what the detector finds in a picture (H, W, 3) uint8, RGB, and look at vehicles.
 
-        Kinds are the look's where the detector's are among them, or none; what it does not know, as a bus, stays.
+        Kinds are the look's where the detector's are among them, or none; what it does not know, as a bus, stays. Where
+        both tell shares of the same kinds, the means of their logarithms count.
         """
         found = self.detector.detect(picture, camera=camera, time=time)
         vehicles = np.flatnonzero([size_prior(kind).family == "vehicle" for kind in found.kinds])
@@ -94,6 +97,8 @@ class LookingDetector:
         sound = np.isfinite(kinds).all(axis=1) & np.isfinite(colours).all(axis=1)
         vehicles, kinds, colours = vehicles[sound], kinds[sound], colours[sound]
         known = np.array([found.kinds[i] in (*self.look.kinds, ANY) for i in vehicles.tolist()], dtype=np.bool_)
+        if found.kind_shares is not None and found.kind_shares.names == self.look.kinds:
+            kinds = _mean(kinds, found.kind_shares.values[vehicles])
         named = list(found.kinds)
         for row, best in zip(vehicles[known].tolist(), kinds[known].argmax(axis=1).tolist(), strict=True):
             named[row] = self.look.kinds[best]
@@ -103,6 +108,12 @@ class LookingDetector:
             kind_shares=_spread(self.look.kinds, len(found), vehicles[known], kinds[known]),
             colour_shares=_spread(self.look.colours, len(found), vehicles, colours),
         )
+
+
+def _mean(first: Array, second: Array) -> Array:
+    """Return the shares (N, K) whose logarithms are the means of those of two; the first where the second has NaN."""
+    odds = (np.log(np.maximum(first, LEAST)) + np.log(np.maximum(second, LEAST))) / 2
+    return np.where(np.isfinite(odds).all(axis=1, keepdims=True), softmax(odds), first)
 
 
 def _spread(names: tuple[str, ...], count: int, rows: NDArray[np.int64], values: Array) -> Shares:

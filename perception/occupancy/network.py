@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geometry.errors import InputError
 from perception.occupancy.looks import MOST
-from perception.occupancy.stall_crops import CHANNELS, HEIGHT_PX, WIDTH_PX, Pixels, StallCrops, network_input
+from perception.occupancy.stall_crops import CHANNELS, HEIGHT_PX, WIDTH_PX, Pixels, StallCrops, mirrored, network_input
 from perception.onnx_network import OnnxNetwork
 
 OWN_KEY = "tiepoint_stalls"
@@ -55,12 +55,16 @@ class StallNetwork:
             )
 
     def log_odds(self, crops: Pixels, places: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the log-odds (S,) that stalls are taken, of crops (S, H, W, 3) uint8 and places (S, 4, H, W)."""
+        """Return the log-odds (S,) that stalls are taken, of crops (S, H, W, 3) uint8 and places (S, 4, H, W).
+
+        They are the means over looks and their mirror images, on which the network errs partly otherwise.
+        """
         found = [np.zeros(0)]
         for start in range(0, len(crops), AT_ONCE):
             part = slice(start, start + AT_ONCE)
-            (odds,) = self._session.run(None, {"pictures": network_input(crops[part], places[part])})
-            found.append(np.asarray(odds, dtype=np.float64)[:, 0])
+            given = network_input(crops[part], places[part])
+            both = [self._session.run(None, {"pictures": each})[0] for each in (given, mirrored(given))]
+            found.append((np.asarray(both[0], dtype=np.float64) + both[1])[:, 0] / 2)
         return np.asarray(np.clip(self.slope * np.concatenate(found), -MOST, MOST))
 
 

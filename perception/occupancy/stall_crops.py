@@ -104,6 +104,17 @@ def network_input(crops: Pixels, places: NDArray[np.float32]) -> NDArray[np.floa
     return np.concatenate([colours, places], axis=1)
 
 
+MIRRORED = np.array([-1.0, 1.0, -1.0, 1.0], dtype=np.float32)[:, None, None]
+"""Signs of places in a mirrored view: what lay along a stall still does, what lay to the left lies to the right."""
+
+
+def mirrored(given: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what the network takes (S, 7, H, W) as a mirror shows it: of the same stalls, as taken as they are."""
+    flipped = given[..., ::-1].copy()
+    flipped[:, -len(MIRRORED) :] *= MIRRORED
+    return flipped
+
+
 def _rays(eye: Array, targets: Array) -> Array:
     """Return the directions (S, H, W, 3), in site axes, of the pixels of upright views from an eye to targets."""
     ahead = targets - eye

@@ -70,20 +70,17 @@ def test_some_steps_teach_what_is_easy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Says(torch.nn.Module):
-    """A network that says of each look what it was told to."""
-
-    def __init__(self, odds: Sequence[float]) -> None:
-        super().__init__()
-        self.odds, self.asked = torch.tensor(odds, dtype=torch.float32), 0
+    """A network that says of each look what stands in its places, and of a mirrored one half as much more."""
 
     def forward(self, given: torch.Tensor) -> torch.Tensor:
-        self.asked += len(given)
-        return self.odds[self.asked - len(given) : self.asked, None]
+        is_mirrored = given[:, 3, 0] < 0
+        return given[:, 4, 0] * torch.where(is_mirrored, 1.5, 0.5)
 
 
 def told(odds: Sequence[float], taken: Sequence[bool]) -> dict[str, float]:
-    none = np.zeros((len(taken), 1, 1, 3), dtype=np.uint8), np.zeros((len(taken), 4, 1, 1), dtype=np.float16)
-    return judge(Says(odds), Looks(*none, np.array(taken), np.array(["w"] * len(taken))))  # type: ignore[arg-type]
+    crops, places = np.zeros((len(taken), 1, 1, 3), dtype=np.uint8), np.ones((len(taken), 4, 1, 1), dtype=np.float16)
+    places[:, 1, 0, 0] = odds
+    return judge(Says(), Looks(crops, places, np.array(taken), np.array(["w"] * len(taken))))  # type: ignore[arg-type]
 
 
 def test_figures_by_hand() -> None:

@@ -15,7 +15,15 @@ from perception.detection.habits import DetectorHabits
 from perception.detection.onnx_detector import OnnxOptions
 from perception.detection.protocol import Pixels
 from perception.detection.tiles import TileOptions
-from perception.detection.vehicle_look import NUMBERS, OWN_KEY, SHAPE, LookingDetector, VehicleLook, shape_numbers
+from perception.detection.vehicle_look import (
+    LEAST,
+    NUMBERS,
+    OWN_KEY,
+    SHAPE,
+    LookingDetector,
+    VehicleLook,
+    shape_numbers,
+)
 from perception.detection.windows import cut, windows_of
 from perception.detections import Detections
 from perception.shares import Shares
@@ -112,6 +120,17 @@ def test_vehicles_get_its_kinds_and_colours_and_all_else_stays(tmp_path: Path) -
         np.testing.assert_array_equal(getattr(found, name), getattr(FOUND, name))
     assert detector.habits == HABITS, "whoever asks how it errs is told what the detector itself says"
     assert detector.name == f"finds+{detector.look.name}"
+
+
+def test_two_opinions_on_kinds_count_alike(tmp_path: Path) -> None:
+    own = np.array([[0.7, 0.2, 0.1], [np.nan] * 3, [np.nan] * 3, [np.nan] * 3])
+    found = looking(tmp_path, replace(FOUND, kind_shares=Shares(names=tuple(KINDS), values=own))).detect(PICTURE)
+    assert found.kind_shares is not None
+    both = np.sqrt(own[0] * np.maximum(expected(FOUND.boxes[0])[0], LEAST))
+    np.testing.assert_allclose(found.kind_shares.values[0], both / both.sum(), atol=1e-4)
+    np.testing.assert_allclose(found.kind_shares.values[1], expected(FOUND.boxes[1])[0], atol=1e-4)
+    other = Shares(names=("van", "car", "pickup"), values=own)
+    assert looking(tmp_path, replace(FOUND, kind_shares=other)).detect(PICTURE).kinds[0] == "van"
 
 
 def test_many_vehicles_are_looked_at_in_parts(tmp_path: Path) -> None:

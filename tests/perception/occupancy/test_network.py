@@ -19,7 +19,7 @@ from perception.occupancy.network import (
     stall_network_file,
     stall_network_for,
 )
-from perception.occupancy.stall_crops import CHANNELS, HEIGHT_PX, WIDTH_PX, network_input
+from perception.occupancy.stall_crops import CHANNELS, HEIGHT_PX, WIDTH_PX, mirrored, network_input
 from scenes.captures.views import look
 from tests.perception.occupancy.networks import PER_LEVEL, TURNS, write_network
 from tests.perception.occupancy.sights import PINHOLE, SIZE, lens, stall
@@ -61,8 +61,11 @@ def network(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Stall
 
 def test_it_says_what_was_trained(network: StallNetwork, trained: Trained) -> None:
     crops, places = looked_at(6)
+    given = network_input(crops, places)
     with torch.no_grad():
-        expected = trained(torch.from_numpy(network_input(crops, places)))[:, 0].numpy().astype(np.float64)
+        both = [trained(torch.from_numpy(each))[:, 0].numpy().astype(np.float64) for each in (given, mirrored(given))]
+    expected = (both[0] + both[1]) / 2
+    assert np.abs(both[0] - both[1]).max() > 0.1, "the mirror is asked too"
     assert network.slope == SLOPE
     assert expected.std() > 1
     told = network.log_odds(crops, places)

@@ -22,6 +22,7 @@ from perception.occupancy.stall_crops import (
     StallCrops,
     network_input,
 )
+from perception.occupancy.stall_crops import mirrored as mirrored_input
 from scenes.captures.views import look
 from tests.perception.occupancy.sights import LENSES, PINHOLE, SIZE, Array, Pixels, lens, stall, views
 
@@ -276,3 +277,13 @@ def test_the_network_takes_colours_and_places() -> None:
     assert taken.shape == (3, CHANNELS, HEIGHT_PX, WIDTH_PX)
     np.testing.assert_allclose(taken[1, 2, 5, 7], crops[1, 5, 7, 2] / 255, rtol=1e-6)
     np.testing.assert_array_equal(taken[:, 3:], places)
+
+
+def test_twice_mirrored_is_what_it_was_and_once_lies_to_the_other_side() -> None:
+    given = np.random.default_rng(0).normal(size=(3, 7, 4, 6)).astype(np.float32)
+    once = mirrored_input(given)
+    np.testing.assert_array_equal(mirrored_input(once), given)
+    np.testing.assert_array_equal(once[:, :3], given[:, :3, :, ::-1])
+    across, along = (3, 5), (4, 6)
+    np.testing.assert_array_equal(once[:, across], -given[:, across][..., ::-1])
+    np.testing.assert_array_equal(once[:, along], given[:, along][..., ::-1])
