@@ -1,7 +1,6 @@
 """From matches to a model: how it is solved depends on what is known of the poses; what was solved is kept."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import pycolmap
@@ -26,11 +25,12 @@ def reconstruct(
     key: str,
     workspace: Workspace,
     on_progress: Progress,
-    layout_px: Sequence[float] = (),
+    *,
+    is_laid: bool = False,
 ) -> tuple[pycolmap.Reconstruction, dict[str, str]]:
     """Return the adjusted reconstruction, in site where poses are given, else in its own frame; and left-out images.
 
-    layout_px: gates to begin with where priors are the layout of a walk, which only says where to begin
+    is_laid: priors are the layout of a walk, and only say where to begin
     """
     parts: list[object] = [
         key,
@@ -45,11 +45,11 @@ def reconstruct(
         # Positions alone serve only to align the result, so that SfM need not be done again for others.
         priors = capture.priors
         parts += [priors.positions, priors.quats_xyzw, capture.prior_sigmas(), priors.sigma_deg]
-        parts += ["laid out", *layout_px] if layout_px else []
+        parts += ["laid out"] if is_laid else []
         parts += ["drift let go", capture.claimed_sigmas, priors.sequence, priors.time]
 
     def make(folder: Path) -> None:
-        model, left_out = _solve(capture, features, matches, folder, on_progress, layout_px)
+        model, left_out = _solve(capture, features, matches, folder, on_progress, is_laid=is_laid)
         model.write(folder)
         (folder / LEFT_OUT_FILE).write_text(json.dumps(left_out), "utf-8")
 
@@ -63,7 +63,8 @@ def _solve(
     matches: PairMatches,
     folder: Path,
     on_progress: Progress,
-    layout_px: Sequence[float],
+    *,
+    is_laid: bool,
 ) -> tuple[pycolmap.Reconstruction, dict[str, str]]:
     database, output = folder / "database.db", folder / "stages"
     poses = capture.prior_poses()
@@ -76,8 +77,8 @@ def _solve(
         return rec.triangulate(start, database, capture.folder, output), {}
     _require_matches(matches, capture)
     rec.write_database(database, capture, features, matches, verified=False)
-    if layout_px:
-        return settle(capture, features, database, output, on_progress, layout_px)
+    if is_laid:
+        return settle(capture, features, database, output, on_progress)
     if capture.pose_knowledge is PoseKnowledge.APPROXIMATE and len(poses) == len(capture.names):
         return adjust_at_priors(capture, features, database, output)
     return rec.structure_from_motion(capture, database, output, on_progress), {}

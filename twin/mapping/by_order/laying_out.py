@@ -73,7 +73,7 @@ def lay_out_walk(
 
     laid = workspace.arrays("layouts", key, make)
     joined = len(laid["rows"]) >= MIN_JOINED * len(features)
-    return with_priors(capture, laid) if joined else None
+    return _with_priors(capture, laid) if joined else None
 
 
 def _laid_out(
@@ -115,7 +115,7 @@ def _laid_out(
     laid = _as_arrays(poses_of(legs, layout, taken), unit)
     for number in range(MORE_ROUNDS):
         rows = laid["rows"].tolist()
-        pairs = choose_pairs([features[row] for row in rows], None, with_priors(capture, laid))
+        pairs = choose_pairs([features[row] for row in rows], None, _with_priors(capture, laid))
         new = [pair for i, j in pairs if (pair := (rows[i], rows[j])) not in asked]
         asked |= set(new)
         seen = match_pairs(capture, list(features), new, recipe, workspace, on_progress)
@@ -141,11 +141,8 @@ def _as_arrays(poses: Mapping[int, pycolmap.Rigid3d], unit: float) -> dict[str, 
     }
 
 
-def with_priors(capture: Capture, laid: Mapping[str, NDArray]) -> Capture:
-    """Return the capture of the photos that are laid out, with where they are.
-
-    laid: rows (N,) in the order of the capture, positions (N, 3), quats_xyzw (N, 4)
-    """
+def _with_priors(capture: Capture, laid: Mapping[str, NDArray]) -> Capture:
+    """Return the capture of the photos that are laid out, with where they are."""
     rows = set(laid["rows"].tolist())
     kept = capture.without({name: APART for row, name in enumerate(capture.names) if row not in rows})
     count = len(kept.names)

@@ -1,6 +1,5 @@
 """A reconstruction from the layout of a walk, which in the end nothing but its photos hold."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pycolmap
@@ -25,30 +24,22 @@ from twin.mapping.reconstruction import (
 from twin.progress import Progress
 
 FREE_ROUNDS = 2
-LAYOUT_ROUNDS_PX, GROWN_ROUNDS_PX = APPROXIMATE_ROUNDS_PX, APPROXIMATE_ROUNDS_PX[-2:]
-"""Gates for a layout, and for a map to which photos were added."""
 TORN_OFF = "it matches its neighbours in the walk, and the map puts it elsewhere"
 HELD_BY_NOTHING = "the part of the map that it belongs to shares too little with the rest"
 
 
 def settle(
-    capture: Capture,
-    features: list[Features],
-    database: Path,
-    output: Path,
-    on_progress: Progress,
-    gates_px: Sequence[float] = LAYOUT_ROUNDS_PX,
+    capture: Capture, features: list[Features], database: Path, output: Path, on_progress: Progress
 ) -> tuple[pycolmap.Reconstruction, dict[str, str]]:
     """Start at a walk's approximate poses, tighten, and let go of them; return what stands, and who fell out.
 
-    gates_px: of the rounds that tighten
     Points that only two photos see hold none: two photos agree on almost any point along a line. Photos that the map
     tears from their neighbours are left out, until there are none, and so are parts that share too little with the
     largest. Raises ``MappingError`` where less than half of the photos stays, or photos of one place are far apart.
     """
     model = empty_reconstruction(capture, features, capture.prior_poses())
-    rounds = len(gates_px)
-    for done, max_error_px in enumerate(gates_px):
+    rounds = len(APPROXIMATE_ROUNDS_PX)
+    for done, max_error_px in enumerate(APPROXIMATE_ROUNDS_PX):
         on_progress("reconstruction", done, rounds + FREE_ROUNDS)
         model = triangulate(model, database, capture.folder, output, max_error_px)
         adjust_with_priors(model, capture)
@@ -57,7 +48,7 @@ def settle(
     free = 0
     while free < FREE_ROUNDS:
         on_progress("reconstruction", rounds + free, rounds + FREE_ROUNDS)
-        model = triangulate(model, database, capture.folder, output, gates_px[-1])
+        model = triangulate(model, database, capture.folder, output, APPROXIMATE_ROUNDS_PX[-1])
         left_out |= _drop_loose(model)
         _require_half(model, capture)
         adjust(model, capture.given_cameras)
@@ -69,7 +60,7 @@ def settle(
         _require_half(model, capture)
         free = 0 if apart else free + 1
     require_sure_pairs(model, matched)
-    return triangulate(model, database, capture.folder, output, gates_px[-1]), left_out
+    return triangulate(model, database, capture.folder, output, APPROXIMATE_ROUNDS_PX[-1]), left_out
 
 
 def _drop_loose(model: pycolmap.Reconstruction) -> dict[str, str]:
