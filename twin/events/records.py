@@ -76,7 +76,11 @@ def evidence(*rows: TrackRow) -> dict[str, Any]:
     the vehicle, which the last row is of, where they are known."""
     seen: list[Observation] = [each for row in rows for each in row.observations]
     told = [each.model_dump(mode="json") for each in seen[-MOST_OBSERVATIONS:]]
-    described = {name: shares for name in TOLD if rows and (shares := told_shares(rows[-1].meta, name))}
+    described = {
+        name: {word: round(share, 4) for word, share in shares.items()}
+        for name in TOLD
+        if rows and (shares := told_shares(rows[-1].meta, name))
+    }
     return ({"observations": told} if told else {}) | described
 
 
