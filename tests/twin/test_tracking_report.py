@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from geometry.track_records import Observation, TrackRow
-from twin.evaluate_tracking import intersection_over_union, judge_boxes, judge_tracks, match_rows
+from twin.evaluate_tracking import intersection_over_union, judge_boxes, judge_tracks
+from twin.matched_tracks import match_rows
 from twin.report.tracking import write_tracking_report
 
 pytest.importorskip("trackeval", reason="trackeval is not installed")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geometry import write_atomic
 from geometry.floorplan import FloorPlan
 from geometry.track_records import TrackRow
-from twin.evaluate_tracking import MatchedRows
+from twin.matched_tracks import MatchedRows
 from twin.report import svg, units
 from twin.report.page import environment
 from twin.report.plan import MARGIN, WIDTH, Window
