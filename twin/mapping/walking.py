@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pycolmap
 
 from perception import Features
-from twin.mapping.by_order import APART, MIN_STEADY, lay_out_walk
+from twin.mapping.by_order import APART, MIN_STEADY, MIN_TORN, lay_out_walk
 from twin.mapping.capture import Capture
 from twin.mapping.correspondence import PairMatches, Recipe, match_pairs
 from twin.mapping.pairing import Pair, choose_pairs
@@ -54,7 +54,14 @@ def map_walk(
 
 
 def _sure(matches: PairMatches, names: Sequence[str], kept: Sequence[str]) -> PairMatches:
-    """Return the matches that are too many for look-alikes, by rows of the photos that were kept."""
+    """Return the matches that are too many for look-alikes, by rows of the photos that were kept.
+
+    Those of a photo and the next one are so many sooner: where the layout puts the two apart they tell of the tear.
+    """
     row_of = {name: row for row, name in enumerate(kept)}
-    renamed = {(row_of.get(names[a], -1), row_of.get(names[b], -1)): found for (a, b), found in matches.items()}
-    return {pair: found for pair, found in renamed.items() if min(pair) >= 0 and len(found) >= MIN_STEADY}
+    sure = {
+        (row_of.get(names[a], -1), row_of.get(names[b], -1)): found
+        for (a, b), found in matches.items()
+        if len(found) >= (MIN_TORN if b - a == 1 else MIN_STEADY)
+    }
+    return {pair: found for pair, found in sure.items() if min(pair) >= 0}

@@ -7,6 +7,6 @@ where legs may show the same place, ``layout`` fits how they lie, ``joining`` sa
 
 from twin.mapping.by_order.laying_out import APART, lay_out_walk
 from twin.mapping.by_order.settling import settle
-from twin.mapping.by_order.tears import MIN_STEADY
+from twin.mapping.by_order.tears import MIN_STEADY, MIN_TORN
 
-__all__ = ["APART", "MIN_STEADY", "lay_out_walk", "settle"]
+__all__ = ["APART", "MIN_STEADY", "MIN_TORN", "lay_out_walk", "settle"]

@@ -25,6 +25,9 @@ MOST_APART, MOST_APART_SHARE = 3, 0.01
 """Pairs of photos, by number or share, that may match well and be far apart in a sound map."""
 MIN_STEADY = 100
 """Matches of a photo and the next one that can not be wrong."""
+MIN_TORN = 30
+"""Matches of a photo and the next one that are not wrong either where no walker takes the step between them: of next
+photos with so many none was (docs/decisions/0022)."""
 
 
 def torn_off(model: pycolmap.Reconstruction, matched: Mapping[Pair, int]) -> list[pycolmap.Image]:
@@ -33,7 +36,7 @@ def torn_off(model: pycolmap.Reconstruction, matched: Mapping[Pair, int]) -> lis
     rows = np.array([image.image_id - 1 for image in images], dtype=np.int64)
     centres = np.array([image.projection_center() for image in images]).reshape(-1, 3)
     count = np.array([matched.get((a, b), 0) for a, b in itertools.pairwise(rows.tolist())], dtype=np.int64)
-    is_next = count >= MIN_STEADY
+    is_next = count >= MIN_TORN
     if not is_next.any():
         return []
     steps = np.linalg.norm(np.diff(centres, axis=0), axis=1)

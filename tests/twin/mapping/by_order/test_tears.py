@@ -6,7 +6,7 @@ import pytest
 
 from geometry import MappingError
 from scenes import look
-from twin.mapping.by_order.tears import MIN_STEADY, require_sure_pairs, torn_off
+from twin.mapping.by_order.tears import MIN_STEADY, MIN_TORN, require_sure_pairs, torn_off
 
 PHOTOS = 12
 STEADY = {(row, row + 1): MIN_STEADY for row in range(PHOTOS - 1)}
@@ -45,6 +45,13 @@ def test_of_two_sides_the_one_that_less_holds_is_torn_off() -> None:
     matched = STEADY | {(8, 9): 0}
     assert rows(torn_off(model_of(range(4), {(5, 10): 50, (1, 11): 20}), matched)) == [0, 1, 2, 3]
     assert rows(torn_off(model_of(range(4), {(5, 10): 20, (1, 11): 50}), matched)) == [4, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize(("count", "gone"), [(MIN_TORN, [0, 1, 2, 3]), (MIN_TORN - 1, [])])
+def test_a_turn_that_few_matches_hold_tears_too_but_not_any(count: int, gone: list[int]) -> None:
+    """Who turns on the spot shares little with the photo before, and is no further away for that."""
+    torn = torn_off(model_of(range(4), {(5, 10): 50, (1, 11): 20}), STEADY | {(3, 4): count})
+    assert rows(torn) == gone
 
 
 def test_a_new_recording_begins_elsewhere() -> None:
