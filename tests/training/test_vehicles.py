@@ -82,6 +82,7 @@ def test_some_steps_teach_what_is_easy(monkeypatch: pytest.MonkeyPatch, tmp_path
     before = judge(network.eval(), easy(4))
     average = train(network, easy(4), argparse.Namespace(seed=0, minutes=40.5 / 60, out=tmp_path / "v.pt"))
     after = judge(average, easy(4))
+    # Measured 0.45.
     assert after["cross_entropy"] < 0.7 * before["cross_entropy"]  # type: ignore[operator]
     assert after["vehicles"] == 8
 
