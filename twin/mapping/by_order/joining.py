@@ -17,7 +17,7 @@ Pair = tuple[int, int]
 TURN_SIGMA, ON_THE_SPOT_SIGMA, CROSSING_SIGMA, MIN_STEADY = np.radians(0.5), np.radians(2.0), np.radians(5.0), 100
 """Of the direction from a photo to the next, where so many matches hold it; where they show no step, which a small one
 aside before a plane looks like too; and where fewer do."""
-MIN_NEXT = 60
+MIN_NEXT = 30
 """Matches of a photo and the next one that keep it there, whatever looks alike elsewhere."""
 STEP_SIGMA, TURNING_SIGMA, STRAY_SIGMA = 0.25, 0.4, 0.7
 """Steps that the next photo may be off: straight on, where the walker turns, and where two views tell no direction."""
@@ -30,6 +30,8 @@ MIN_SURE = 20
 """Matches of links that may bend a walk; others only add to what agrees with them."""
 COMPLETIONS = 3
 MAX_ANGLE = np.radians(15.0)
+TURNED_AROUND = np.radians(75.0)
+"""By which no walk errs of which each photo matches the next."""
 LOOSE = 1.0
 """Steps by which links between two parts may differ before they are joined."""
 MIN_AGREEING, MIN_ALONE = 2, 60
@@ -86,6 +88,7 @@ def join(legs: Sequence[Leg], along: Sequence[Link], candidates: Sequence[Link])
         parts = components(len(legs), along[:number])
         if parts[link.a] != parts[link.b]:
             layout = moved(layout, link, parts)
+    pending = _not_turned(layout, components(len(legs), [link for link in along if not link.support]), pending)
     while True:
         parts = components(len(legs), taken)
         strong = [link for link in pending if parts[link.a] == parts[link.b] and link.support >= MIN_SURE]
@@ -96,6 +99,16 @@ def join(legs: Sequence[Leg], along: Sequence[Link], candidates: Sequence[Link])
             return _completed(legs, [*taken, *kept], [link for link in pending if link not in kept], layout)
         taken += across
         pending = [link for link in pending if link not in across]
+
+
+def _not_turned(layout: Layout, parts: NDArray[np.int64], candidates: Sequence[Link]) -> list[Link]:
+    """Return the candidates that do not turn a walk around against how the walker turned, photo by photo.
+
+    What looks alike from the other side does; and to believe it costs a layout but the few least sure turns.
+    """
+    return [
+        link for link in candidates if parts[link.a] != parts[link.b] or layout.disagreement(link)[2] < TURNED_AROUND
+    ]
 
 
 def _completed(

@@ -187,3 +187,28 @@ def test_no_leg_shrinks_until_false_links_agree() -> None:
     point = replace(beside, in_a=np.repeat(beside.in_a[:1], 15, axis=0), in_b=legs[1].points[:15], sigma=1e-3)
     layout = lay_out(legs, [*along, replace(point, support=0)], upright_truth(legs, truth))
     assert layout.scales.min() == 1.0 / MAX_SCALE
+
+
+@pytest.mark.parametrize("support", [45, 90])
+def test_what_looks_alike_from_the_other_side_turns_no_walk_around(support: int) -> None:
+    # Without links between them that are right, the walker's own turns are all that speaks against it.
+    legs, truth = square()
+    rng = np.random.default_rng(6)
+    along = [follow(legs, truth, k, k + 1) for k in range(3)]
+    around = about_z(170)
+    alike = link(truth, 0, 3, support, rng)
+    alike = replace(alike, rotation=around @ alike.rotation, in_b=alike.in_b @ around.T)
+    layout, taken = join(legs, along, [alike])
+    assert alike not in taken
+    assert worst(legs, layout, taken, truth) < 0.5  # measured 0.015
+
+
+def test_held_turns_yield_little_to_what_contradicts_them() -> None:
+    legs, truth = square()
+    rng = np.random.default_rng(7)
+    along = [follow(legs, truth, k, k + 1) for k in range(3)]
+    alike = link(truth, 0, 3, 45, rng)
+    alike = replace(alike, rotation=about_z(60) @ alike.rotation)
+    layout = lay_out(legs, [*along, alike], upright_truth(legs, truth))
+    turned = [np.degrees(layout.disagreement(each)[2]) for each in along]
+    assert max(turned) < 5.0  # measured 0.53
