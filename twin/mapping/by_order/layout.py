@@ -1,5 +1,6 @@
 """How the legs of a walk lie to each other: Gauss-Newton over similarities, and which links agree with it."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ SIZE = 7
 STEP_SIGMA = 0.1
 """Relative; walkers take steps alike."""
 ROLL_SIGMA = np.radians(2.0)
+CLIMB_SIGMA = 0.15
+"""Steps up or down with each on; a steep ramp climbs by so much."""
 ANCHOR_SIGMA = 1e-3
 ITERATIONS, TOLERANCE = 12, 1e-6
 HUBER = 2.0
@@ -180,12 +183,14 @@ def _terms(
         of_turn[:, :3], of_turn[:, SIZE : SIZE + 3] = -np.eye(3), np.eye(3)
         off, turned = (residual**2).sum() / count, turn @ turn
         # A walker never jumps; but how one turned may be mistaken.
-        of_place, of_turning = 1.0, 1.0 / np.sqrt(max(1.0, np.sqrt(turned) / HUBER))
+        of_place, of_turning = 1.0, 1.0 / math.sqrt(max(1.0, math.sqrt(turned) / HUBER))
         if link.support:
             of_place = np.sqrt(min(link.support, MOST_VOTES) / VOTES) / (1.0 + (off + turned) / width**2)
             of_turning = of_place
         each = of_place / (link.sigma * np.sqrt(count))
         yield rows, each * jacobian.reshape(-1, 2 * SIZE), of_place / np.sqrt(count) * residual.ravel()
+        if not link.support:
+            yield rows, jacobian[:, 2] / CLIMB_SIGMA, residual[:, 2] * link.sigma / CLIMB_SIGMA
         yield rows, of_turning / link.rotation_sigma * of_turn, of_turning * turn
     for number, leg in enumerate(legs):
         rows = np.arange(SIZE * number, SIZE * (number + 1))

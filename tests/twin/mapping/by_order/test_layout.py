@@ -212,3 +212,15 @@ def test_held_turns_yield_little_to_what_contradicts_them() -> None:
     layout = lay_out(legs, [*along, alike], upright_truth(legs, truth))
     turned = [np.degrees(layout.disagreement(each)[2]) for each in along]
     assert max(turned) < 5.0  # measured 0.53
+
+
+def test_a_walk_does_not_climb_to_the_storey_above_in_steps_that_little_is_known_of() -> None:
+    # A look-alike two steps up, believed, would lift the legs on both sides of it by a step each.
+    legs, truth = square()
+    rng = np.random.default_rng(8)
+    along = [follow(legs, truth, k, k + 1) for k in range(3)]
+    above = link(truth, 0, 2, 16, rng)
+    above = replace(above, in_b=above.in_b + 2.0 * truth.rotations[2].T @ np.array([0.0, 0.0, 1.0]))
+    layout = lay_out(legs, [*along, above], upright_truth(legs, truth))
+    heights = np.concatenate([layout.placed(k, each.centres)[:, 2] for k, each in enumerate(legs)])
+    assert np.ptp(heights) < 0.3  # measured 0.13
