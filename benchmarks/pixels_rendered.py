@@ -16,6 +16,7 @@ from geometry.frames import position_of
 from geometry.jsonl import write_jsonl
 from geometry.track_records import FrameRecord, TrackRow, read_detections, read_tracks
 from perception.appearance.network import AppearanceNetwork, DescribingDetector
+from perception.detection.floor_below import floors_below
 from perception.detection.making import habits_of, make_detector
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 from perception.detection.protocol import Detector
@@ -75,6 +76,10 @@ def detector(work: Path, seeds: Sequence[int], detectors: dict[str, Detector]) -
         for scene in SCENES:
             found, truth, frames = _looked_at(work, scene, seeds, each)
             figures[name][scene] = judge_detections(found, truth, SCORE)
+            if isinstance(each, LookingDetector):
+                found, truth, _ = _looked_at(work, scene, seeds, each, with_floors=False)
+                right = judge_detections(found, truth, SCORE)["vehicle"]["kind_accuracy"]
+                figures[name][scene]["kind_accuracy_without_calibration"] = right
             _draw_misses(work / "pictures" / f"misses-{scene}-{name}.jpg", found, truth, frames)
         if name == "tiepoint":
             figures[name]["megabytes"] = _size(each)
@@ -188,7 +193,7 @@ def _detections(folder: Path, cameras: Sequence[FixedCamera], plan: FloorPlan) -
     """Return what the shipped networks see in a recording, described where there is a network for that; kept."""
     habits = habits_of("tiepoint")
     score = USUAL_SCORE if habits is None else habits.low_score
-    looking: Detector = make_detector("tiepoint", OnnxOptions(threads=1, score=score))
+    looking = _with_floors(make_detector("tiepoint", OnnxOptions(threads=1, score=score)), plan, cameras)
     appearance = folder.parent / APPEARANCE_FILE
     if appearance.exists():
         looking = DescribingDetector(looking, AppearanceNetwork(appearance, threads=1))
@@ -233,17 +238,26 @@ def _frames(folder: Path) -> Iterator[tuple[FrameBoxes, Path]]:
 
 
 def _looked_at(
-    work: Path, scene: str, seeds: Iterable[int], each: Detector
+    work: Path, scene: str, seeds: Iterable[int], each: Detector, *, with_floors: bool = True
 ) -> tuple[list[Detections], list[TrueBoxes], list[Path]]:
+    """Return what a detector finds, what is there, and the pictures; vehicles are measured where it can do so."""
     found, truth, files = [], [], []
     for seed in seeds:
         folder = recorded(work, scene, library_facility(scene, seed=seed), seed, GLIMPSE_S, GLIMPSE_FPS)
         cameras = {camera.id: camera for camera in read_cameras_json(folder / "truth" / "cameras.json")}
+        installed = read_cameras_json(folder / "fixed" / "cameras.json")
+        looking = _with_floors(each, read_plan(folder / "plan.json"), installed) if with_floors else each
         for frame, file in _frames(folder):
-            found.append(each.detect(read_image(file).pixels, camera=frame.camera, time=frame.time))
+            found.append(looking.detect(read_image(file).pixels, camera=frame.camera, time=frame.time))
             truth.append(_truth(frame, cameras[frame.camera]))
             files.append(file)
     return found, truth, files
+
+
+def _with_floors(each: Detector, plan: FloorPlan, cameras: Sequence[FixedCamera]) -> Detector:
+    if not isinstance(each, LookingDetector):
+        return each
+    return LookingDetector(each.detector, each.look, floors_below(plan, cameras))
 
 
 def _truth(frame: FrameBoxes, camera: FixedCamera) -> TrueBoxes:

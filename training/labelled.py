@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from geometry.records import FixedCamera
 from training.assignment import Truth
 from training.detector_network import KINDS
 
@@ -26,11 +27,16 @@ LEAST_LEFT = 0.35
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """A picture (H, W, 3) uint8, RGB, and its boxes as in a line of labels."""
+    """A picture (H, W, 3) uint8, RGB, and its boxes as in a line of labels.
+
+    world: which it was taken in; camera: which took it, None where that was not kept
+    """
 
     image: str
     pixels: NDArray[np.uint8]
     boxes: list[dict[str, Any]]
+    world: str = ""
+    camera: FixedCamera | None = None
 
 
 def read_labelled(folders: Sequence[Path]) -> list[Labelled]:
@@ -42,7 +48,12 @@ def read_labelled(folders: Sequence[Path]) -> list[Labelled]:
                 content = json.loads(line)
                 pixels = cv2.cvtColor(cv2.imread(str(folder / content["image"])), cv2.COLOR_BGR2RGB)
                 boxes = [box for box in content["boxes"] if box["bbox"]]
-                found.append(Labelled(content["image"], np.asarray(pixels, dtype=np.uint8), boxes))
+                camera = FixedCamera.model_validate_json(json.dumps(content["camera"])) if "camera" in content else None
+                found.append(
+                    Labelled(
+                        content["image"], np.asarray(pixels, dtype=np.uint8), boxes, content.get("world", ""), camera
+                    )
+                )
     return found
 
 

@@ -114,9 +114,9 @@ class RefinedDetector:
         ``options`` are for what comes out; what is looked at again is asked of the first stage as the second says.
         """
         self.options = options or OnnxOptions()
-        self._network = CropNetwork(refiner, self.options, CLOSE, NUMBERS)
+        self._network = CropNetwork(refiner, self.options, CLOSE)
         self.path, self.about = refiner, About.of(self._network.metadata, str(refiner))
-        self._network.expect(FAMILIES + len(self.about.kinds) + 2 * ENDS)
+        self._network.expect(NUMBERS, FAMILIES + len(self.about.kinds) + 2 * ENDS)
         proposing = replace(self.options, score=self.about.proposals, iou=self.about.iou, most=MOST_PROPOSALS)
         self.detector = OnnxDetector(detector, proposing)
         self.name = f"{self.detector.name}+{self._network.name}"

@@ -11,27 +11,20 @@ from numpy.typing import NDArray
 from geometry.errors import InputError
 from geometry.solids import size_prior
 from perception.detection.crop_network import CropNetwork
+from perception.detection.floor_below import FloorBelow
 from perception.detection.habits import DetectorHabits
 from perception.detection.heads.candidates import softmax
 from perception.detection.onnx_detector import OnnxOptions
 from perception.detection.protocol import Detector, Pixels
-from perception.detection.windows import Array, Shape, Windows, windows_of
+from perception.detection.vehicle_numbers import count_numbers, vehicle_numbers
+from perception.detection.windows import Array, Shape, windows_of
 from perception.detections import Detections
 from perception.shares import MAX_NAME, Shares
 
 OWN_KEY = "tiepoint_vehicles"
 SHAPE = Shape(width=128, height=96, context=1.15)
-NUMBERS = 2
-LEAST = 1e-4
-"""What is told to be less likely is taken to be so likely."""
 ANY = "vehicle"
 """The class of a vehicle of which a detector says nothing more."""
-
-
-def shape_numbers(boxes: Array, windows: Windows) -> NDArray[np.float32]:
-    """Return what the pixels of crops of boxes (N, 4) don't tell, (N, NUMBERS): their scales, and the boxes' shapes."""
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)
-    return np.column_stack([np.log(windows.scale), np.log(sides[:, 0] / sides[:, 1])]).astype(np.float32)
 
 
 class VehicleLook:
@@ -39,18 +32,22 @@ class VehicleLook:
 
     def __init__(self, path: Path, options: OnnxOptions) -> None:
         """Load a network that ``training.export`` wrote; ``InputError`` for any other file."""
-        self._network = CropNetwork(path, options, SHAPE, NUMBERS)
+        self._network = CropNetwork(path, options, SHAPE)
         self.name, self.path = self._network.name, path
         self.kinds, self.colours = _names(self._network.metadata, str(path))
-        self._network.expect(len(self.kinds) + len(self.colours))
+        self._network.expect(count_numbers(len(self.kinds)), len(self.kinds) + len(self.colours))
 
-    def tell(self, picture: Pixels, boxes: Array) -> tuple[Array, Array]:
-        """Return the probabilities of kinds (N, K) and colours (N, C) of vehicles in boxes (N, 4) of a picture.
+    def tell(self, picture: Pixels, found: Detections, floor: FloorBelow | None = None) -> tuple[Array, Array]:
+        """Return the probabilities of kinds (N, K) and colours (N, C) of N vehicles that were found in a picture.
 
-        picture: (H, W, 3) uint8, RGB
+        What the detector takes them for counts, where it tells shares of the same kinds. The log-odds are means over
+        what is seen and its mirror image.
+
+        picture: (H, W, 3) uint8, RGB; floor: of the camera, None for one that is not calibrated
         """
-        windows = windows_of(boxes, SHAPE)
-        told = self._network.ask(picture, windows, shape_numbers(boxes, windows))
+        windows = windows_of(found.boxes, SHAPE)
+        numbers = vehicle_numbers(found, windows, self.kinds, floor)
+        told = self._network.ask(picture, windows, numbers, both_ways=True)
         return softmax(told[:, : len(self.kinds)]), softmax(told[:, len(self.kinds) :])
 
 
@@ -74,9 +71,9 @@ class LookingDetector:
     """A detector whose vehicles are looked at once more, for kind and colour; as long as the other keeps no state, it
     keeps none."""
 
-    def __init__(self, detector: Detector, look: VehicleLook) -> None:
-        """Put a look behind a detector."""
-        self.detector, self.look = detector, look
+    def __init__(self, detector: Detector, look: VehicleLook, floors: Mapping[str, FloorBelow] | None = None) -> None:
+        """Put a look behind a detector; ``floors`` are those of calibrated cameras, by their ids."""
+        self.detector, self.look, self.floors = detector, look, floors or {}
         self.name = f"{detector.name}+{look.name}"
 
     @property
@@ -88,17 +85,17 @@ class LookingDetector:
     def detect(self, picture: Pixels, *, camera: str = "", time: float = 0.0) -> Detections:
         """Find what the detector finds in a picture (H, W, 3) uint8, RGB, and look at vehicles.
 
-        Kinds are the look's where the detector's are among them, or none; what it does not know, as a bus, stays. Where
-        both tell shares of the same kinds, the means of their logarithms count.
+        Kinds are the look's where the detector's are among them, or none; what it does not know, as a bus, stays. A
+        picture of another size than its camera was calibrated at is looked at like one of no calibrated camera.
         """
         found = self.detector.detect(picture, camera=camera, time=time)
         vehicles = np.flatnonzero([size_prior(kind).family == "vehicle" for kind in found.kinds])
-        kinds, colours = self.look.tell(picture, found.boxes[vehicles])
+        floor = self.floors.get(camera)
+        fits = floor is not None and floor.size == picture.shape[1::-1]
+        kinds, colours = self.look.tell(picture, found.take(vehicles), floor if fits else None)
         sound = np.isfinite(kinds).all(axis=1) & np.isfinite(colours).all(axis=1)
         vehicles, kinds, colours = vehicles[sound], kinds[sound], colours[sound]
         known = np.array([found.kinds[i] in (*self.look.kinds, ANY) for i in vehicles.tolist()], dtype=np.bool_)
-        if found.kind_shares is not None and found.kind_shares.names == self.look.kinds:
-            kinds = _mean(kinds, found.kind_shares.values[vehicles])
         named = list(found.kinds)
         for row, best in zip(vehicles[known].tolist(), kinds[known].argmax(axis=1).tolist(), strict=True):
             named[row] = self.look.kinds[best]
@@ -108,12 +105,6 @@ class LookingDetector:
             kind_shares=_spread(self.look.kinds, len(found), vehicles[known], kinds[known]),
             colour_shares=_spread(self.look.colours, len(found), vehicles, colours),
         )
-
-
-def _mean(first: Array, second: Array) -> Array:
-    """Return the shares (N, K) whose logarithms are the means of those of two; the first where the second has NaN."""
-    odds = (np.log(np.maximum(first, LEAST)) + np.log(np.maximum(second, LEAST))) / 2
-    return np.where(np.isfinite(odds).all(axis=1, keepdims=True), softmax(odds), first)
 
 
 def _spread(names: tuple[str, ...], count: int, rows: NDArray[np.int64], values: Array) -> Shares:

@@ -32,6 +32,12 @@ def cameras() -> list[FixedCamera]:
     return [FixedCamera.of(id, lens, looking(at, (0.0, 0.0, 0.5)), level="") for id, at in places.items()]
 
 
+def camera_over(width: int, height: int) -> FixedCamera:
+    """Return a camera 6 m over the floor that looks at the origin from 12 m away, with pictures of a size."""
+    lens = camera_from_params("PINHOLE", width, height, [width, width, width / 2, height / 2])
+    return FixedCamera.of("over", lens, looking((0.0, -12.0, 6.0), (0.0, 0.0, 0.0)), level="P1")
+
+
 def box_of(camera: FixedCamera, kind: str, position: Array, heading: float, size: Array | None = None) -> Array | None:
     """Return the box (4,) px of an object whose solid is exact, None where the picture does not show it whole."""
     model = CameraModel.of(camera)

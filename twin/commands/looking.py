@@ -69,8 +69,10 @@ class Looking:
     def detection_options(
         self, plan: "FloorPlan | None" = None, cameras: "Sequence[FixedCamera]" = ()
     ) -> "DetectionOptions":
-        """Return the options of ``detect_videos``; with a plan, ``cameras`` look at the stalls that they see."""
+        """Return the options of ``detect_videos``; with a plan, ``cameras`` look at the stalls that they see
+        and measure vehicles."""
         from perception.appearance.network import appearance_file
+        from perception.detection.floor_below import floors_below
         from perception.detection.onnx_detector import OnnxOptions
         from perception.detection.tiles import TileOptions
         from perception.occupancy.network import stall_network_for
@@ -85,14 +87,14 @@ class Looking:
         score = self.score if self.score is not None else self.habits.low_score if self.habits else USUAL_SCORE
         network = OnnxOptions(score=score, threads=1, providers=self.providers or OnnxOptions().providers)
         sources = SourceOptions(start=self.start, fps=self.fps, every_s=self.every)
-        looks: dict[str, Any] = {}
+        looks: dict[str, Any] = {} if plan is None else {"floors": floors_below(plan, cameras)}
         if self.stalls not in (None, "none") and (plan is None or not plan.stalls):
             raise click.UsageError("--stalls needs a plan with stalls.")
         stall_network = stall_network_for(self.stalls, self.detector)
         if plan is not None and plan.stalls and stall_network is not None:
             from twin.events.stall_views import stall_sights
 
-            looks = {"stall_network": stall_network, "sights": stall_sights(plan, cameras)}
+            looks |= {"stall_network": stall_network, "sights": stall_sights(plan, cameras)}
         return DetectionOptions(
             detector=self.detector,
             **looks,

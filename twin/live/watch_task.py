@@ -6,6 +6,7 @@ from pathlib import Path
 
 from geometry.floorplan import FloorPlan
 from geometry.records import FixedCamera
+from perception.detection.floor_below import FloorBelow, floors_below
 from perception.detection.making import habits_of
 from perception.detection.onnx_detector import OnnxOptions
 from perception.occupancy.network import StallSight
@@ -28,6 +29,10 @@ class StallTask:
     def sights(self) -> dict[str, StallSight]:
         """Return what each camera looks at, of those that see a stall."""
         return stall_sights(self.plan, self.cameras)
+
+    def floors(self) -> dict[str, FloorBelow]:
+        """Return what each camera looks down at."""
+        return floors_below(self.plan, self.cameras)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +64,7 @@ class WatchTask:
             sources=SourceOptions(start=time.time()),
             must_look=False,
         )
-        sights = {} if self.stalls is None else self.stalls.sights()
-        if self.stalls is None or not sights:
+        if self.stalls is None:
             return options
-        return replace(options, stall_network=self.stalls.network, sights=sights)
+        options, sights = replace(options, floors=self.stalls.floors()), self.stalls.sights()
+        return replace(options, stall_network=self.stalls.network, sights=sights) if sights else options

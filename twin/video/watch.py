@@ -11,6 +11,7 @@ import numpy as np
 from geometry.errors import InputError
 from geometry.track_records import DetectionRecord, FrameRecord
 from perception.appearance.network import AppearanceNetwork, DescribingDetector
+from perception.detection.floor_below import FloorBelow
 from perception.detection.making import make_detector
 from perception.detection.onnx_detector import OnnxOptions
 from perception.detection.protocol import Detector
@@ -33,6 +34,7 @@ class DetectionOptions:
     detector: a name or the path of an .onnx file, see ``make_detector``; network: its options
     appearance: the network, an .onnx file of ``training.export``, by which vectors, kinds and colours are told
     stall_network: the network, such a file too, that looks at stalls; sights: which ones each camera looks at
+    floors: what calibrated cameras look down at, by which vehicles that are looked at are measured
     look_every_s: how long after the last a camera's next look at its stalls comes
     must_look: whether it is an error that a camera's pictures have another size than it was calibrated at, by which no
     stall can be looked at; else it is logged once, and the camera only detects
@@ -45,6 +47,7 @@ class DetectionOptions:
     appearance: Path | None = None
     stall_network: Path | None = None
     sights: Mapping[str, StallSight] = field(default_factory=dict)
+    floors: Mapping[str, FloorBelow] = field(default_factory=dict)
     look_every_s: float = 1.0
     must_look: bool = True
     tiles: TileOptions | None = None
@@ -60,13 +63,14 @@ class DetectionOptions:
     def make(self) -> Detector:
         """Return a detector for one camera."""
         detector = make_detector(self.detector, self.network)
+        look = detector.look if isinstance(detector, LookingDetector) else None
+        detector = detector.detector if isinstance(detector, LookingDetector) else detector
         if self.tiles:
             if self.detector == "background":
                 raise InputError("background subtraction looks at whole pictures", remedy="Leave out the tiles.")
-            if isinstance(detector, LookingDetector):  # a vehicle that tiles cut is looked at when it is whole again
-                detector = LookingDetector(TiledDetector(detector.detector, self.tiles), detector.look)
-            else:
-                detector = TiledDetector(detector, self.tiles)
+            detector = TiledDetector(detector, self.tiles)
+        if look is not None:  # behind the tiles: a vehicle that they cut is looked at when it is whole again
+            detector = LookingDetector(detector, look, self.floors)
         if self.appearance is not None:
             detector = DescribingDetector(detector, AppearanceNetwork(self.appearance, self.network.threads))
         return detector

@@ -11,22 +11,17 @@ from onnx import TensorProto, helper, numpy_helper
 
 from geometry.errors import InputError
 from perception.appearance.network import Described, with_description
+from perception.detection.floor_below import FloorBelow
 from perception.detection.habits import DetectorHabits
 from perception.detection.onnx_detector import OnnxOptions
 from perception.detection.protocol import Pixels
 from perception.detection.tiles import TileOptions
-from perception.detection.vehicle_look import (
-    LEAST,
-    NUMBERS,
-    OWN_KEY,
-    SHAPE,
-    LookingDetector,
-    VehicleLook,
-    shape_numbers,
-)
+from perception.detection.vehicle_look import OWN_KEY, SHAPE, LookingDetector, VehicleLook
+from perception.detection.vehicle_numbers import BY_BOX, KNOWN, MEASURES, count_numbers, vehicle_numbers
 from perception.detection.windows import cut, windows_of
 from perception.detections import Detections
 from perception.shares import Shares
+from tests.perception.sites import camera_over
 from twin.video.watch import DetectionOptions
 
 KINDS, COLOURS = ["car", "van", "pickup"], ["red", "blue"]
@@ -38,10 +33,17 @@ HABITS = DetectorHabits(
 )  # fmt: skip
 
 
+NUMBERS = count_numbers(len(KINDS))
+SHARES_FROM = BY_BOX + KNOWN + MEASURES + KNOWN
+
+
 def write_look(path: Path, about: object = None, numbers: int = NUMBERS) -> Path:
-    """Write a network that tells by a crop's mean colours, and adds the first number to the first kind."""
+    """Write a network that tells by a crop's mean colours; it adds the first number to the first kind, the metres a
+    vehicle is wide to the second, and the detector's shares to each."""
     first = np.zeros((numbers, 5), dtype=np.float32)
     first[0, 0] = 1.0
+    first[BY_BOX + KNOWN + 1, 1] = 1.0
+    first[[SHARES_FROM, SHARES_FROM + 1, SHARES_FROM + 2], [0, 1, 2]] = 1.0
     inputs = [
         helper.make_tensor_value_info("pictures", TensorProto.FLOAT, ["n", 3, SHAPE.height, SHAPE.width]),
         helper.make_tensor_value_info("numbers", TensorProto.FLOAT, ["n", numbers]),
@@ -92,12 +94,16 @@ def looking(folder: Path, found: Detections) -> LookingDetector:
     return LookingDetector(Finds(found), VehicleLook(write_look(folder / "k.onnx"), OnnxOptions()))
 
 
-def expected(box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the shares of kinds and colours by hand."""
+def expected(box: np.ndarray, more: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the shares of kinds and colours by hand; ``more`` (NUMBERS,) beside those of the box."""
     windows = windows_of(box[None], SHAPE)
     mean = cut(PICTURE, windows, SHAPE).astype(np.float64).mean(axis=(1, 2)) / 255
     odds = (mean @ WEIGHTS)[0]
-    odds[0] += np.log(windows.scale[0])
+    numbers = vehicle_numbers(Detections.of("", 0.0, box[None], ["car"]), windows, tuple(KINDS), None)[0]
+    odds[0] += numbers[0]
+    if more is not None:
+        odds[:3] += more[SHARES_FROM:]
+        odds[1] += more[BY_BOX + KNOWN + 1]
     parts = np.exp(odds[:3]), np.exp(odds[3:])
     return parts[0] / parts[0].sum(), parts[1] / parts[1].sum()
 
@@ -122,24 +128,46 @@ def test_vehicles_get_its_kinds_and_colours_and_all_else_stays(tmp_path: Path) -
     assert detector.name == f"finds+{detector.look.name}"
 
 
-def test_two_opinions_on_kinds_count_alike(tmp_path: Path) -> None:
+def test_what_the_detector_takes_it_for_is_told_the_network(tmp_path: Path) -> None:
     own = np.array([[0.7, 0.2, 0.1], [np.nan] * 3, [np.nan] * 3, [np.nan] * 3])
-    found = looking(tmp_path, replace(FOUND, kind_shares=Shares(names=tuple(KINDS), values=own))).detect(PICTURE)
+    shares = Shares(names=tuple(KINDS), values=own)
+    found = looking(tmp_path, replace(FOUND, kind_shares=shares)).detect(PICTURE)
     assert found.kind_shares is not None
-    both = np.sqrt(own[0] * np.maximum(expected(FOUND.boxes[0])[0], LEAST))
-    np.testing.assert_allclose(found.kind_shares.values[0], both / both.sum(), atol=1e-4)
+    one = replace(FOUND, kind_shares=shares).take(np.array([0]))
+    numbers = vehicle_numbers(one, windows_of(one.boxes, SHAPE), tuple(KINDS), None)[0].astype(np.float64)
+    np.testing.assert_allclose(found.kind_shares.values[0], expected(FOUND.boxes[0], numbers)[0], atol=1e-4)
     np.testing.assert_allclose(found.kind_shares.values[1], expected(FOUND.boxes[1])[0], atol=1e-4)
     other = Shares(names=("van", "car", "pickup"), values=own)
     assert looking(tmp_path, replace(FOUND, kind_shares=other)).detect(PICTURE).kinds[0] == "van"
+
+
+def test_calibrated_cameras_measure_what_stands_on_their_floor(tmp_path: Path) -> None:
+    floor = FloorBelow(camera_over(PICTURE.shape[1], PICTURE.shape[0]), 0.0)
+    look = VehicleLook(write_look(tmp_path / "k.onnx"), OnnxOptions())
+    detector = LookingDetector(Finds(FOUND), look, {"cam1": floor})
+    seen, other = (detector.detect(PICTURE, camera=camera) for camera in ("cam1", "cam2"))
+    assert seen.kind_shares is not None
+    assert other.kind_shares is not None
+    one = FOUND.take(np.array([0]))
+    numbers = vehicle_numbers(one, windows_of(one.boxes, SHAPE), tuple(KINDS), floor)[0].astype(np.float64)
+    assert numbers[BY_BOX] == 1
+    np.testing.assert_allclose(seen.kind_shares.values[0], expected(FOUND.boxes[0], numbers)[0], atol=1e-4)
+    np.testing.assert_allclose(other.kind_shares.values[0], expected(FOUND.boxes[0])[0], atol=1e-4)
+    small = detector.detect(PICTURE[::2, ::2], camera="cam1").kind_shares
+    assert small is not None
+    unknown = detector.detect(PICTURE[::2, ::2], camera="cam2").kind_shares
+    assert unknown is not None
+    np.testing.assert_array_equal(small.values[0], unknown.values[0], "of another size than it was calibrated at")
 
 
 def test_many_vehicles_are_looked_at_in_parts(tmp_path: Path) -> None:
     look = VehicleLook(write_look(tmp_path / "k.onnx"), OnnxOptions())
     corners = np.random.default_rng(0).uniform(0, 60, (70, 2))
     boxes = np.concatenate([corners, corners + np.random.default_rng(1).uniform(5, 90, (70, 2))], axis=1)
-    for told, single in zip(look.tell(PICTURE, boxes), zip(*map(expected, boxes), strict=True), strict=True):
+    found = Detections.of("", 0.0, boxes, "car")
+    for told, single in zip(look.tell(PICTURE, found), zip(*map(expected, boxes), strict=True), strict=True):
         np.testing.assert_allclose(told, np.array(single), atol=1e-5)
-    assert [each.shape for each in look.tell(PICTURE, np.zeros((0, 4)))] == [(0, 3), (0, 2)]
+    assert [each.shape for each in look.tell(PICTURE, found.take(np.zeros(0, np.int64)))] == [(0, 3), (0, 2)]
 
 
 def test_where_nothing_is_found_nothing_is_told(tmp_path: Path) -> None:
@@ -151,10 +179,10 @@ def test_where_nothing_is_found_nothing_is_told(tmp_path: Path) -> None:
 
 
 def test_behind_tiles_a_vehicle_is_looked_at_once_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = list[np.ndarray]()
+    asked = list[Detections]()
     own = looking(tmp_path, FOUND.take(np.array([0])))
     tell = own.look.tell
-    monkeypatch.setattr(own.look, "tell", lambda picture, boxes: (asked.append(boxes), tell(picture, boxes))[1])
+    monkeypatch.setattr(own.look, "tell", lambda picture, found, floor: (asked.append(found), tell(picture, found))[1])
     monkeypatch.setattr("twin.video.watch.make_detector", lambda name, options: own)
     DetectionOptions(tiles=TileOptions(columns=2, rows=1)).make().detect(PICTURE)
     assert len(asked) == 1
@@ -171,13 +199,6 @@ def test_its_colours_stay_where_another_network_describes(tmp_path: Path) -> Non
     again = with_description(found, np.arange(4), described)
     assert again.colour_shares is found.colour_shares
     assert again.kinds == found.kinds
-
-
-def test_numbers_tell_what_a_crop_does_not() -> None:
-    boxes = np.array([[0.0, 0, 64, 32], [0, 0, 128, 64]])
-    told = shape_numbers(boxes, windows_of(boxes, SHAPE))
-    np.testing.assert_allclose(told[:, 0], np.log(SHAPE.width / (SHAPE.context * np.array([64, 128]))), rtol=1e-6)
-    np.testing.assert_allclose(told[:, 1], np.log(2.0), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +222,7 @@ def test_files_of_others_are_refused(tmp_path: Path, about: object) -> None:
 def test_networks_of_other_sizes_are_refused(tmp_path: Path) -> None:
     about = {"kinds": [*KINDS, "suv"], "colours": COLOURS}
     with pytest.raises(InputError, match="not 6 numbers"):
-        VehicleLook(write_look(tmp_path / "k.onnx", about), OnnxOptions())
+        VehicleLook(write_look(tmp_path / "k.onnx", about, NUMBERS + 1), OnnxOptions())
 
 
 def test_networks_that_take_something_else_are_refused(tmp_path: Path) -> None:

@@ -55,3 +55,18 @@ def test_a_task_that_was_sent_to_a_process_is_the_same_and_looks_the_same() -> N
     there, here = sent.detection_options().sights, task.detection_options().sights
     for camera, sight in here.items():
         np.testing.assert_array_equal(there[camera].crops.maps, sight.crops.maps)
+
+
+def test_cameras_of_known_levels_measure_what_stands_on_their_floor() -> None:
+    below = tuple(camera.model_copy(update={"level": "P1"}) for camera in cameras()[:2])
+    task = watch_task(stalls=stall_task(cameras=(*below, cameras()[2])))
+    floors = task.detection_options().floors
+    assert {camera: floor.elevation for camera, floor in floors.items()} == {"west": 0.0, "south": 0.0}
+    box = np.array([[600.0, 350, 700, 400]])
+    measured = floors["west"].measured(box)
+    sent = pickle.loads(pickle.dumps(floors["west"]))
+    np.testing.assert_array_equal(sent.measured(box), measured)
+    no_stalls = plan().model_copy(update={"stalls": ()})
+    assert watch_task(stalls=stall_task(cameras=below, plan=no_stalls)).detection_options().floors.keys() == {
+        "west", "south",
+    }  # fmt: skip
