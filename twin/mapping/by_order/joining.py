@@ -30,8 +30,8 @@ MIN_SURE = 20
 """Matches of links that may bend a walk; others only add to what agrees with them."""
 COMPLETIONS = 3
 MAX_ANGLE = np.radians(15.0)
-TURNED_AROUND = np.radians(75.0)
-"""By which no walk errs of which each photo matches the next."""
+TURNED_AROUND, TURNED_SIGMAS = np.radians(75.0), 3.0
+"""What no single turn of a walk is wrong by where each photo matches the next; beside what all of them add up to."""
 LOOSE = 1.0
 """Steps by which links between two parts may differ before they are joined."""
 MIN_AGREEING, MIN_ALONE = 2, 60
@@ -88,7 +88,7 @@ def join(legs: Sequence[Leg], along: Sequence[Link], candidates: Sequence[Link])
         parts = components(len(legs), along[:number])
         if parts[link.a] != parts[link.b]:
             layout = moved(layout, link, parts)
-    pending = _not_turned(layout, components(len(legs), [link for link in along if not link.support]), pending)
+    pending = _not_turned(layout, [link for link in along if not link.support], pending)
     while True:
         parts = components(len(legs), taken)
         strong = [link for link in pending if parts[link.a] == parts[link.b] and link.support >= MIN_SURE]
@@ -101,14 +101,22 @@ def join(legs: Sequence[Leg], along: Sequence[Link], candidates: Sequence[Link])
         pending = [link for link in pending if link not in across]
 
 
-def _not_turned(layout: Layout, parts: NDArray[np.int64], candidates: Sequence[Link]) -> list[Link]:
+def _not_turned(layout: Layout, held: Sequence[Link], candidates: Sequence[Link]) -> list[Link]:
     """Return the candidates that do not turn a walk around against how the walker turned, photo by photo.
 
-    What looks alike from the other side does; and to believe it costs a layout but the few least sure turns.
+    What looks alike from the other side does; and to believe it costs a layout but the few least sure turns. Between
+    legs that held successions join, turns are as unsure as these are together.
     """
-    return [
-        link for link in candidates if parts[link.a] != parts[link.b] or layout.disagreement(link)[2] < TURNED_AROUND
-    ]
+    parts = components(len(layout.scales), held)
+    variance = np.zeros(len(layout.scales))
+    for link in held:
+        variance[max(link.a, link.b) :] += link.rotation_sigma**2
+    kept = []
+    for link in candidates:
+        most = TURNED_AROUND + TURNED_SIGMAS * np.sqrt(abs(variance[link.b] - variance[link.a]))
+        if parts[link.a] != parts[link.b] or layout.disagreement(link)[2] < most:
+            kept.append(link)
+    return kept
 
 
 def _completed(

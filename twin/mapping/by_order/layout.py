@@ -1,6 +1,5 @@
 """How the legs of a walk lie to each other: Gauss-Newton over similarities, and which links agree with it."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,8 +21,7 @@ CLIMB_SIGMA = 0.15
 """Steps up or down with each on; a steep ramp climbs by so much."""
 ANCHOR_SIGMA = 1e-3
 ITERATIONS, TOLERANCE = 12, 1e-6
-HUBER = 2.0
-"""Sigmas that the next photo may be turned otherwise than it seems before it counts less."""
+CAUCHY = 2.0
 WIDTH, WIDEST, NARROWER = 4.0, 120.0, 1.6
 """Sigmas by which links may be off and still count, in the end and at first."""
 VOTES, MOST_VOTES = 30, 90
@@ -89,7 +87,7 @@ def lay_out(
     """Return the layout that fits best from one that is near, by Gauss-Newton.
 
     Of links with support those that are off by more than ``width`` of their sigmas hardly count (Geman-McClure), others
-    a little less than they would (Huber). Legs that no links join keep their own frames. Scales are 1 as far as
+    a little less than they would (Cauchy). Legs that no links join keep their own frames. Scales are 1 as far as
     nothing else tells, and cameras level.
     """
     layout, count = start, len(legs)
@@ -183,14 +181,15 @@ def _terms(
         of_turn[:, :3], of_turn[:, SIZE : SIZE + 3] = -np.eye(3), np.eye(3)
         off, turned = (residual**2).sum() / count, turn @ turn
         # A walker never jumps; but how one turned may be mistaken.
-        of_place, of_turning = 1.0, 1.0 / math.sqrt(max(1.0, math.sqrt(turned) / HUBER))
+        of_place, of_turning = 1.0, 1.0 / np.sqrt(1.0 + turned / CAUCHY**2)
         if link.support:
             of_place = np.sqrt(min(link.support, MOST_VOTES) / VOTES) / (1.0 + (off + turned) / width**2)
             of_turning = of_place
         each = of_place / (link.sigma * np.sqrt(count))
         yield rows, each * jacobian.reshape(-1, 2 * SIZE), of_place / np.sqrt(count) * residual.ravel()
         if not link.support:
-            yield rows, jacobian[:, 2] / CLIMB_SIGMA, residual[:, 2] * link.sigma / CLIMB_SIGMA
+            climb = 1.0 / (CLIMB_SIGMA * np.sqrt(count))
+            yield rows, climb * jacobian[:, 2], climb * link.sigma * residual[:, 2]
         yield rows, of_turning / link.rotation_sigma * of_turn, of_turning * turn
     for number, leg in enumerate(legs):
         rows = np.arange(SIZE * number, SIZE * (number + 1))
