@@ -77,8 +77,8 @@ def detector(work: Path, seeds: Sequence[int], detectors: dict[str, Detector]) -
             found, truth, frames = _looked_at(work, scene, seeds, each)
             figures[name][scene] = judge_detections(found, truth, SCORE)
             if isinstance(each, LookingDetector):
-                found, truth, _ = _looked_at(work, scene, seeds, each, with_floors=False)
-                right = judge_detections(found, truth, SCORE)["vehicle"]["kind_accuracy"]
+                alone, _, _ = _looked_at(work, scene, seeds, each, with_floors=False)
+                right = judge_detections(alone, truth, SCORE)["vehicle"]["kind_accuracy"]
                 figures[name][scene]["kind_accuracy_without_calibration"] = right
             _draw_misses(work / "pictures" / f"misses-{scene}-{name}.jpg", found, truth, frames)
         if name == "tiepoint":
@@ -198,7 +198,7 @@ def _detections(folder: Path, cameras: Sequence[FixedCamera], plan: FloorPlan) -
     if appearance.exists():
         looking = DescribingDetector(looking, AppearanceNetwork(appearance, threads=1))
     network = StallNetwork(stall_network_file("tiepoint"), threads=1)
-    path = folder / f"seen-{'-'.join((looking.name, network.name)).replace('#', '-')}.jsonl"
+    path = folder / f"seen-{'-'.join((looking.name, 'measured', network.name)).replace('#', '-')}.jsonl"
     if not path.exists():
         options = DetectionOptions(sights=stall_sights(plan, cameras))
         watches = {camera.id: Watch(camera.id, looking, options, network) for camera in cameras}

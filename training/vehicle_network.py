@@ -14,6 +14,7 @@ BLOCKS, WIDTHS = (5, 11), (40, 112)
 CELLS = (SHAPE.height // 16) * (SHAPE.width // 16)
 EACH_CELL, SEEN, BESIDE, HIDDEN = 24, 192, 64, 128
 SIZES = 3
+"""Length, width and height, learned beside kinds and not exported."""
 
 
 class VehicleNetwork(nn.Module):
@@ -25,7 +26,7 @@ class VehicleNetwork(nn.Module):
     def __init__(self) -> None:
         """Start at random."""
         super().__init__()
-        self.backbone = Backbone(BLOCKS, pretrained=False).folded()
+        self.backbone = Backbone(BLOCKS, pretrained=False).fold()
         self.narrow = nn.ModuleList(nn.Conv2d(width, NECK, 1) for width in WIDTHS)
         self.look = nn.Sequential(Separable(NECK, NECK), Separable(NECK, NECK, 2), Separable(NECK, NECK))
         self.keep = nn.Sequential(nn.Conv2d(NECK, EACH_CELL, 1), nn.ReLU(inplace=True))

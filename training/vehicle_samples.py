@@ -13,17 +13,18 @@ from torch import Tensor
 
 from geometry.errors import InputError
 from geometry.solids import size_prior
-from perception.detection.floor_below import MEASURES, FloorBelow
+from perception.detection.floor_below import FloorBelow
 from perception.detection.protocol import Detector
 from perception.detection.suppression import overlaps
 from perception.detection.vehicle_look import SHAPE
-from perception.detection.vehicle_numbers import numbers_of
+from perception.detection.vehicle_numbers import Known, numbers_of
 from perception.detection.windows import cut, windows_of
 from perception.detections import Detections
 from scenes.library import facility as library_facility
 from training.colours import COLOURS
 from training.detector_network import KINDS
 from training.labelled import LEAST_PX, LEAST_VISIBLE, Labelled
+from training.vehicle_network import SIZES
 
 Array = NDArray[np.float64]
 
@@ -37,26 +38,23 @@ COARSER, COARSEST = 0.3, 0.35
 NO_FLOOR, NO_SHARES = 0.2, 0.4
 """Share of samples of which it is not told how large they are, and what the detector takes them for."""
 NO_COLOUR = -1
-SIZES = 3
 SIZE = re.compile(r"length=([\d.]+), width=([\d.]+), height=([\d.]+)")
+"""In the identity of a vehicle, which is what its ``VehicleSpec`` looks like."""
 
 
 @dataclass(frozen=True, eq=False)
 class Vehicles:
     """N vehicles that were found.
 
-    pictures: all of them; picture: (N,) which one each is in; boxes, whole: (N, 4) px, sigma: (N, 4) of the latter's
-    sides, NaN for unknown; measured: (N, MEASURES) by the camera, shares: (N, K) by the detector, NaN for unknown
-    kind, colour: (N,), the latter ``NO_COLOUR`` where that is not known; size: (N, SIZES) metres, length first
+    pictures: all of them; picture: (N,) which one each is in; boxes: (N, 4) px; known: what detector and camera tell
+    kind, colour: (N,), the latter ``NO_COLOUR`` where that is not known; size: (N, SIZES) metres, length first, NaN
+    where that is not known
     """
 
     pictures: Sequence[Labelled]
     picture: NDArray[np.int64]
     boxes: Array
-    whole: Array
-    sigma: Array
-    measured: Array
-    shares: Array
+    known: Known
     kind: NDArray[np.int64]
     colour: NDArray[np.int64]
     size: Array
@@ -69,17 +67,22 @@ def vehicles_of(pictures: Sequence[Labelled], detector: Detector) -> Vehicles:
     """Return the vehicles that a detector finds, of those that can be seen. Raises ``InputError`` for none."""
     parts, elevations = [], dict[str, dict[str, float]]()
     for number, picture in enumerate(pictures):
-        labels = [box for box in picture.boxes if _can_be_seen(box)]
-        if not labels:
+        if not any(_can_be_seen(box) for box in picture.boxes):
             continue
         found = detector.detect(picture.pixels)
         found = found.take(np.array([size_prior(kind).family == "vehicle" for kind in found.kinds], dtype=np.bool_))
-        rows, labels = _matched(found, labels)
-        if labels:
-            parts.append(_rows(number, found.take(rows), labels, _floor(picture, elevations)))
+        rows, labels = _matched(found, picture.boxes)
+        if not labels:
+            continue
+        found = found.take(rows)
+        size = picture.pixels.shape[1], picture.pixels.shape[0]
+        known = Known.of(found, size, KINDS, _floor(picture, elevations))
+        parts.append((np.full(len(found), number), found.boxes, *known, *_truth(labels)))
     if not parts:
         raise InputError("no vehicle is found in these pictures")
-    return Vehicles(pictures, *(np.concatenate(each) for each in zip(*parts, strict=True)))
+    picture_of, boxes, *rest = (np.concatenate(each) for each in zip(*parts, strict=True))
+    told = len(Known._fields)
+    return Vehicles(pictures, picture_of, boxes, Known(*rest[:told]), *rest[told:])
 
 
 def _can_be_seen(box: dict[str, Any]) -> bool:
@@ -89,11 +92,15 @@ def _can_be_seen(box: dict[str, Any]) -> bool:
 
 
 def _matched(found: Detections, labels: list[dict[str, Any]]) -> tuple[NDArray[np.int64], list[dict[str, Any]]]:
-    """Return rows of boxes that lie on a label better than all others do, and these labels."""
+    """Return rows of boxes that lie on a label better than all others do, one a label, and these labels, of those that
+    can be seen."""
     shared = overlaps(found.boxes, np.array([label["bbox"] for label in labels], dtype=np.float64))
+    if len(found) == 0:
+        return np.zeros(0, dtype=np.int64), []
     best = shared.argmax(axis=1)
-    own = shared[np.arange(len(found)), best]
-    rows = np.flatnonzero((own >= LEAST_IOU) & (own == shared.max(axis=0, initial=0.0)[best]))
+    first = shared.argmax(axis=0)[best] == np.arange(len(found))
+    is_seen = np.array([_can_be_seen(label) for label in labels])[best]
+    rows = np.flatnonzero((shared.max(axis=1) >= LEAST_IOU) & first & is_seen)
     return rows, [labels[i] for i in best[rows].tolist()]
 
 
@@ -101,30 +108,22 @@ def _floor(picture: Labelled, elevations: dict[str, dict[str, float]]) -> FloorB
     """Return the floor that a picture of a rendered world looks at; ``elevations`` of worlds' levels are kept."""
     if picture.camera is None:
         return None
+    name, _, seed = picture.world.partition("-")
     if picture.world not in elevations:
-        name, _, seed = picture.world.partition("-")
+        if not seed.isdigit():
+            raise InputError(f"'{picture.world}' is no world of training.pictures", where=picture.image)
         levels = library_facility(name, seed=int(seed)).levels
         elevations[picture.world] = {level.id: level.elevation for level in levels}
-    return FloorBelow(picture.camera, elevations[picture.world][picture.camera.level])
+    known = elevations[picture.world]
+    if picture.camera.level not in known:
+        raise InputError(f"'{picture.world}' has no level '{picture.camera.level}'", where=picture.image)
+    return FloorBelow(picture.camera, known[picture.camera.level])
 
 
-def _rows(
-    number: int, found: Detections, labels: list[dict[str, Any]], floor: FloorBelow | None
-) -> tuple[NDArray[Any], ...]:
-    """Return the columns of ``Vehicles`` of one picture."""
-    whole, sigma = found.boxes, np.full((len(found), 4), np.nan)
-    if found.whole is not None:
-        whole = np.where(found.whole.told[:, None], found.whole.boxes, whole)
-        sigma = found.whole.sigma[:, :4]
-    shares, nothing = found.kind_shares, np.full((len(found), len(KINDS)), np.nan)
+def _truth(labels: list[dict[str, Any]]) -> tuple[NDArray[Any], NDArray[Any], Array]:
+    """Return kinds, colours and sizes of labels."""
     sizes = [SIZE.search(label.get("identity") or "") for label in labels]
     return (
-        np.full(len(found), number),
-        found.boxes,
-        whole,
-        sigma,
-        np.full((len(found), MEASURES), np.nan) if floor is None else floor.measured(whole),
-        nothing if shares is None or shares.names != KINDS else shares.values,
         np.array([KINDS.index(label["kind"]) for label in labels]),
         np.array([COLOURS.index(label["colour"]) if label["colour"] else NO_COLOUR for label in labels]),
         np.array([[float(each) for each in size.groups()] if size else [np.nan] * SIZES for size in sizes]),
@@ -139,7 +138,8 @@ def crops_of(vehicles: Vehicles, chosen: NDArray[np.int64], rng: np.random.Gener
     boxes = vehicles.boxes[chosen]
     boxes = boxes + JITTER * rng.standard_normal(boxes.shape) * np.tile(boxes[:, 2:] - boxes[:, :2], 2)
     boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 2.0)
-    measured, shares = vehicles.measured[chosen], vehicles.shares[chosen].copy()
+    known = _known(vehicles, chosen)
+    measured, shares = known.measured, known.shares
     measured[:, :3] *= np.exp(FLOOR_JITTER * rng.standard_normal((len(chosen), 3)))
     measured[rng.random(len(chosen)) < NO_FLOOR] = np.nan
     shares[rng.random(len(chosen)) < NO_SHARES] = np.nan
@@ -152,18 +152,23 @@ def crops_of(vehicles: Vehicles, chosen: NDArray[np.int64], rng: np.random.Gener
         measured[i, 0] /= factor
     mirrored = rng.random(len(crops)) < 0.5
     crops[mirrored] = crops[mirrored, :, ::-1]
-    return _tensor(crops), _numbers(vehicles, chosen, boxes, measured, shares, scale)
+    return tensor_of(crops), torch.from_numpy(numbers_of(boxes, scale, known))
 
 
 def plain_crops_of(
     vehicles: Vehicles, chosen: NDArray[np.int64], *, with_floor: bool = True, with_shares: bool = True
 ) -> tuple[Tensor, Tensor]:
     """Cut vehicles out as they were found; their sizes, or what the detector takes them for, may be kept back."""
-    measured, shares = vehicles.measured[chosen].copy(), vehicles.shares[chosen].copy()
-    measured[:] = measured if with_floor else np.nan
-    shares[:] = shares if with_shares else np.nan
-    crops, scale = _cut(vehicles, chosen, vehicles.boxes[chosen])
-    return _tensor(crops), _numbers(vehicles, chosen, vehicles.boxes[chosen], measured, shares, scale)
+    boxes, known = vehicles.boxes[chosen], _known(vehicles, chosen)
+    known.measured[:] = known.measured if with_floor else np.nan
+    known.shares[:] = known.shares if with_shares else np.nan
+    crops, scale = _cut(vehicles, chosen, boxes)
+    return tensor_of(crops), torch.from_numpy(numbers_of(boxes, scale, known))
+
+
+def _known(vehicles: Vehicles, chosen: NDArray[np.int64]) -> Known:
+    """Return copies of what is known of some vehicles."""
+    return Known(*(part[chosen] for part in vehicles.known))
 
 
 def _cut(vehicles: Vehicles, chosen: NDArray[np.int64], boxes: Array) -> tuple[NDArray[np.uint8], Array]:
@@ -176,12 +181,6 @@ def _cut(vehicles: Vehicles, chosen: NDArray[np.int64], boxes: Array) -> tuple[N
     return crops, windows.scale
 
 
-def _numbers(
-    vehicles: Vehicles, chosen: NDArray[np.int64], boxes: Array, measured: Array, shares: Array, scale: Array
-) -> Tensor:
-    whole, sigma = vehicles.whole[chosen], vehicles.sigma[chosen]
-    return torch.from_numpy(numbers_of(boxes, whole, sigma, scale, measured, shares))
-
-
-def _tensor(crops: NDArray[np.uint8]) -> Tensor:
+def tensor_of(crops: NDArray[np.uint8]) -> Tensor:
+    """Return pictures (N, H, W, 3) as a network takes them: (N, 3, H, W) in [0, 1]."""
     return torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2).float() / 255

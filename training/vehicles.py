@@ -34,7 +34,7 @@ from training.detector_network import KINDS, Detector
 from training.labelled import Labelled, read_labelled
 from training.restoring import load_weights
 from training.vehicle_network import VehicleNetwork
-from training.vehicle_samples import NO_COLOUR, Vehicles, crops_of, plain_crops_of, vehicles_of
+from training.vehicle_samples import NO_COLOUR, Vehicles, crops_of, plain_crops_of, tensor_of, vehicles_of
 
 BATCH = 64
 RATE, BACKBONE_RATE, DECAY, WARM_UP = 2e-3, 1e-3, 0.03, 100
@@ -56,7 +56,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", type=Path, nargs="+")
     parser.add_argument("--detector", type=Path, help="weights of training.detector to start from, or an export")
-    parser.add_argument("--resume", type=Path, help="weights of this one to go on with, or what was exported of them")
+    parser.add_argument(
+        "--resume", type=Path, help="weights of this one to go on with, or what was exported of them, without sizes"
+    )
     parser.add_argument("--held-out", type=Path, nargs="*", default=[])
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--out", type=Path, required=True)
@@ -68,7 +70,8 @@ def main() -> None:
     finder = _finder()
     vehicles = vehicles_of(read_labelled(arguments.pictures), finder)
     counts = np.bincount(vehicles.kind, minlength=len(KINDS)).tolist()
-    print(f"{len(vehicles)} vehicles: {dict(zip(KINDS, counts, strict=True))}", flush=True)
+    sized = int(np.isfinite(vehicles.size).all(axis=1).sum())
+    print(f"{len(vehicles)} vehicles, {sized} of known size: {dict(zip(KINDS, counts, strict=True))}", flush=True)
     network = VehicleNetwork()
     if arguments.resume:
         some = np.random.default_rng(arguments.seed).permutation(len(vehicles))[:RESTORED]
@@ -95,8 +98,8 @@ def start_from(network: VehicleNetwork, path: Path, pictures: Sequence[Labelled]
     """Load the backbone of a detector."""
     detector = Detector()
     patches = np.stack([cv2.resize(picture.pixels, PATCH) for picture in pictures[:8]])
-    load_weights(detector, path, _tensor(patches))
-    known = detector.backbone.folded().state_dict()
+    load_weights(detector, path, tensor_of(patches))
+    known = copy.deepcopy(detector.backbone).fold().state_dict()
     network.backbone.load_state_dict({name: known[name] for name in network.backbone.state_dict()})
 
 
@@ -146,10 +149,6 @@ def _lost_of_sizes(told: Tensor, sizes: Tensor) -> Tensor:
     wanted = ((sizes / torch.tensor(USUAL_SIZE_M)).log() / SIZE_UNIT).float()
     known = wanted.isfinite()
     return functional.smooth_l1_loss(told[known], wanted[known], beta=SIZE_BETA).nan_to_num()
-
-
-def _tensor(pictures: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
 
 
 def judge(

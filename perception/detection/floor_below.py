@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 
 LEAST_DOWN = 0.02
 """Sine below the horizon from which on a ray is taken to meet the floor, 50 camera heights away at most."""
+LEAST_ABOVE_M = 0.5
 MEASURES = 5
 
 
@@ -25,38 +26,38 @@ class FloorBelow:
     camera: FixedCamera
     elevation: float
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height px of the pictures it was calibrated at."""
-        return self.camera.width, self.camera.height
-
     @cached_property
     def _view(self) -> CameraModel:
         return CameraModel.of(self.camera)
 
-    def measured(self, boxes: Array) -> Array:
-        """Return (N, MEASURES) of boxes (N, 4) px of whole objects on the floor, NaN where the lens has no rays.
+    def measured(self, boxes: Array, size: tuple[int, int]) -> Array:
+        """Return (N, MEASURES) of boxes (N, 4) px of whole objects on the floor, in a picture of (width, height).
 
         Metres a pixel, metres wide and high at the distance at which the box's foot meets the floor; and how far below
-        the camera the rays through foot and top go, as sines.
+        the camera the rays through foot and top go, as sines. A row is NaN, in part or all, where the lens has no rays,
+        for a picture of another shape than those that the camera was calibrated by, and for a camera that is not
+        ``LEAST_ABOVE_M`` above the floor, whose level can't be right.
         """
-        middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
-        foot, top = (self._rays(middle + half * [0.0, end]) for end in (1.0, -1.0))
-        left, right = (self._rays(middle + half * [end, 0.0]) for end in (-1.0, 1.0))
+        above, factor = self._view.centre[2] - self.elevation, self.camera.width / size[0]
+        if above < LEAST_ABOVE_M or abs(self.camera.height / factor - size[1]) > 1.0:
+            return np.full((len(boxes), MEASURES), np.nan)
+        middle, half = factor * (boxes[:, :2] + boxes[:, 2:]) / 2, factor * (boxes[:, 2:] - boxes[:, :2]) / 2
+        foot, top = (self._view.rays(middle + half * [0.0, end]) for end in (1.0, -1.0))
+        left, right = (self._view.rays(middle + half * [end, 0.0]) for end in (-1.0, 1.0))
         down = -foot[:, 2]
-        distance = (self._view.centre[2] - self.elevation) / np.maximum(down, LEAST_DOWN)
+        distance = above / np.maximum(down, LEAST_DOWN)
         wide, high = distance * _angle(left, right), distance * _angle(foot, top)
-        return np.column_stack([wide / np.maximum(2 * half[:, 0], 1.0), wide, high, down, -top[:, 2]])
-
-    def _rays(self, pixels: Array) -> Array:
-        rays = self._view.rays(pixels)
-        return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True))
+        wide_px = np.maximum(2 * half[:, 0] / factor, 1.0)
+        return np.column_stack([wide / wide_px, wide, high, down, -top[:, 2]])
 
 
 def floors_below(plan: FloorPlan, cameras: Sequence[FixedCamera]) -> dict[str, FloorBelow]:
-    """Return the floor below each camera, by its id, of those whose level the plan has."""
+    """Return the floor below each camera, by its id, of those whose level the plan has; a plan of one level is all
+    cameras'."""
     elevations = {level.id: level.elevation for level in plan.levels}
-    return {each.id: FloorBelow(each, elevations[each.level]) for each in cameras if each.level in elevations}
+    only = plan.levels[0].elevation if len(plan.levels) == 1 else None
+    found = {each.id: elevations.get(each.level, only) for each in cameras}
+    return {each.id: FloorBelow(each, height) for each in cameras if (height := found[each.id]) is not None}
 
 
 def _angle(first: Array, second: Array) -> Array:

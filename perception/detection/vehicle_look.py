@@ -16,7 +16,7 @@ from perception.detection.habits import DetectorHabits
 from perception.detection.heads.candidates import softmax
 from perception.detection.onnx_detector import OnnxOptions
 from perception.detection.protocol import Detector, Pixels
-from perception.detection.vehicle_numbers import count_numbers, vehicle_numbers
+from perception.detection.vehicle_numbers import Known, count_numbers, numbers_of
 from perception.detection.windows import Array, Shape, windows_of
 from perception.detections import Detections
 from perception.shares import MAX_NAME, Shares
@@ -40,13 +40,14 @@ class VehicleLook:
     def tell(self, picture: Pixels, found: Detections, floor: FloorBelow | None = None) -> tuple[Array, Array]:
         """Return the probabilities of kinds (N, K) and colours (N, C) of N vehicles that were found in a picture.
 
-        What the detector takes them for counts, where it tells shares of the same kinds. The log-odds are means over
-        what is seen and its mirror image.
+        What the detector takes them for counts, where it tells shares of the same kinds, in their order. The log-odds
+        are means over what is seen and its mirror image.
 
         picture: (H, W, 3) uint8, RGB; floor: of the camera, None for one that is not calibrated
         """
         windows = windows_of(found.boxes, SHAPE)
-        numbers = vehicle_numbers(found, windows, self.kinds, floor)
+        known = Known.of(found, (picture.shape[1], picture.shape[0]), self.kinds, floor)
+        numbers = numbers_of(found.boxes, windows.scale, known)
         told = self._network.ask(picture, windows, numbers, both_ways=True)
         return softmax(told[:, : len(self.kinds)]), softmax(told[:, len(self.kinds) :])
 
@@ -85,14 +86,11 @@ class LookingDetector:
     def detect(self, picture: Pixels, *, camera: str = "", time: float = 0.0) -> Detections:
         """Find what the detector finds in a picture (H, W, 3) uint8, RGB, and look at vehicles.
 
-        Kinds are the look's where the detector's are among them, or none; what it does not know, as a bus, stays. A
-        picture of another size than its camera was calibrated at is looked at like one of no calibrated camera.
+        Kinds are the look's where the detector's are among them, or none; what it does not know, as a bus, stays.
         """
         found = self.detector.detect(picture, camera=camera, time=time)
         vehicles = np.flatnonzero([size_prior(kind).family == "vehicle" for kind in found.kinds])
-        floor = self.floors.get(camera)
-        fits = floor is not None and floor.size == picture.shape[1::-1]
-        kinds, colours = self.look.tell(picture, found.take(vehicles), floor if fits else None)
+        kinds, colours = self.look.tell(picture, found.take(vehicles), self.floors.get(camera))
         sound = np.isfinite(kinds).all(axis=1) & np.isfinite(colours).all(axis=1)
         vehicles, kinds, colours = vehicles[sound], kinds[sound], colours[sound]
         known = np.array([found.kinds[i] in (*self.look.kinds, ANY) for i in vehicles.tolist()], dtype=np.bool_)

@@ -15,11 +15,12 @@ from perception.detection.floor_below import FloorBelow
 from perception.detection.onnx_detector import OnnxOptions
 from perception.detection.protocol import Pixels
 from perception.detection.vehicle_look import SHAPE, VehicleLook
-from perception.detection.vehicle_numbers import BY_BOX, KNOWN, MEASURES, vehicle_numbers
+from perception.detection.vehicle_numbers import BY_BOX, FLAG, MEASURES, Known, numbers_of
 from perception.detection.windows import cut, windows_of
 from perception.detections import Detections
 from perception.shares import Shares
 from scenes.library import facility
+from scenes.objects import VehicleSpec
 from tests.perception.sites import camera_over
 from training import vehicle_samples, vehicles
 from training.colours import COLOURS
@@ -33,7 +34,9 @@ from training.vehicles import judge, start_from, train
 
 
 def label(kind: str, colour: str | None, bbox: tuple[float, ...], visible: float = 1.0) -> dict[str, object]:
-    spec = f"VehicleSpec(kind='{kind}', length=4.5, width=1.8, height=1.5)"
+    spec = None
+    if kind != "person":
+        spec = repr(VehicleSpec(kind=kind, colour=(9, 9, 9), length=4.5, width=1.8, height=1.5))  # type: ignore[arg-type]
     return {"kind": kind, "colour": colour, "bbox": list(bbox), "visible": visible, "identity": spec}
 
 
@@ -96,18 +99,32 @@ def test_who_finds_the_same_vehicle_twice_counts_once() -> None:
     detector.labels[one.pixels.tobytes()] = twice.boxes
     found = vehicles_of([one], detector)
     np.testing.assert_array_equal(found.boxes, [[20.5, 40.5, 120.5, 90.5]])
+    detector.labels[one.pixels.tobytes()] = [*one.boxes, *one.boxes]
+    assert len(vehicles_of([one], detector)) == 1, "two that lie as well on it"
+
+
+def test_a_box_on_what_is_hidden_is_not_its_neighbours() -> None:
+    hidden, clear = label("suv", "blue", (24, 40, 124, 90), visible=0.1), label("van", "red", (50, 40, 150, 90))
+    one = picture(hidden, clear)
+    detector = Finds(one)
+    detector.labels[one.pixels.tobytes()] = [hidden]
+    with pytest.raises(InputError, match="no vehicle is found"):
+        vehicles_of([one], detector)
 
 
 def test_rendered_worlds_tell_sizes_and_the_floor() -> None:
     one = picture(label("van", "red", (120, 100, 220, 150)))
     found = found_in(one)
-    assert np.isnan(found.measured).all()
+    assert np.isnan(found.known.measured).all()
     np.testing.assert_array_equal(found.size, [[4.5, 1.8, 1.5]])
     levels = facility("garage", seed=3).levels
     camera = camera_over(320, 240).model_copy(update={"level": levels[-1].id})
     found = found_in(replace(one, world="garage-3", camera=camera))
-    expected = FloorBelow(camera, levels[-1].elevation).measured(found.boxes)
-    np.testing.assert_array_equal(found.measured, expected)
+    expected = FloorBelow(camera, levels[-1].elevation).measured(found.boxes, (320, 240))
+    np.testing.assert_array_equal(found.known.measured, expected)
+    for world, problem in (("", "no world"), ("garage-3", "no level")):
+        with pytest.raises(InputError, match=problem):
+            found_in(replace(one, world=world, camera=camera.model_copy(update={"level": "X"})))
 
 
 def test_crops_show_the_vehicle_and_numbers_their_scale(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,17 +146,17 @@ def test_a_coarser_picture_shows_what_is_as_large(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(vehicle_samples, name, 0.0)
     monkeypatch.setattr(vehicle_samples, "COARSER", 1.0)
     found, chosen = easy(3), np.arange(6)
-    found = replace(found, measured=np.tile([0.02, 4.0, 1.5, 0.3, 0.2], (6, 1)))
-    floor = slice(BY_BOX, BY_BOX + KNOWN + MEASURES)
+    found = replace(found, known=found.known._replace(measured=np.tile([0.02, 4.0, 1.5, 0.3, 0.2], (6, 1))))
+    floor = slice(BY_BOX, BY_BOX + FLAG + MEASURES)
     coarse, fine = crops_of(found, chosen, np.random.default_rng(0))[1], plain_crops_of(found, chosen)[1]
     np.testing.assert_allclose(coarse[:, floor], fine[:, floor], atol=1e-5)
 
 
 def test_some_samples_keep_back_what_else_is_known() -> None:
     found = easy(200)
-    found = replace(found, measured=np.tile([0.02, 4.0, 1.5, 0.3, 0.2], (400, 1)))
+    found = replace(found, known=found.known._replace(measured=np.tile([0.02, 4.0, 1.5, 0.3, 0.2], (400, 1))))
     _, numbers = crops_of(found, np.arange(400), np.random.default_rng(0))
-    floors, shares = numbers[:, BY_BOX].mean(), numbers[:, BY_BOX + KNOWN + MEASURES].mean()
+    floors, shares = numbers[:, BY_BOX].mean(), numbers[:, BY_BOX + FLAG + MEASURES].mean()
     assert 0.72 < floors < 0.88
     assert 0.5 < shares < 0.7
     kept = plain_crops_of(found, np.arange(4), with_floor=False, with_shares=False)[1]
@@ -172,7 +189,7 @@ def test_an_export_answers_as_what_was_trained_and_can_be_gone_on_with(tmp_path:
     windows = windows_of(boxes, SHAPE)
     crops = torch.from_numpy(cut(pixels, windows, SHAPE)).permute(0, 3, 1, 2).float() / 255
     found = Detections.of("", 0.0, boxes, "car")
-    numbers = torch.from_numpy(vehicle_numbers(found, windows, KINDS, None))
+    numbers = torch.from_numpy(numbers_of(boxes, windows.scale, Known.of(found, (160, 120), KINDS, None)))
     with torch.no_grad():
         rows = network(crops, numbers)
         kinds, colours = ((rows + network(crops.flip(3), numbers)) / 2).split([len(KINDS), len(COLOURS)], dim=1)

@@ -1,4 +1,4 @@
-"""What a process that looks at videos is told: which ones, with what, and how each camera looks at stalls."""
+"""What a process that looks at videos is told: which ones, with what, and which stalls and floors cameras look at."""
 
 import time
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from geometry.floorplan import FloorPlan
 from geometry.records import FixedCamera
-from perception.detection.floor_below import FloorBelow, floors_below
+from perception.detection.floor_below import FloorBelow
 from perception.detection.making import habits_of
 from perception.detection.onnx_detector import OnnxOptions
 from perception.occupancy.network import StallSight
@@ -30,16 +30,12 @@ class StallTask:
         """Return what each camera looks at, of those that see a stall."""
         return stall_sights(self.plan, self.cameras)
 
-    def floors(self) -> dict[str, FloorBelow]:
-        """Return what each camera looks down at."""
-        return floors_below(self.plan, self.cameras)
-
 
 @dataclass(frozen=True, kw_only=True)
 class WatchTask:
     """Videos of one group of cameras: (camera, file, folder or address) each; ``tracked`` is the group's name.
 
-    stalls: None where none are looked at
+    stalls: None where none are looked at; floors: what calibrated cameras look down at, of those whose level is known
     """
 
     twin: str
@@ -49,6 +45,7 @@ class WatchTask:
     detector: str
     max_backlog: int
     stalls: StallTask | None = None
+    floors: tuple[FloorBelow, ...] = ()
 
     @property
     def group(self) -> str:
@@ -63,8 +60,9 @@ class WatchTask:
             network=usual if habits is None else replace(usual, score=habits.low_score),
             sources=SourceOptions(start=time.time()),
             must_look=False,
+            floors={floor.camera.id: floor for floor in self.floors},
         )
-        if self.stalls is None:
+        sights = {} if self.stalls is None else self.stalls.sights()
+        if self.stalls is None or not sights:
             return options
-        options, sights = replace(options, floors=self.stalls.floors()), self.stalls.sights()
-        return replace(options, stall_network=self.stalls.network, sights=sights) if sights else options
+        return replace(options, stall_network=self.stalls.network, sights=sights)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from geometry.errors import InputError, nearest_known
+from perception.detection.floor_below import FloorBelow, floors_below
 from perception.occupancy.network import NONE, StallNetwork, stall_network_for
 from twin.live.task import DEFAULT_GROUP, GroupTask, group_of
 from twin.live.watch_task import StallTask, WatchTask
@@ -70,6 +71,7 @@ def _videos(settings: Settings, served: Served, groups: Groups) -> list[WatchTas
             detector=settings.detector or "",
             max_backlog=settings.live.max_backlog,
             stalls=_stalls(settings, served, [camera for camera, _ in found]),
+            floors=_floors(served, [camera for camera, _ in found]),
         )
         for group, found in by_group.items()
     ]
@@ -82,6 +84,13 @@ def _stalls(settings: Settings, served: Served, ids: Collection[str]) -> StallTa
         return None
     cameras = tuple(camera for camera in served.cameras if camera.id in ids)
     return StallTask(network=network, plan=served.plan, cameras=cameras)
+
+
+def _floors(served: Served, ids: Collection[str]) -> tuple[FloorBelow, ...]:
+    """Return the floors that cameras look at, as far as a version's plan has their levels."""
+    if served.plan is None:
+        return ()
+    return tuple(floors_below(served.plan, [camera for camera in served.cameras if camera.id in ids]).values())
 
 
 def _require(served: Served, cameras: Iterable[str]) -> None:

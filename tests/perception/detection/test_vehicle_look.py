@@ -17,7 +17,7 @@ from perception.detection.onnx_detector import OnnxOptions
 from perception.detection.protocol import Pixels
 from perception.detection.tiles import TileOptions
 from perception.detection.vehicle_look import OWN_KEY, SHAPE, LookingDetector, VehicleLook
-from perception.detection.vehicle_numbers import BY_BOX, KNOWN, MEASURES, count_numbers, vehicle_numbers
+from perception.detection.vehicle_numbers import BY_BOX, FLAG, MEASURES, Known, count_numbers, numbers_of
 from perception.detection.windows import cut, windows_of
 from perception.detections import Detections
 from perception.shares import Shares
@@ -34,7 +34,7 @@ HABITS = DetectorHabits(
 
 
 NUMBERS = count_numbers(len(KINDS))
-SHARES_FROM = BY_BOX + KNOWN + MEASURES + KNOWN
+SHARES_FROM = BY_BOX + FLAG + MEASURES + FLAG
 
 
 def write_look(path: Path, about: object = None, numbers: int = NUMBERS) -> Path:
@@ -42,7 +42,7 @@ def write_look(path: Path, about: object = None, numbers: int = NUMBERS) -> Path
     vehicle is wide to the second, and the detector's shares to each."""
     first = np.zeros((numbers, 5), dtype=np.float32)
     first[0, 0] = 1.0
-    first[BY_BOX + KNOWN + 1, 1] = 1.0
+    first[BY_BOX + FLAG + 1, 1] = 1.0
     first[[SHARES_FROM, SHARES_FROM + 1, SHARES_FROM + 2], [0, 1, 2]] = 1.0
     inputs = [
         helper.make_tensor_value_info("pictures", TensorProto.FLOAT, ["n", 3, SHAPE.height, SHAPE.width]),
@@ -94,16 +94,21 @@ def looking(folder: Path, found: Detections) -> LookingDetector:
     return LookingDetector(Finds(found), VehicleLook(write_look(folder / "k.onnx"), OnnxOptions()))
 
 
+def numbers(found: Detections, floor: FloorBelow | None = None) -> np.ndarray:
+    """Return the numbers (NUMBERS,) beside the first of what is found."""
+    known = Known.of(found, PICTURE.shape[1::-1], tuple(KINDS), floor)
+    return numbers_of(found.boxes, windows_of(found.boxes, SHAPE).scale, known)[0].astype(np.float64)
+
+
 def expected(box: np.ndarray, more: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return the shares of kinds and colours by hand; ``more`` (NUMBERS,) beside those of the box."""
     windows = windows_of(box[None], SHAPE)
     mean = cut(PICTURE, windows, SHAPE).astype(np.float64).mean(axis=(1, 2)) / 255
     odds = (mean @ WEIGHTS)[0]
-    numbers = vehicle_numbers(Detections.of("", 0.0, box[None], ["car"]), windows, tuple(KINDS), None)[0]
-    odds[0] += numbers[0]
+    odds[0] += numbers(Detections.of("", 0.0, box[None], ["car"]))[0]
     if more is not None:
         odds[:3] += more[SHARES_FROM:]
-        odds[1] += more[BY_BOX + KNOWN + 1]
+        odds[1] += more[BY_BOX + FLAG + 1]
     parts = np.exp(odds[:3]), np.exp(odds[3:])
     return parts[0] / parts[0].sum(), parts[1] / parts[1].sum()
 
@@ -134,8 +139,7 @@ def test_what_the_detector_takes_it_for_is_told_the_network(tmp_path: Path) -> N
     found = looking(tmp_path, replace(FOUND, kind_shares=shares)).detect(PICTURE)
     assert found.kind_shares is not None
     one = replace(FOUND, kind_shares=shares).take(np.array([0]))
-    numbers = vehicle_numbers(one, windows_of(one.boxes, SHAPE), tuple(KINDS), None)[0].astype(np.float64)
-    np.testing.assert_allclose(found.kind_shares.values[0], expected(FOUND.boxes[0], numbers)[0], atol=1e-4)
+    np.testing.assert_allclose(found.kind_shares.values[0], expected(FOUND.boxes[0], numbers(one))[0], atol=1e-4)
     np.testing.assert_allclose(found.kind_shares.values[1], expected(FOUND.boxes[1])[0], atol=1e-4)
     other = Shares(names=("van", "car", "pickup"), values=own)
     assert looking(tmp_path, replace(FOUND, kind_shares=other)).detect(PICTURE).kinds[0] == "van"
@@ -149,15 +153,15 @@ def test_calibrated_cameras_measure_what_stands_on_their_floor(tmp_path: Path) -
     assert seen.kind_shares is not None
     assert other.kind_shares is not None
     one = FOUND.take(np.array([0]))
-    numbers = vehicle_numbers(one, windows_of(one.boxes, SHAPE), tuple(KINDS), floor)[0].astype(np.float64)
-    assert numbers[BY_BOX] == 1
-    np.testing.assert_allclose(seen.kind_shares.values[0], expected(FOUND.boxes[0], numbers)[0], atol=1e-4)
+    beside = numbers(one, floor)
+    assert beside[BY_BOX] == 1
+    np.testing.assert_allclose(seen.kind_shares.values[0], expected(FOUND.boxes[0], beside)[0], atol=1e-4)
     np.testing.assert_allclose(other.kind_shares.values[0], expected(FOUND.boxes[0])[0], atol=1e-4)
-    small = detector.detect(PICTURE[::2, ::2], camera="cam1").kind_shares
-    assert small is not None
-    unknown = detector.detect(PICTURE[::2, ::2], camera="cam2").kind_shares
+    cropped = detector.detect(PICTURE[:50], camera="cam1").kind_shares
+    unknown = detector.detect(PICTURE[:50], camera="cam2").kind_shares
+    assert cropped is not None
     assert unknown is not None
-    np.testing.assert_array_equal(small.values[0], unknown.values[0], "of another size than it was calibrated at")
+    np.testing.assert_array_equal(cropped.values[0], unknown.values[0], "of another shape than it was calibrated at")
 
 
 def test_many_vehicles_are_looked_at_in_parts(tmp_path: Path) -> None:
@@ -178,15 +182,22 @@ def test_where_nothing_is_found_nothing_is_told(tmp_path: Path) -> None:
     assert (found.kind_shares.names, found.kind_shares.values.shape) == (tuple(KINDS), (0, 3))
 
 
-def test_behind_tiles_a_vehicle_is_looked_at_once_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = list[Detections]()
+@pytest.mark.parametrize("tiles", [None, TileOptions(columns=2, rows=1)])
+def test_behind_tiles_or_not_vehicles_are_looked_at_once_and_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiles: TileOptions | None
+) -> None:
+    asked = list[FloorBelow | None]()
     own = looking(tmp_path, FOUND.take(np.array([0])))
     tell = own.look.tell
-    monkeypatch.setattr(own.look, "tell", lambda picture, found, floor: (asked.append(found), tell(picture, found))[1])
+    monkeypatch.setattr(
+        own.look, "tell", lambda picture, found, floor: (asked.append(floor), tell(picture, found, floor))[1]
+    )
     monkeypatch.setattr("twin.video.watch.make_detector", lambda name, options: own)
-    DetectionOptions(tiles=TileOptions(columns=2, rows=1)).make().detect(PICTURE)
-    assert len(asked) == 1
-    assert isinstance(own, LookingDetector)
+    floor = FloorBelow(camera_over(PICTURE.shape[1], PICTURE.shape[0]), 0.0)
+    detector = DetectionOptions(tiles=tiles, floors={"cam1": floor}).make()
+    detector.detect(PICTURE, camera="cam1")
+    detector.detect(PICTURE, camera="cam2")
+    assert asked == [floor, None]
 
 
 def test_its_colours_stay_where_another_network_describes(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from perception.detection.vehicle_numbers import (
     BOX_MIDDLE,
     BOX_SPREAD,
     BY_BOX,
+    FLAG,
     FLOOR_MIDDLE,
     FLOOR_SPREAD,
-    KNOWN,
+    Known,
     count_numbers,
     numbers_of,
-    vehicle_numbers,
 )
 from perception.detection.windows import windows_of
 from perception.detections import Detections
@@ -24,11 +24,12 @@ from tests.perception.sites import camera_over
 KINDS = ("car", "van", "pickup")
 FOUND = Detections.of("", 0.0, np.array([[200.0, 200, 264, 232], [300, 220, 428, 284]]), "car")
 WINDOWS = windows_of(FOUND.boxes, SHAPE)
-FLOOR = FloorBelow(camera_over(640, 480), 0.0)
+SIZE = 640, 480
+FLOOR = FloorBelow(camera_over(*SIZE), 0.0)
 
 
 def told(found: Detections = FOUND, floor: FloorBelow | None = None) -> np.ndarray:
-    return vehicle_numbers(found, WINDOWS, KINDS, floor).astype(np.float64)
+    return numbers_of(found.boxes, WINDOWS.scale, Known.of(found, SIZE, KINDS, floor)).astype(np.float64)
 
 
 def test_boxes_tell_scale_and_shape() -> None:
@@ -49,8 +50,8 @@ def test_whole_boxes_are_what_is_measured() -> None:
     by_box = numbers[0, :BY_BOX] * BOX_SPREAD + BOX_MIDDLE
     np.testing.assert_allclose(by_box[2:], [0, np.log(44 / 32), np.log(3 / 64), np.log(8 / 44)], atol=1e-5)
     np.testing.assert_array_equal(numbers[1], plain[1], "of which the whole is not told")
-    measured = FLOOR.measured(np.array([whole[0], FOUND.boxes[1]]))
-    metres = numbers[:, BY_BOX + KNOWN : BY_BOX + KNOWN + MEASURES] * FLOOR_SPREAD + FLOOR_MIDDLE
+    measured = FLOOR.measured(np.array([whole[0], FOUND.boxes[1]]), SIZE)
+    metres = numbers[:, BY_BOX + FLAG : BY_BOX + FLAG + MEASURES] * FLOOR_SPREAD + FLOOR_MIDDLE
     np.testing.assert_allclose(metres[:, 1:3], np.log(measured[:, 1:3]), rtol=1e-4)
     np.testing.assert_allclose(metres[:, 0], np.log(measured[:, 0] / WINDOWS.scale), rtol=1e-4)
     assert numbers[:, BY_BOX].tolist() == [1, 1]
@@ -59,7 +60,7 @@ def test_whole_boxes_are_what_is_measured() -> None:
 def test_shares_of_the_same_kinds_are_told() -> None:
     values = np.array([[1.0, 0, 0], [np.nan] * 3])
     numbers = told(Detections(**{**vars(FOUND), "kind_shares": Shares(names=KINDS, values=values)}))
-    known = numbers[:, BY_BOX + KNOWN + MEASURES]
+    known = numbers[:, BY_BOX + FLAG + MEASURES]
     assert known.tolist() == [1, 0]
     assert numbers[0, -3] > 1 > -1 > numbers[0, -2]
     other = Shares(names=("van", "car", "pickup"), values=values)
@@ -69,8 +70,7 @@ def test_shares_of_the_same_kinds_are_told() -> None:
 def test_numbers_stay_finite_whatever_boxes_are() -> None:
     boxes = np.array([[0.0, 0, 0, 0], [0, 0, 1e6, 1e-3], [5, 5, 4, 4]])
     measured = np.array([[np.inf] * MEASURES, [0.0] * MEASURES, [np.nan] * MEASURES])
-    found = numbers_of(
-        boxes, boxes, np.full((3, 4), 1e9), np.array([1e-9, 1.0, 1e9]), measured, np.full((3, 3), np.nan)
-    )
+    known = Known(boxes, np.full((3, 4), 1e9), measured, np.full((3, 3), np.nan))
+    found = numbers_of(boxes, np.array([1e-9, 1.0, 1e9]), known)
     assert np.isfinite(found).all()
     assert np.abs(found).max() <= 4.0

@@ -1,10 +1,12 @@
 """What looks at videos, as a process is told it."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from perception.detection.floor_below import FloorBelow
 from perception.detection.making import habits_of
 from perception.detection.onnx_detector import OnnxOptions
 from perception.occupancy.network import stall_network_file
@@ -57,16 +59,13 @@ def test_a_task_that_was_sent_to_a_process_is_the_same_and_looks_the_same() -> N
         np.testing.assert_array_equal(there[camera].crops.maps, sight.crops.maps)
 
 
-def test_cameras_of_known_levels_measure_what_stands_on_their_floor() -> None:
-    below = tuple(camera.model_copy(update={"level": "P1"}) for camera in cameras()[:2])
-    task = watch_task(stalls=stall_task(cameras=(*below, cameras()[2])))
-    floors = task.detection_options().floors
-    assert {camera: floor.elevation for camera, floor in floors.items()} == {"west": 0.0, "south": 0.0}
+def test_cameras_measure_what_stands_on_their_floor_with_stalls_or_without() -> None:
+    floors = tuple(FloorBelow(camera, -3.0) for camera in cameras()[:2])
+    task = replace(watch_task(), floors=floors)
+    assert task.detection_options().floors == {"west": floors[0], "south": floors[1]}
+    assert replace(task, stalls=stall_task()).detection_options().floors == task.detection_options().floors
     box = np.array([[600.0, 350, 700, 400]])
-    measured = floors["west"].measured(box)
-    sent = pickle.loads(pickle.dumps(floors["west"]))
-    np.testing.assert_array_equal(sent.measured(box), measured)
-    no_stalls = plan().model_copy(update={"stalls": ()})
-    assert watch_task(stalls=stall_task(cameras=below, plan=no_stalls)).detection_options().floors.keys() == {
-        "west", "south",
-    }  # fmt: skip
+    measured = floors[0].measured(box, (1280, 720))
+    sent = pickle.loads(pickle.dumps(task))
+    assert sent == task
+    np.testing.assert_array_equal(sent.floors[0].measured(box, (1280, 720)), measured)

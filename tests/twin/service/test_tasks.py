@@ -48,6 +48,15 @@ def test_the_cameras_of_videos_look_at_stalls_beside_the_own_detector(folder: Pa
     assert set(watched.stalls.sights()) == {"west", "south"}
 
 
+@pytest.mark.parametrize("stalls", ["none", None])
+def test_vehicles_are_measured_with_looks_at_stalls_or_without(folder: Path, stalls: str | None) -> None:
+    floors = tasks(settings(folder, stalls=stalls))[1].floors
+    assert {floor.camera.id: floor.elevation for floor in floors} == {"west": 0.0, "south": 0.0}
+    upstairs = [level.model_copy(update={"id": id}) for level in plan().levels for id in ("P2", "P3")]
+    write_plan(folder / "plan.json", plan().model_copy(update={"levels": tuple(upstairs), "stalls": (), "zones": ()}))
+    assert tasks(settings(folder, stalls=stalls))[1].floors == (), "of levels that the plan hasn't"
+
+
 @pytest.mark.parametrize("more", [{"detector": "background"}, {"stalls": "none"}])
 def test_nobody_looks_where_it_is_not_asked_for(folder: Path, more: dict[str, str]) -> None:
     assert tasks(settings(folder, **more))[1].stalls is None
