@@ -1,5 +1,6 @@
 """How the legs of a walk lie to each other: Gauss-Newton over similarities, and which links agree with it."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,8 @@ CLIMB_SIGMA = 0.15
 """Steps up or down with each on; a steep ramp climbs by so much."""
 ANCHOR_SIGMA = 1e-3
 ITERATIONS, TOLERANCE = 12, 1e-6
-CAUCHY = 2.0
+HUBER = 2.0
+"""Sigmas that the next photo may be turned otherwise than it seems before it counts less."""
 WIDTH, WIDEST, NARROWER = 4.0, 120.0, 1.6
 """Sigmas by which links may be off and still count, in the end and at first."""
 VOTES, MOST_VOTES = 30, 90
@@ -87,7 +89,7 @@ def lay_out(
     """Return the layout that fits best from one that is near, by Gauss-Newton.
 
     Of links with support those that are off by more than ``width`` of their sigmas hardly count (Geman-McClure), others
-    a little less than they would (Cauchy). Legs that no links join keep their own frames. Scales are 1 as far as
+    a little less than they would (Huber). Legs that no links join keep their own frames. Scales are 1 as far as
     nothing else tells, and cameras level.
     """
     layout, count = start, len(legs)
@@ -181,7 +183,7 @@ def _terms(
         of_turn[:, :3], of_turn[:, SIZE : SIZE + 3] = -np.eye(3), np.eye(3)
         off, turned = (residual**2).sum() / count, turn @ turn
         # A walker never jumps; but how one turned may be mistaken.
-        of_place, of_turning = 1.0, 1.0 / np.sqrt(1.0 + turned / CAUCHY**2)
+        of_place, of_turning = 1.0, 1.0 / math.sqrt(max(1.0, math.sqrt(turned) / HUBER))
         if link.support:
             of_place = np.sqrt(min(link.support, MOST_VOTES) / VOTES) / (1.0 + (off + turned) / width**2)
             of_turning = of_place
