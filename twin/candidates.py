@@ -33,7 +33,7 @@ from twin.landmarks import Landmarks, keypoint_sigma_px
 from twin.localizer_options import LocalizerOptions
 from twin.lookahead import look_ahead
 from twin.textures import TextureMatches, Textures, TextureSupport, match_textures
-from twin.textures.matching import SIGMA_M, SIGMA_PX
+from twin.textures.matching import SIGMA_PX, point_covariances
 from twin.visibility import Viewpoints
 
 Pairs = tuple[Indices, Indices]
@@ -341,7 +341,7 @@ class CandidateFinder:
             pixels = np.concatenate([pixels, textures.pixels])
             points = np.concatenate([points, self._textures.centres[textures.patch]])
             sigma = np.concatenate([sigma, np.full(count, SIGMA_PX)])
-            covariances = np.concatenate([covariances, np.tile(np.diag(np.square(SIGMA_M)), (count, 1, 1))])
+            covariances = np.concatenate([covariances, point_covariances(self._textures, textures.patch)])
         found = refine_pose(pose, pixels, points, query.camera, sigma_px=sigma, point_covariances=covariances)
         return replace(
             found,

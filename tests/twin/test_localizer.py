@@ -190,7 +190,7 @@ def test_what_a_photo_shows_decides_between_storeys(monkeypatch: pytest.MonkeyPa
 def floors(*seeds: int) -> Textures:
     """Return the textures of a floor on each level, 3.5 m apart."""
     surfaces = [surface_of(ground(seed), height=3.5 * level) for level, seed in enumerate(seeds)]
-    return Textures.joined([cut_textures(each, faces_up=True) for each in surfaces])
+    return Textures.joined([cut_textures(each) for each in surfaces])
 
 
 def hardly_seen(world: World, rng: np.random.Generator) -> Features:
@@ -258,7 +258,7 @@ def test_a_pose_that_painted_lines_fit_is_not_verified() -> None:
     few = hardly_seen(world, rng)
     lines = np.full(ground().shape, 110.0)
     lines[:, 50::63] = 200.0
-    floor = cut_textures(surface_of(lines), faces_up=True)
+    floor = cut_textures(surface_of(lines))
     localizer = mapped(world, walk(), rng).localizer(storeys=(0.0,), textures=floor)
     gray = photo_of(lines, QUERY, camera=CAMERA)
     picture = Picture(name="q", pixels=np.repeat(gray[..., None], 3, axis=2))

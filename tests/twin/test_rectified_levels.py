@@ -86,8 +86,8 @@ def test_textures_are_cut_from_all_floors_and_ceilings_at_their_heights() -> Non
     found = find_textures(rectified(_Stages(), floors, FloorPlan(levels=levels), place.landmarks))
     upper = float(floor(np.array([[8.0, 6.0]]), 1)[0])
     for base in (0.0, upper):
-        for faces_up, height in ((True, base), (False, base + 2.9)):
-            heights = found.centres[found.faces_up == faces_up, 2]
+        for facing, height in ((1, base), (-1, base + 2.9)):
+            heights = found.centres[found.facing == facing, 2]
             assert (np.abs(heights - height) < 0.5).sum() > 20
 
 

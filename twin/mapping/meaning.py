@@ -35,9 +35,17 @@ from twin.landmarks import Landmarks
 from twin.layout import MarkedFloor, OrthoOptions, propose_plan, read_marks
 from twin.map_uncertainty import MapUncertainty
 from twin.mapping.floors import disagreements_with, floors_of_map, register_plan, view_centres
-from twin.mapping.meaning_report import floor_report, mark_report, plan_report, sign_report, surface_report
+from twin.mapping.meaning_report import (
+    floor_report,
+    mark_report,
+    plan_report,
+    sign_report,
+    surface_report,
+    texture_report,
+)
 from twin.mapping.meaning_stages import MeaningStages
 from twin.mapping.rectified_levels import RectifiedLevel, rectify_levels
+from twin.mapping.rectified_walls import RectifiedWall, rectify_walls
 from twin.mapping.telltales import find_telltales
 from twin.mapping.textures import find_textures
 from twin.mapping.workspace import Workspace
@@ -139,7 +147,11 @@ def find_meaning(
         )
     rectified = cache(lambda: _rectify(stages, landmarks, photos, floors, found.plan, on_progress))
     if "textures" in options.parts:
-        textures = _attempt(report, "textures", lambda: find_textures(rectified()))
+        textures = _attempt(
+            report,
+            "textures",
+            lambda: find_textures(rectified(), _rectify_walls(stages, photos, found.plan, on_progress)),
+        )
     if "telltales" in options.parts and options.alike >= OFTEN_ALIKE:
         telltales = _attempt(
             report, "telltales", lambda: find_telltales(rectified(), _known(found.plan), signs or (), photos)
@@ -149,7 +161,7 @@ def find_meaning(
     if signs is not None:
         report["signs"] = sign_report(signs)
     if textures is not None:
-        report["textures"] = {"patches": len(textures), "on floors": int(textures.faces_up.sum())}
+        report["textures"] = texture_report(textures)
     if telltales is not None:
         report["telltales"] = {"found": [each.name for each in telltales]}
     if surface is not None:
@@ -300,6 +312,12 @@ def _rectify(
         raise DegenerateError("no floors are known")
     levels = plan_levels(floors)[0] if plan is None else plan.levels
     return rectify_levels(stages, photos, floors, levels, landmarks, on_progress)
+
+
+def _rectify_walls(
+    stages: MeaningStages, photos: Sequence[MapPhoto], plan: FloorPlan | None, on_progress: Progress
+) -> list[RectifiedWall]:
+    return [] if plan is None else rectify_walls(stages, photos, plan, on_progress)
 
 
 def _known(plan: FloorPlan | None) -> FloorPlan:

@@ -1,4 +1,4 @@
-"""The sections of quality.json on floors, marks, the plan, signs and the surface."""
+"""The sections of quality.json on floors, marks, the plan, signs, textures and the surface."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from geometry import FloorPlan, Floors, PlanDisagreement, PlanFit
 from twin.layout import MarkedFloor
 from twin.signs import SignLandmark
 from twin.surface import Surface
+from twin.textures import Textures
 
 SURE = 0.9
 """Texts as probable as this are claimed."""
@@ -107,6 +108,17 @@ def sign_report(signs: Sequence[SignLandmark]) -> dict[str, Any]:
         "found": len(signs),
         "by_kind": dict(Counter(sign.kind for sign in signs)),
         "claimed": sorted(sign.text for sign in signs if sign.permanent and sign.probability >= SURE),
+    }
+
+
+def texture_report(textures: Textures) -> dict[str, Any]:
+    """Return how many patches there are, and where."""
+    on_floors, on_ceilings = int((textures.facing > 0).sum()), int((textures.facing < 0).sum())
+    return {
+        "patches": len(textures),
+        "on floors": on_floors,
+        "on ceilings": on_ceilings,
+        "on walls": len(textures) - on_floors - on_ceilings,
     }
 
 

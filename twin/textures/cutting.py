@@ -1,10 +1,11 @@
-"""Patches cut from rectified floors and ceilings: wherever the map's photos agree on what is there."""
+"""Patches cut from rectified floors, ceilings and walls: wherever the map's photos agree on what is there."""
 
 import cv2
 import numpy as np
+import pycolmap
 from numpy.typing import NDArray
 
-from geometry import InputError
+from geometry import InputError, transform_points
 from twin.layout import Ortho, RectifiedSurface
 from twin.textures.textures import CELLS, LOG_STEP, Textures
 
@@ -29,9 +30,12 @@ MOST_SLOPE_M = 0.03
 """By which a patch's corners may lie off its plane."""
 
 
-def cut_textures(surface: RectifiedSurface, *, faces_up: bool) -> Textures:
-    """Return the patches of a floor, or of a ceiling, that are seen and have some contrast along and across.
+def cut_textures(
+    surface: RectifiedSurface, *, from_below: bool = False, site_from_surface: pycolmap.Rigid3d | None = None
+) -> Textures:
+    """Return the patches of a surface that are seen and have some contrast along and across.
 
+    from_below: it is a ceiling; site_from_surface: of a wall, which is a floor at 0 m in a frame of its own
     The orthophoto's pixels must be a whole fraction of ``CELL_M``. Raises ``InputError`` where they are not.
     """
     look, shown = relief(surface.ortho)
@@ -47,10 +51,14 @@ def cut_textures(surface: RectifiedSurface, *, faces_up: bool) -> Textures:
     level_there = np.abs(around - heights).max(axis=0, initial=0.0) < MOST_SLOPE_M  # NaN is not
     corners, xy, heights = corners[level_there], xy[level_there], heights[level_there]
     cells = look[corners[:, 0, None, None] + side[:, None], corners[:, 1, None, None] + side]
+    right = [-1.0, 0.0, 0.0] if from_below else [1.0, 0.0, 0.0]
+    placed = site_from_surface or pycolmap.Rigid3d()
+    turned = placed.rotation.matrix()
     return Textures(
-        faces_up=np.full(len(corners), faces_up),
-        centres=np.column_stack([xy, heights]),
-        looks=np.clip(np.round(cells / LOG_STEP), -127, 127).astype(np.int8),
+        centres=transform_points(placed, np.column_stack([xy, heights])),
+        right=np.tile(turned @ right, (len(corners), 1)),
+        down=np.tile(turned @ [0.0, -1.0, 0.0], (len(corners), 1)),
+        looks=np.clip(np.round((cells[:, :, ::-1] if from_below else cells) / LOG_STEP), -127, 127).astype(np.int8),
         cell_m=CELL_M,
     )
 

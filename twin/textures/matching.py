@@ -23,8 +23,10 @@ Indices = NDArray[np.int64]
 Pyramid = tuple[NDArray[np.float32], ...]
 
 OCTAVES = 4
-MOST_DISTANCE_M = 9.0
-MOST_ABOVE_FLOOR_M, MOST_BELOW_CEILING_M = 3.0, 4.5
+MOST_DISTANCE_M, MOST_WALL_DISTANCE_M = 9.0, 20.0
+"""Of floors and ceilings, which are looked at askew, and of walls."""
+MOST_ABOVE_FLOOR_M, MOST_BELOW_CEILING_M, MOST_BESIDE_M = 3.0, 4.5, 2.0
+"""Of a photo's height, against a floor's, a ceiling's, and a patch's of a wall: others are of other storeys."""
 LEAST_COSINE = 0.15
 """Between a patch's normal and the direction to the camera."""
 LEAST_PX_PER_CELL = 1.0
@@ -37,8 +39,8 @@ FOUND_SHARES = ((1.76, 1.28), (0.30, 14.34))
 floor, its wear and the light are common to a photo's patches. Fitted as twin.choice's weights (docs/decisions/0012)."""
 LEAST_CONTRAST = 0.008
 """Of the photo, natural logarithm: less is noise."""
-SIGMA_M = (0.08, 0.08, 0.03)
-"""Of a patch in site, against the others: twice what one is off, as patches overlap and a surface errs as a whole."""
+SIGMA_M, SIGMA_OUT_M = 0.08, 0.03
+"""Of a patch along its surface and out of it: twice what one is off, as patches overlap and surfaces err as a whole."""
 SIGMA_PX = 0.5
 
 
@@ -131,16 +133,24 @@ def match_textures(
     return TextureMatches(patch=chosen[found], pixels=at[found], looked_for=len(chosen))
 
 
+def point_covariances(textures: Textures, patches: Indices) -> Array:
+    """Return the covariances (M, 3, 3) of patches' centres in site."""
+    normals = textures.normals[patches]
+    out = np.einsum("pi,pj->pij", normals, normals)
+    return np.asarray(SIGMA_M**2 * (np.eye(3) - out) + SIGMA_OUT_M**2 * out)
+
+
 def _facing(textures: Textures, camera: pycolmap.Camera, pose: pycolmap.Rigid3d) -> Indices:
     """Return the patches whose front a photo may show, with their centres inside.
 
-    Floors and ceilings of other storeys, which lie behind those of its own, are too far below or above.
+    Those of other storeys, which lie behind floors and ceilings of its own, are too far below or above.
     """
     rays = textures.centres - position_of(pose)
     distance = np.linalg.norm(rays, axis=1)
-    towards = np.where(textures.faces_up, -rays[:, 2], rays[:, 2])
-    reachable = towards < np.where(textures.faces_up, MOST_ABOVE_FLOOR_M, MOST_BELOW_CEILING_M)
-    near = np.flatnonzero(reachable & (distance < MOST_DISTANCE_M) & (towards > LEAST_COSINE * distance))
+    towards = -np.einsum("pk,pk->p", rays, textures.normals)
+    rise = np.array([MOST_BESIDE_M, MOST_ABOVE_FLOOR_M, MOST_BELOW_CEILING_M])[textures.facing]  # -1 is the last
+    far = np.where(textures.facing == 0, MOST_WALL_DISTANCE_M, MOST_DISTANCE_M)
+    near = np.flatnonzero((np.abs(rays[:, 2]) < rise) & (distance < far) & (towards > LEAST_COSINE * distance))
     _, inside = _within(camera, pose, textures.centres[near])
     return near[inside]
 
@@ -160,7 +170,7 @@ def _sampling(
     """
     side = CELLS + 2 * reach
     at = np.asarray((np.arange(side) - (side - 1) / 2) * textures.cell_m, dtype=np.float64)
-    corners, inside = _within(camera, pose, _around(textures.centres[patches], at[[0, -1]]).reshape(-1, 3))
+    corners, inside = _within(camera, pose, _around(textures, patches, at[[0, -1]]).reshape(-1, 3))
     whole = np.asarray(inside.reshape(len(patches), 4).all(axis=1))
     upper_left, upper_right, lower_left, lower_right = np.moveaxis(corners.reshape(-1, 4, 2)[whole], 1, 0)
     one, other = lower_right - upper_left, upper_right - lower_left
@@ -169,7 +179,7 @@ def _sampling(
     if len(chosen) > most:
         chosen = chosen[np.argsort(-area[chosen])[np.linspace(0, len(chosen) - 1, most).astype(np.int64)]]
     patches = patches[whole][chosen]
-    points = _around(textures.centres[patches], at)
+    points = _around(textures, patches, at)
     # What lies between corners that are in the photo needs no check, which costs as much again.
     pixels = np.asarray(camera.img_from_cam(transform_points(pose, points.reshape(-1, 3)))).reshape(
         (*points.shape[:3], 2)
@@ -180,12 +190,11 @@ def _sampling(
     return pixels, patches, np.stack([across, down], axis=1)
 
 
-def _around(centres: Array, at: Array) -> Array:
-    """Return the points (P, S, S, 3) of grids around centres (P, 3), rows from +y to -y."""
-    points = np.repeat(np.repeat(centres[:, None, None], len(at), axis=1), len(at), axis=2)
-    points[..., 0] += at
-    points[..., 1] -= at[:, None]
-    return points
+def _around(textures: Textures, patches: Indices, at: Array) -> Array:
+    """Return the points (M, S, S, 3) of grids around the centres of patches (M,), rows down."""
+    down = at[:, None, None] * textures.down[patches, None, None]
+    right = at[:, None] * textures.right[patches, None, None]
+    return np.asarray(textures.centres[patches, None, None] + down + right)
 
 
 def _sample(pyramid: Pyramid, pixels: Array, px_per_cell: Array) -> NDArray[np.float32]:

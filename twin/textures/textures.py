@@ -1,8 +1,9 @@
-"""Patches of floors and ceilings of a map, and their files in a twin."""
+"""Patches of floors, ceilings and walls of a map, and their files in a twin."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -21,25 +22,38 @@ CELLS = 12
 LOG_STEP = 1 / 254
 """Looks are kept in 8 bits, in steps of 0.4 % of brightness, up to a half."""
 MOST_PATCHES = 10_000_000
+UPRIGHT = 0.7
+"""Upward or downward part of a normal, below which a patch is a wall's."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Textures:
-    """Struct of arrays of P square patches, horizontal, with their sides along x and y of the site.
+    """Struct of arrays of P square patches, as one looks at them.
 
-    faces_up: (P,) bool, a floor, not a ceiling; centres: (P, 3) site metres
+    centres: (P, 3) site metres; right, down: (P, 3) unit vectors in site along their columns and rows
     looks: (P, CELLS, CELLS) int8, natural logarithm of brightness against its surroundings in steps of ``LOG_STEP``,
-        0 where the map does not show it; rows from +y to -y, columns from -x to +x
+        0 where the map does not show it
     cell_m: metres from a cell to the next
     """
 
-    faces_up: NDArray[np.bool_]
     centres: Array
+    right: Array
+    down: Array
     looks: NDArray[np.int8]
     cell_m: float
 
     def __len__(self) -> int:
-        return len(self.faces_up)
+        return len(self.centres)
+
+    @cached_property
+    def normals(self) -> Array:
+        """Unit vectors (P, 3) towards whoever looks at them: up from floors, down from ceilings."""
+        return np.cross(self.down, self.right)
+
+    @cached_property
+    def facing(self) -> NDArray[np.int64]:
+        """1 for patches of floors, -1 for those of ceilings, 0 for those of walls, (P,)."""
+        return np.where(np.abs(self.normals[:, 2]) < UPRIGHT, 0, np.sign(self.normals[:, 2])).astype(np.int64)
 
     @classmethod
     def joined(cls, parts: Sequence["Textures"]) -> "Textures":
@@ -47,8 +61,9 @@ class Textures:
         if len({part.cell_m for part in parts}) != 1:
             raise InputError("textures are joined where there are some, of one cell size")
         return cls(
-            faces_up=np.concatenate([part.faces_up for part in parts]),
             centres=np.concatenate([part.centres for part in parts]),
+            right=np.concatenate([part.right for part in parts]),
+            down=np.concatenate([part.down for part in parts]),
             looks=np.concatenate([part.looks for part in parts]),
             cell_m=parts[0].cell_m,
         )
@@ -62,8 +77,8 @@ class _About(BaseModel):
 
 
 def write_textures(folder: Path, textures: Textures) -> None:
-    """Write how many patches there are, where (side, x, y, z, a row each), and what they look like."""
-    places = np.column_stack([textures.faces_up, textures.centres])
+    """Write how many patches there are, where (centre, right, down, a row each), and what they look like."""
+    places = np.column_stack([textures.centres, textures.right, textures.down])
     np.save(folder / PLACES_FILE, places.astype(np.float64), allow_pickle=False)
     np.save(folder / LOOKS_FILE, np.ascontiguousarray(textures.looks, dtype=np.int8), allow_pickle=False)
     about = _About(patches=len(textures), cell_m=textures.cell_m)
@@ -79,20 +94,28 @@ def read_textures(folder: Path) -> Textures:
         raise TwinDamagedError(f"unreadable ({error})", where=str(path), remedy="Map again.") from error
     places, looks = _load(folder / PLACES_FILE), _load(folder / LOOKS_FILE)
     sound = (
-        places.shape == (about.patches, 4)
+        places.shape == (about.patches, 9)
         and places.dtype == np.float64
         and looks.shape == (about.patches, CELLS, CELLS)
         and looks.dtype == np.int8
         and bool(np.isfinite(places).all())
+        and _are_squares(places)
     )
     if not sound:
         raise TwinDamagedError("places and looks don't belong together", where=str(path), remedy="Map again.")
     return Textures(
-        faces_up=places[:, 0] > 0,
-        centres=np.array(places[:, 1:]),
+        centres=np.array(places[:, :3]),
+        right=np.array(places[:, 3:6]),
+        down=np.array(places[:, 6:]),
         looks=np.array(looks),
         cell_m=about.cell_m,
     )
+
+
+def _are_squares(places: Array) -> bool:
+    """Tell whether ``right`` and ``down`` of all rows are unit vectors at right angles."""
+    sides = places[:, 3:].reshape(-1, 2, 3)
+    return bool(np.allclose(np.einsum("pik,pjk->pij", sides, sides), np.eye(2), atol=1e-6))
 
 
 def _load(path: Path) -> NDArray[Any]:

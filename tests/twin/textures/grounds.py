@@ -15,6 +15,10 @@ SHAPE = (300, 400)
 """Pixels, 12 by 16 m: x from -8 to 8, y from -6 to 6."""
 CAMERA = camera_from_params("SIMPLE_RADIAL", 640, 480, (520.0, 320.0, 240.0, -0.05))
 HEIGHT = 1.6
+UPRIGHT_FRAME = pycolmap.Rigid3d(
+    pycolmap.Rotation3d(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])), np.array([2.0, 5.0, 1.0])
+)
+"""site_from_surface that makes a wall of a ground: at y = 5 m, its middle at x = 2, z = 1 m, seen from smaller y."""
 
 Grey = NDArray[np.float64]
 
@@ -43,7 +47,7 @@ def surface_of(grey: Grey, height: float = 0.0, slope: float = 0.0, unseen: slic
 
 def textures_of(grey: Grey) -> Textures:
     """Return the textures of a ground at 0 m."""
-    return cut_textures(surface_of(grey), faces_up=True)
+    return cut_textures(surface_of(grey))
 
 
 def looking_down(x: float = 0.0, y: float = -3.0, degrees: float = 30.0) -> pycolmap.Rigid3d:

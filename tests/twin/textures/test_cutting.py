@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from geometry import InputError
-from tests.twin.textures.grounds import SHAPE, ground, surface_of
+from geometry import InputError, transform_points
+from tests.twin.textures.grounds import SHAPE, UPRIGHT_FRAME, ground, surface_of
 from twin.textures import cut_textures
 from twin.textures.cutting import CELL_M, STRIDE, isotropy
 from twin.textures.textures import CELLS, LOG_STEP
@@ -14,10 +14,10 @@ from twin.textures.textures import CELLS, LOG_STEP
 
 def test_patches_lie_where_they_were_cut() -> None:
     grey = ground()
-    found = cut_textures(surface_of(grey, height=2.0), faces_up=False)
+    found = cut_textures(surface_of(grey, height=2.0), from_below=True)
     rows, columns = (int((size // 2 - CELLS) // STRIDE + 1) for size in SHAPE)
     assert len(found) == rows * columns
-    assert not found.faces_up.any()
+    assert (found.facing == -1).all()
     np.testing.assert_array_equal(found.centres[:, 2], 2.0)
     np.testing.assert_allclose(found.centres[0, :2], [-8.0 + CELLS * CELL_M / 2, 6.0 - CELLS * CELL_M / 2])
     np.testing.assert_allclose(np.diff(found.centres[:columns, 0]), STRIDE * CELL_M)
@@ -25,17 +25,25 @@ def test_patches_lie_where_they_were_cut() -> None:
     spot = found.centres[40, :2] + [0.2, -0.1]
     row, column = int((6.0 - spot[1]) / 0.04), int((spot[0] + 8.0) / 0.04)
     grey[row - 2 : row + 2, column - 2 : column + 2] = 20.0
-    darker = cut_textures(surface_of(grey, height=2.0), faces_up=False)
+    darker = cut_textures(surface_of(grey, height=2.0), from_below=True)
     y, x = np.unravel_index(int((darker.looks[40].astype(int) - found.looks[40]).argmin()), (CELLS, CELLS))
     half = (CELLS - 1) / 2
-    np.testing.assert_allclose([(x - half) * CELL_M, -(y - half) * CELL_M], [0.2, -0.1], atol=CELL_M)
+    off = CELL_M * ((x - half) * found.right[40] + (y - half) * found.down[40])
+    np.testing.assert_allclose(off, [0.2, -0.1, 0.0], atol=CELL_M)
+
+
+def test_a_wall_is_a_floor_in_a_frame_of_its_own() -> None:
+    floor, wall = (cut_textures(surface_of(ground()), site_from_surface=frame) for frame in (None, UPRIGHT_FRAME))
+    np.testing.assert_array_equal(wall.looks, floor.looks)
+    np.testing.assert_allclose(wall.centres, transform_points(UPRIGHT_FRAME, floor.centres))
+    np.testing.assert_allclose(wall.down, np.tile([0.0, 0.0, -1.0], (len(wall), 1)), atol=1e-12)
 
 
 def test_light_changes_no_look() -> None:
     grey = ground()
     y, x = np.mgrid[-1 : 1 : SHAPE[0] * 1j, -1 : 1 : SHAPE[1] * 1j]
-    lit = cut_textures(surface_of(grey * np.exp(0.4 * x - 0.3 * y)), faces_up=True)
-    plain = cut_textures(surface_of(grey), faces_up=True)
+    lit = cut_textures(surface_of(grey * np.exp(0.4 * x - 0.3 * y)))
+    plain = cut_textures(surface_of(grey))
     assert len(lit) == len(plain)
     off = (lit.looks.astype(float) - plain.looks) * LOG_STEP
     assert np.abs(off).mean() < 0.01  # measured 0.002, of a contrast of 0.048
@@ -43,28 +51,28 @@ def test_light_changes_no_look() -> None:
 
 
 def test_what_is_not_seen_flat_or_steep_is_left_out() -> None:
-    whole = cut_textures(surface_of(ground()), faces_up=True)
-    part = cut_textures(surface_of(ground(), unseen=slice(0, 200)), faces_up=True)
+    whole = cut_textures(surface_of(ground()))
+    part = cut_textures(surface_of(ground(), unseen=slice(0, 200)))
     assert 0 < len(part) < 0.6 * len(whole)
     assert part.centres[:, 0].min() > -0.3
-    assert len(cut_textures(surface_of(np.full(SHAPE, 90.0)), faces_up=True)) == 0
-    assert len(cut_textures(surface_of(ground(), slope=0.12), faces_up=True)) == 0
-    assert len(cut_textures(surface_of(ground(), slope=0.02), faces_up=True)) == len(whole)
+    assert len(cut_textures(surface_of(np.full(SHAPE, 90.0)))) == 0
+    assert len(cut_textures(surface_of(ground(), slope=0.12))) == 0
+    assert len(cut_textures(surface_of(ground(), slope=0.02))) == len(whole)
 
 
 def test_pixels_that_are_no_part_of_a_cell_are_refused() -> None:
     surface = surface_of(ground())
     with pytest.raises(InputError, match="whole fraction"):
-        cut_textures(replace(surface, ortho=replace(surface.ortho, m_per_px=0.03)), faces_up=True)
+        cut_textures(replace(surface, ortho=replace(surface.ortho, m_per_px=0.03)))
 
 
 def test_lines_that_match_themselves_all_along_are_left_out() -> None:
     lines = np.full(SHAPE, 90.0)
     lines[:, 50::63] = 200.0
-    assert len(cut_textures(surface_of(lines), faces_up=True)) == 0
+    assert len(cut_textures(surface_of(lines))) == 0
     crossed = lines.copy()
     crossed[20::60] = 200.0
-    kept = cut_textures(surface_of(crossed), faces_up=True)
+    kept = cut_textures(surface_of(crossed))
     assert 0 < len(kept) < 200  # measured 96 of 432: those with a crossing
 
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from geometry import position_of, project, refine_pose, transform_points
-from tests.twin.textures.grounds import CAMERA, ground, looking_down, photo_of, surface_of, textures_of
+from geometry import pose_from_position, position_of, project, refine_pose, transform_points
+from tests.twin.textures.grounds import CAMERA, UPRIGHT_FRAME, ground, looking_down, photo_of, surface_of, textures_of
 from twin.textures import TextureSupport, cut_textures, match_textures, pyramid_of
-from twin.textures.matching import SIGMA_M, SIGMA_PX, _correlation
+from twin.textures.matching import SIGMA_M, SIGMA_OUT_M, SIGMA_PX, _correlation, point_covariances
 
 GROUND = ground()
 TEXTURES = textures_of(GROUND)
@@ -49,13 +49,13 @@ def test_what_is_found_brings_a_pose_home() -> None:
             TEXTURES.centres[found.patch],
             CAMERA,
             sigma_px=np.full(len(found.patch), SIGMA_PX),
-            point_covariances=np.tile(np.diag(np.square(SIGMA_M)), (len(found.patch), 1, 1)),
+            point_covariances=point_covariances(TEXTURES, found.patch),
         ).cam_from_site
     assert np.linalg.norm(position_of(start) - position_of(pose)) < 0.02  # measured 0.008 m, 0.078 before
 
 
 def test_a_ceiling_is_found_from_below_and_not_from_above() -> None:
-    ceiling = cut_textures(surface_of(GROUND, height=3.2), faces_up=False)
+    ceiling = cut_textures(surface_of(GROUND, height=3.2), from_below=True)
     below = looking_down(degrees=-30.0)
     pyramid = pyramid_of(photo_of(GROUND, below, 2.0, height=3.2))
     found = match_textures(ceiling, pyramid, CAMERA, below, reach=2, most=80)
@@ -66,6 +66,28 @@ def test_a_ceiling_is_found_from_below_and_not_from_above() -> None:
     beneath = replace(ceiling, centres=ceiling.centres - [0.0, 0.0, 3.2])
     down = looking_down()
     assert match_textures(beneath, pyramid_of(photo_of(GROUND, down)), CAMERA, down, reach=2, most=80).looked_for == 0
+
+
+def test_a_wall_is_found_from_before_it_and_not_from_behind_or_from_another_storey() -> None:
+    wall = cut_textures(surface_of(GROUND), site_from_surface=UPRIGHT_FRAME)
+    above = pose_from_position((0.2, 0.1, 4.0), (1.0, 0.0, 0.0, 0.0))  # straight down, which is ahead for a wall
+    frontal = above * UPRIGHT_FRAME.inverse()
+    pyramid = pyramid_of(photo_of(GROUND, above, 2.0))
+    found = match_textures(wall, pyramid, CAMERA, frontal, reach=2, most=80)
+    assert found.looked_for > 10
+    assert found.support.found > 0.8 * found.looked_for
+    true, _ = project(CAMERA, transform_points(frontal, wall.centres[found.patch]))
+    assert np.median(np.linalg.norm(found.pixels - true, axis=1)) < 0.6
+    for away in ([0.0, -40.0, 0.0], [0.0, 0.0, 9.0]):
+        moved = replace(wall, centres=wall.centres + away)
+        assert match_textures(moved, pyramid, CAMERA, frontal, reach=2, most=80).looked_for == 0
+
+
+def test_patches_are_unsure_along_their_surface_and_less_out_of_it() -> None:
+    wall = cut_textures(surface_of(GROUND), site_from_surface=UPRIGHT_FRAME)
+    for part, sigmas in ((TEXTURES, (SIGMA_M, SIGMA_M, SIGMA_OUT_M)), (wall, (SIGMA_M, SIGMA_OUT_M, SIGMA_M))):
+        found = point_covariances(part, np.arange(3))
+        np.testing.assert_allclose(found, np.tile(np.diag(np.square(sigmas)), (3, 1, 1)), atol=1e-12)
 
 
 def test_other_storeys_are_not_looked_for() -> None:
