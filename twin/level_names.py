@@ -6,6 +6,7 @@ Where levels look alike, a sign that says "P2" tells more than landmarks do, als
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,13 @@ class LevelNames:
                 return texts
         return None
 
+    def telling_letters(self, text: str) -> tuple[float, float]:
+        """Return where along a line of text, 0 to 1, the letters are by which it differs from other levels' signs."""
+        texts = self.on_each_level(text) or ("", text)
+        first, last = letters_shared(texts), letters_shared([each[::-1] for each in texts])
+        stop = max(len(text) - last, first)
+        return first / len(text), stop / len(text)
+
     def likelihood(self, readings: Sequence[TextReading]) -> Array:
         """Return P(readings | the photo was taken on the level), (K,), against the mean over all levels.
 
@@ -81,6 +89,11 @@ class LevelNames:
     def _named_in(self, text: str) -> list[int]:
         """Return the levels that a text names."""
         return [k for k, names in enumerate(self._names) if any(_has_word(text, name) for name in names)]
+
+
+def letters_shared(texts: Sequence[str]) -> int:
+    """Return with how many letters all texts begin alike."""
+    return sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False)))
 
 
 def _has_word(text: str, name: str) -> bool:

@@ -7,7 +7,7 @@ say little ("STARS 2"); asked which of a few names it is, the same picture often
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import product, takewhile
+from itertools import product
 
 import numpy as np
 import pycolmap
@@ -17,7 +17,7 @@ from geometry import position_of
 from geometry.floorplan import Level
 from perception import TextReading, fold_text
 from perception.reading import text_log_likelihoods
-from twin.level_names import LevelNames
+from twin.level_names import LevelNames, letters_shared
 from twin.signs import SignLandmark, quad_of_line
 
 Array = NDArray[np.float64]
@@ -147,8 +147,8 @@ class ExpectedSign:
         "STARSP2" is no sign's text, but of STAIRS P1, P2 and P3 it is the second. Sums to 1 at most.
         """
         folded = [fold_text(text) for text in self.texts]
-        first = _shared(folded)
-        after = min(_shared([text[::-1] for text in folded]), min(map(len, folded)) - first)
+        first = letters_shared(folded)
+        after = min(letters_shared([text[::-1] for text in folded]), min(map(len, folded)) - first)
         read = reading.folded
         until = len(read) - after
         if until < 0 or read[until:] != folded[0][len(folded[0]) - after :]:
@@ -175,11 +175,6 @@ def _begins_alike(read: str, expected: str, *, exactly: bool) -> bool:
         return read == expected
     is_cut = len(read) < len(expected) - MOST_LOST
     return not is_cut and SequenceMatcher(None, read, expected).ratio() >= ALIKE_LETTERS
-
-
-def _shared(texts: Sequence[str]) -> int:
-    """Return with how many letters all texts begin alike."""
-    return sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False)))
 
 
 def _spellings(part: str, parts: Sequence[str]) -> list[str]:

@@ -33,4 +33,5 @@ def find_telltales(
     names = LevelNames(levels, signs)
     naming = [sign for sign in signs if sign.kind in ("board", "lettering") and names.names_one(sign.text)]
     rises = [level.ceiling or USUAL_CEILING_M for level in levels]
-    return (*found, *telltale_signs(naming, [level.elevation for level in levels], rises, photos))
+    elevations = [level.elevation for level in levels]
+    return (*found, *telltale_signs(naming, names.telling_letters, elevations, rises, photos))

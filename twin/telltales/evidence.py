@@ -1,52 +1,52 @@
 """On which level a photo was taken, by what it shows where levels differ.
 
-A pose says where in the photo a telltale is. What is there is explained by each level's look, with a contrast of its
-own, the light's mean and slope taken out, and one affine map, as poses and places are not exact. Only where looks
-differ it counts how much is left; the level whose look leaves least is the likeliest (a likelihood ratio of Gaussian
-residuals with unknown variance). Looks are not exact either: a share of what they differ by counts as noise. What no
-look explains is something that stands before the telltale, and says nothing; but a pillar that hides one side of it
-leaves the other.
+A pose says where in the photo a telltale is. What is there is brought over each level's look by one affine map, as
+poses and places are not exact, and explained by it with a contrast of its own and the light's mean and slope, by a
+robust fit: whatever stands before the telltale is explained by no level. Cells count by how much levels differ there,
+each by a mixture of a Gaussian, of looks that are not exact, and of anything (Huber 1981); a cell that no look explains
+says nothing so. The level whose look explains most is the likeliest. What is hardly like its look where levels differ
+shows something else.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from twin.telltales.patches import inside, log_grey, px_per_cell, without_slope
+from twin.telltales.patches import affine_over, inside, log_grey, px_per_cell, without_slope
 from twin.telltales.telltale import Telltale
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-LEAST_PART = 0.5
+LEAST_PART, LEAST_DIFFERENCES = 0.25, 0.5
 """Of a patch, and of what levels differ by in it, that the photo must hold."""
 LEAST_PX = 60.0
 """A patch that covers less of the photo is not looked at."""
-PX_EACH, MOST_SAMPLES = 8.0, 16.0
-"""So many pixels are one sample that errs by itself, and a patch is never worth more samples."""
-LOOK_SHARE, LEAST_NOISE = 0.25, 0.05
+PX_EACH, MOST_SAMPLES = 5.3, 24.0
+"""So many pixels are one sample that errs by itself, and a patch is never worth more samples. Fitted to glances of
+photos of two development buildings, of which as many are wrong as their log-odds say (docs/telltales.md)."""
+LOOK_SHARE, NOISE = 0.25, 0.09
 """Standard deviations of looks: a share of what they differ by, and natural logarithms of grey levels."""
+HIDDEN, ANYTHING = 0.3, 0.5
+"""How much of a patch something hides beforehand, and the density of what that shows, per natural logarithm."""
+LEAST_LIKENESS, AROUND_CELLS = 0.6, 2.0
+"""Correlation with the best look, weighed by where levels differ and around (standard deviation), below which something
+else is seen."""
 CONTRAST = (0.4, 2.5)
 """Between a photo's and the map's."""
-UNEXPLAINED, UNEXPLAINED_SHARE, HIDDEN_SHARE = 0.08, 0.3, 0.5
-"""A patch is hidden of which the best look leaves more than that (natural logarithms), and more than a share of what it
-differs by from the others, or of all that is seen."""
-MOSTLY = 0.65
-"""Of what levels differ by, what the fewest columns hold that must be seen."""
-STRICTER = 0.5
-"""Of these three, where one side of a patch is hidden: the hiding thing's edge may look like a stroke."""
+SCALES = (0.4, 0.25, 0.15, 0.1)
+"""Of residuals, natural logarithms, by which cells count in one fit after the other (Geman and McClure 1987)."""
+LEVEL_LIGHT = 1e-3
+"""Ridge on the light's slope, per cell."""
 FLAT = 1e-4
 """Variance, squared natural logarithm, of a look that fits anywhere, and of looks that no photo tells apart."""
 DIFFERING = 0.25
 """Of the largest variance over levels: cells above it are those in which looks differ."""
 SHIFT_PX, SHIFT_M, MOST_SHIFT = 2.0, 0.06, 12
-MOST_SKEW = 0.2
-"""Of the affine map that a look is seen through beside its pose's."""
-ECC_CRITERIA, ECC_SMOOTHING = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4), 3
 MOST_LOG_ODDS = 4.0
 """Of a patch, and of all: those of one photo err together."""
 BLUR = 0.5
@@ -58,13 +58,11 @@ class Glance:
     """What a photo shows at a telltale.
 
     log_odds: (K,) how much less than for the likeliest level it speaks for each
-    misfit: what the best look leaves unexplained, as a share of what it differs by from the others
-    is_whole: whether all of the patch was compared, not one side of it
+    likeness: its correlation with the best look where levels differ
     """
 
     log_odds: Array
-    misfit: float
-    is_whole: bool
+    likeness: float
 
 
 def level_log_odds(
@@ -87,7 +85,7 @@ def level_log_odds(
             if (each := glance_at(telltale, gray, camera, pose, level)) is not None
         ]
         if glances:
-            found.append(min(glances, key=lambda glance: (not glance.is_whole, glance.misfit)).log_odds)
+            found.append(max(glances, key=lambda glance: glance.likeness).log_odds)
     if not found:
         return None
     total = np.sum(found, axis=0)
@@ -104,11 +102,11 @@ def glance_at(
     if scale is None:
         return None
     margin = _margin(telltale, level, scale)
-    part = _whole_part(_clear(there, margin))
+    part = _whole_part(there[MOST_SHIFT:-MOST_SHIFT, MOST_SHIFT:-MOST_SHIFT])
     if part is None:
         return None
     looks = telltale.looks[:, part[0], part[1]]
-    if _differences(looks) < LEAST_PART * _differences(telltale.looks):
+    if _differences(looks) < LEAST_DIFFERENCES * _differences(telltale.looks):
         return None  # what is left shows what all levels have
     area_px = looks[0].size * scale[0] * scale[1]
     if area_px < LEAST_PX:
@@ -119,101 +117,107 @@ def glance_at(
     patch = log_grey(gray, pixels[rows, columns])
     sigma_y, sigma_x = (max(BLUR / max(px, 0.05), 0.3) for px in scale)
     blurred = np.stack([cv2.GaussianBlur(look, (0, 0), sigma_x, sigmaY=sigma_y) for look in looks])
-    whole = _compared(_aligned(patch, blurred), blurred, area_px)
-    if whole is not None:
-        return whole
-    least = LEAST_PART * _differences(telltale.looks)
-    telling = [each for each in _sides(blurred) if _differences(looks[:, :, each]) >= least]
-    sides = (_beside(patch, blurred, each, area_px) for each in telling)
-    return min((side for side in sides if side is not None), key=lambda side: side.misfit, default=None)
+    return _compared(patch, blurred, area_px)
 
 
-def _sides(looks: NDArray[np.float32]) -> list[slice]:
-    """Return the columns of looks (K, h, w) from where they differ most to the right end, and to the left."""
-    upto = np.concatenate([[0.0], np.cumsum(looks.var(axis=0).sum(axis=0))])
-    width = looks.shape[2]
-    ends = np.searchsorted(upto, upto[:-1] + MOSTLY * upto[-1])
-    first = int(np.argmin(np.where(ends <= width, ends - np.arange(width), width + 1)))
-    sides = slice(max(first - 1, 0), width), slice(0, min(int(ends[first]) + 1, width))
-    return [side for side in sides if side.stop - side.start < width]
-
-
-def _beside(patch: NDArray[np.float32], looks: NDArray[np.float32], columns: slice, area_px: float) -> Glance | None:
-    """Compare some columns alone: those of looks (K, h, w) in a patch that is larger by its margin."""
-    margin = patch.shape[1] - looks.shape[2]
-    there, part = patch[:, columns.start : columns.stop + margin], looks[:, :, columns]
-    area_px *= part.shape[2] / looks.shape[2]
-    if area_px < LEAST_PX:
-        return None
-    found = _compared(_aligned(there, part), part, area_px, STRICTER)
-    return None if found is None else replace(found, is_whole=False)
-
-
-def _compared(
-    seen: NDArray[np.float32], looks: NDArray[np.float32], area_px: float, strict: float = 1.0
-) -> Glance | None:
-    """Compare what is seen (h, w) with looks (K, h, w), where these differ; None where none of them explains it.
-
-    strict: times that may be left unexplained
-    """
-    there, *expected = without_slope(np.stack([seen, *looks]))
-    by_level = np.stack(expected)
-    contrast = np.clip(by_level @ there / np.maximum((by_level**2).sum(axis=1), 1e-9), *CONTRAST)[:, None]
-    varied = by_level.var(axis=0)
+def _compared(patch: NDArray[np.float32], looks: NDArray[np.float32], area_px: float) -> Glance | None:
+    """Compare a patch (H, W) with looks (K, h, w) that lie somewhere in it; None where it is like none of them."""
+    varied = without_slope(looks).var(axis=0).reshape(looks.shape[1:])
     if varied.max() < FLAT:
         return None  # levels look alike here
     weight = varied / varied.sum()
-    left = ((there - contrast * by_level) ** 2) @ weight
-    best = int(left.argmin())
-    apart = np.delete((contrast[best] * (by_level - by_level[best])) ** 2 @ weight, best).mean()
-    everywhere = np.mean((there - contrast[best] * by_level[best]) ** 2)
-    if left[best] > (strict * UNEXPLAINED) ** 2 and left[best] > strict * UNEXPLAINED_SHARE * apart:
-        return None
-    if everywhere > (strict * UNEXPLAINED) ** 2 and everywhere > strict * HIDDEN_SHARE * np.mean(there**2):
+    seen, fits = max(
+        ((over, _fitted(over, looks)) for over in _aligned(patch, looks)), key=lambda found: found[1].explained
+    )
+    apart = float(np.median(fits.contrast)) ** 2 * float((weight * varied).sum())
+    near = _likelihood(fits.residuals, np.sqrt(NOISE**2 + LOOK_SHARE**2 * apart))
+    by_level = (weight * np.log(near + HIDDEN * ANYTHING)).sum(axis=(1, 2))
+    best = int(by_level.argmax())
+    around = cv2.GaussianBlur(weight, (0, 0), AROUND_CELLS)
+    likeness = _correlation(seen - fits.light[best], looks[best], around / around.sum())
+    if likeness < LEAST_LIKENESS:
         return None
     samples = min(area_px * float((varied > DIFFERING * varied.max()).mean()) / PX_EACH, MOST_SAMPLES)
-    odds = -0.5 * samples * np.log(left + LOOK_SHARE**2 * apart + LEAST_NOISE**2)
-    return Glance(
-        log_odds=np.maximum(odds - odds.max(), -MOST_LOG_ODDS),
-        misfit=float(left[best] / max(apart, 1e-9)),
-        is_whole=True,
+    odds = samples * (by_level - by_level[best])
+    return Glance(log_odds=np.maximum(odds, -MOST_LOG_ODDS), likeness=likeness)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Fits:
+    """Looks of K levels fitted to what is seen, (h, w).
+
+    residuals, light: (K, h, w) what each leaves, and the mean and slope that were taken for the light's
+    contrast: (K,); explained: mean log-likelihood of all cells by the best look
+    """
+
+    residuals: Array
+    light: Array
+    contrast: Array
+    explained: float
+
+
+def _fitted(seen: NDArray[np.float32], looks: NDArray[np.float32]) -> _Fits:
+    """Fit each look with a contrast and the light's mean and slope, by least squares that leave out what is far off."""
+    count, height, width = looks.shape
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    light = np.column_stack([np.ones(height * width), x.ravel(), y.ravel()])
+    found = [_fitted_one(seen.ravel().astype(np.float64), light, look.ravel().astype(np.float64)) for look in looks]
+    under = np.stack([light @ beta[:3] for beta in found])
+    contrast = np.array([beta[3] for beta in found])
+    residuals = seen.ravel() - under - contrast[:, None] * looks.reshape(count, -1)
+    shape = (count, height, width)
+    explained = np.log(_likelihood(residuals, NOISE) + HIDDEN * ANYTHING).mean(axis=1).max()
+    return _Fits(
+        residuals=residuals.reshape(shape), light=under.reshape(shape), contrast=contrast, explained=float(explained)
     )
 
 
-def _aligned(patch: NDArray[np.float32], looks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the part of a patch (H, W) that lies where some look (h, w) fits best, as that look shows it: by
-    correlation, then by an affine map (enhanced correlation coefficient, Evangelidis and Psarakis 2008).
+def _fitted_one(seen: Array, light: Array, look: Array) -> Array:
+    """Return the light's mean and slopes and the contrast (4,) of a look (n,) in what is seen (n,)."""
+    columns, ridge = np.column_stack([light, look]), np.array([1e-9, LEVEL_LIGHT, LEVEL_LIGHT, 1e-9]) * len(seen)
+    beta = np.array([np.median(seen - look), 0.0, 0.0, 1.0])
+    for scale in SCALES:
+        weight = (1.0 + ((seen - columns @ beta) / scale) ** 2) ** -2
+        beta = _least_squares(columns, seen, weight, ridge)
+        if not CONTRAST[0] <= beta[3] <= CONTRAST[1]:
+            contrast = float(np.clip(beta[3], *CONTRAST))
+            beta = np.append(_least_squares(light, seen - contrast * look, weight, ridge[:3]), contrast)
+    return beta
+
+
+def _least_squares(columns: Array, values: Array, weight: Array, ridge: Array) -> Array:
+    weighted = columns * weight[:, None]
+    return np.asarray(np.linalg.solve(weighted.T @ columns + np.diag(ridge), weighted.T @ values))
+
+
+def _likelihood(residuals: Array, sigma: float) -> Array:
+    """Return the density of residuals of what is not hidden."""
+    gaussian = np.exp(-0.5 * (residuals / sigma) ** 2) / (np.sqrt(2.0 * np.pi) * sigma)
+    return np.asarray((1.0 - HIDDEN) * gaussian)
+
+
+def _correlation(one: Array, other: NDArray[np.float32], weight: Array) -> float:
+    """Return the correlation of two looks (h, w), weighed by cells' weights, which sum to 1."""
+    one, other = one - (weight * one).sum(), other - (weight * other).sum()
+    power = (weight * one**2).sum() * (weight * other**2).sum()
+    return float((weight * one * other).sum() / np.sqrt(max(power, 1e-12)))
+
+
+def _aligned(patch: NDArray[np.float32], looks: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Return the parts (h, w) of a patch (H, W) that lie where some look fits best by correlation, and where an affine
+    map from there fits best, as that look shows them.
     """
     height, width = looks.shape[1:]
-    # OpenCV says 1 of a flat look, anywhere.
-    shaped = [look for look in looks if look.var() > FLAT] or list(looks)
-    fits = [cv2.minMaxLoc(cv2.matchTemplate(patch, look, cv2.TM_CCOEFF_NORMED)) for look in shaped]
-    best = int(np.argmax([fit[1] for fit in fits]))
-    x, y = fits[best][3]
-    start = np.array([[1.0, 0.0, x], [0.0, 1.0, y]], dtype=np.float32)
-    try:
-        _, found = cv2.findTransformECC(
-            shaped[best], patch, start.copy(), cv2.MOTION_AFFINE, ECC_CRITERIA, None, ECC_SMOOTHING
-        )
-    except cv2.error as error:
-        if error.code != cv2.Error.StsNoConv:
-            raise
-        found = start
-    corners = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1], [width - 1, height - 1, 1]]) @ found.T
-    leaves = (corners < 0).any() or (corners > np.array(patch.shape[::-1]) - 1).any()
-    if leaves or np.abs(found - start)[:, :2].max() > MOST_SKEW:
-        found = start
-    return cv2.warpAffine(
-        patch, found, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
-
-
-def _clear(there: Mask, margin: tuple[int, int]) -> Mask:
-    """Tell which cells (h, w) of a telltale are there with their margin, of (h, w) and ``MOST_SHIFT`` around."""
-    down, right = margin
-    kernel = np.ones((2 * down + 1, 2 * right + 1), np.uint8)
-    whole = cv2.erode(there.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return np.asarray(whole[MOST_SHIFT:-MOST_SHIFT, MOST_SHIFT:-MOST_SHIFT] > 0)
+    found = []
+    for look in (each for each in looks if each.var() > FLAT):  # OpenCV says 1 of a flat look, anywhere
+        _, _, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(patch, look, cv2.TM_CCOEFF_NORMED))
+        start = np.array([[1.0, 0.0, x], [0.0, 1.0, y]], dtype=np.float32)
+        found += [start, affine_over(look, patch, start)]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return [
+        np.asarray(cv2.warpAffine(patch, warp, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE))
+        for warp in found
+    ]
 
 
 def _whole_part(there: Mask) -> tuple[slice, slice] | None:

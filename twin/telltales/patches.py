@@ -16,6 +16,10 @@ LEAST_COSINE = 0.15
 LEAST_GREY = 4.0
 """Darker is counted as this, lest noise in the dark seem contrast."""
 
+MOST_SKEW = 0.2
+"""Of an affine map that a look is seen through beside its pose's."""
+ECC_CRITERIA, ECC_SMOOTHING = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4), 3
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shown:
@@ -72,6 +76,26 @@ def log_grey(gray: NDArray[np.uint8] | NDArray[np.float32], pixels: Array) -> ND
         gray.astype(np.float32), at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(np.log(np.maximum(found, LEAST_GREY)), dtype=np.float32)
+
+
+def affine_over(
+    look: NDArray[np.float32], patch: NDArray[np.float32], start: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the affine map (2, 3) from cells of a look (h, w) to those of a patch (H, W) that fits best near ``start``
+    (enhanced correlation coefficient, Evangelidis and Psarakis 2008).
+
+    ``start`` is returned where none is found, where it skews by more than ``MOST_SKEW``, or leaves the patch.
+    """
+    height, width = look.shape
+    try:
+        _, found = cv2.findTransformECC(look, patch, start.copy(), cv2.MOTION_AFFINE, ECC_CRITERIA, None, ECC_SMOOTHING)
+    except cv2.error as error:
+        if error.code != cv2.Error.StsNoConv:
+            raise
+        return start
+    corners = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1], [width - 1, height - 1, 1]]) @ found.T
+    leaves = (corners < 0).any() or (corners > np.array(patch.shape[::-1]) - 1).any()
+    return start if leaves or np.abs(found - start)[:, :2].max() > MOST_SKEW else np.asarray(found, dtype=np.float32)
 
 
 def without_slope(looks: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """Signs that name a level, at a place where other levels have theirs: how the map's photos show each of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -12,12 +12,13 @@ from geometry import position_of
 from perception import read_image
 from twin.photos import MapPhoto
 from twin.signs import SignLandmark
-from twin.telltales.patches import Shown, log_grey, shown
+from twin.telltales.patches import Shown, affine_over, log_grey, shown
 from twin.telltales.telltale import MOST_CELLS, Telltale
 
 Array = NDArray[np.float64]
 
-STEP_M, AROUND_M = 0.03, 0.15
+STEPS, MOST_STEP_M, AROUND_M = 15.0, 0.03, 0.15
+"""Cells to a letter's height, the side of a cell at most, and how much of what is around a sign is looked at."""
 SAME_PLACE_M, SAME_FACING = 0.6, 0.8
 """Signs of two levels are at one place: metres between them, seen from their floors, and cosine of their normals."""
 LEAST_PROBABILITY = 0.5
@@ -28,32 +29,34 @@ OFF, SAME_SIGN = 6, 0.5
 """Cells by which a sign may be off its place on another level, and the correlation above which it is a like one."""
 SHIFT = 3
 """Cells by which photos may show a sign off its place."""
-DISTINCT = 0.93
-"""Correlation of two looks above which they are too alike to tell levels apart."""
+DISTINCT = 0.05
+"""Root mean square, natural logarithm, by which any two levels' letters differ at least."""
 FAINT = 0.5
 """Contrast of a sign against the clearest level's, below which its look is none."""
-DIFFERS, GRAIN, ROOM = 0.5, 2.0, 8
-"""Share of the largest difference that is looked at, how far (cells) it is smoothed, lest one sign's blur count, and
-cells around it, by which a photo's shift is seen."""
-LEAST_CELLS, MOST_ASPECT = 6, 2.5
-"""Of what differs, a letter or two: its height in cells, and its width against that. Where all of a text does, some
-level's photos show it as a smear."""
+LETTER_WIDTH, MOST_OF_WIDTH, BESIDE = 0.6, 0.9, 0.5
+"""A letter's width against its height, the share of a board that a line of text takes at most, and by how many letters
+those that tell the level may lie beside where they should."""
 ROUNDS = 3
 LEAST_STD = 0.02
 
 
 def telltale_signs(
-    signs: Sequence[SignLandmark], elevations: Sequence[float], ceilings: Sequence[float], photos: Sequence[MapPhoto]
+    signs: Sequence[SignLandmark],
+    telling: Callable[[str], tuple[float, float]],
+    elevations: Sequence[float],
+    ceilings: Sequence[float],
+    photos: Sequence[MapPhoto],
 ) -> list[Telltale]:
     """Return the places of signs that name one level each (which is the caller's choice) as K levels show them.
 
+    telling: from where to where along a text's line, 0 to 1, its letters tell the level
     elevations: (K,) heights of floors, ascending; ceilings: (K,) above them, metres. A level without such a sign there
     shows what else is at that place. Left out is what photos of some level show too seldom.
     """
     heights = np.asarray(elevations, dtype=np.float64)
     found = []
     for place in _places([sign for sign in signs if sign.probability >= LEAST_PROBABILITY], heights):
-        telltale = _looked_at(place, heights, ceilings, photos)
+        telltale = _looked_at(place, telling, heights, ceilings, photos)
         if telltale is not None:
             found.append(telltale)
     return found
@@ -81,91 +84,110 @@ def _places(signs: Sequence[SignLandmark], elevations: Array) -> list[dict[int, 
 
 
 def _looked_at(
-    place: dict[int, SignLandmark], elevations: Array, ceilings: Sequence[float], photos: Sequence[MapPhoto]
+    place: dict[int, SignLandmark],
+    telling: Callable[[str], tuple[float, float]],
+    elevations: Array,
+    ceilings: Sequence[float],
+    photos: Sequence[MapPhoto],
 ) -> Telltale | None:
     first, main = next(iter(place.items()))
+    step = min(main.letter_height / STEPS, MOST_STEP_M)
     width, height = main.width + 2 * AROUND_M, main.height + 2 * AROUND_M
-    shape = round(height / STEP_M) + 2 * OFF, round(width / STEP_M) + 2 * OFF
+    shape = round(height / step) + 2 * OFF, round(width / step) + 2 * OFF
     if not all(1 <= side <= MOST_CELLS for side in shape):
         return None
-    frames = []
-    for level, elevation in enumerate(elevations):
-        sign = place.get(level, main)
-        rise = 0.0 if level in place else elevation - elevations[first]
-        frames.append(_frame(sign, rise, shape))
-    origin, right, down = (np.stack(parts) for parts in zip(*frames, strict=True))
-    blank = np.zeros((len(frames), *shape), dtype=np.float32)
-    name = f"sign '{main.text}' at {main.position[0]:.1f}, {main.position[1]:.1f}"
-    telltale = Telltale(name=name, origin=origin, right=right, down=down, looks=blank)
-    looks = []
+    of_levels = []
     for level, (elevation, ceiling) in enumerate(zip(elevations, ceilings, strict=True)):
         there = [photo for photo in photos if elevation < position_of(photo.cam_from_site)[2] < elevation + ceiling]
-        look = _look(telltale, level, there)
-        if look is None:
+        # Where this level's sign was read, and where the surest one has its own. A look that lies off is blurred.
+        suspected = [_raised(main, elevation - elevations[first])] + ([place[level]] if level in place else [])
+        looks = [look for sign in suspected if (look := _look(_patch(main.text, sign, shape, step), there)) is not None]
+        if not looks:
             return None
-        looks.append(look)
-    contrast = np.array([look.std() for look in looks])
+        of_levels.append(max(looks, key=lambda look: float(look.looks.std())))
+    contrast = np.array([each.looks.std() for each in of_levels])
     if (contrast[sorted(place)] < FAINT * contrast.max()).any():
         return None  # that level's sign was hardly seen
-    found = _registered(replace(telltale, looks=np.stack(looks)), first)
-    differs = _where_they_differ(found.looks)
-    tall, wide = (part.stop - part.start for part in differs)
-    if tall < LEAST_CELLS or wide > MOST_ASPECT * tall:
+    found, have_signs = _registered(of_levels, first)
+    letters = _letters(main, telling(main.text), found.looks.shape[1:], step)
+    if min(float((a - b).std()) for a, b in combinations(found.looks[(slice(None), *letters)], 2)) < DISTINCT:
         return None
-    alike = max(_likeness(a, b) for a, b in combinations(found.looks[:, differs[0], differs[1]], 2))
-    height, width = found.looks.shape[1:]
-    around = (
-        slice(max(0, part.start - ROOM), min(size, part.stop + ROOM))
-        for part, size in zip(differs, (height, width), strict=True)
-    )
-    return None if alike > DISTINCT else found.part(*around)
+    return _telling_there(found, letters) if have_signs else found
 
 
-def _registered(telltale: Telltale, first: int) -> Telltale:
-    """Return a telltale without ``OFF`` cells on each side, each level's look brought over that of level ``first``.
+def _letters(
+    sign: SignLandmark, telling: tuple[float, float], shape: tuple[int, ...], step: float
+) -> tuple[slice, slice]:
+    """Return the rows and columns of a sign's patch (h, w) where the letters are that tell the level."""
+    count = len(sign.text)
+    width = min(LETTER_WIDTH * sign.letter_height * count, MOST_OF_WIDTH * sign.width)
+    from_middle = (np.array(telling) + np.array([-BESIDE, BESIDE]) / count - 0.5) * width / step
+    columns = np.clip(np.round(shape[1] / 2 + from_middle), 0, shape[1]).astype(int).tolist()
+    tall = np.array([-0.5, 0.5]) * (1.0 + BESIDE / 2) * sign.letter_height / step
+    rows = np.clip(np.round(shape[0] / 2 + tall), 0, shape[0]).astype(int).tolist()
+    return slice(*rows), slice(*columns)
 
-    Signs are read some centimetres off their places, and letters that all levels have must not count as a difference.
+
+def _telling_there(telltale: Telltale, part: tuple[slice, slice]) -> Telltale:
+    """Return a telltale whose levels look alike but for a part: the rest says where it is and how bright."""
+    looks = np.repeat(telltale.looks.mean(axis=0)[None], len(telltale.looks), axis=0)
+    looks[(slice(None), *part)] = telltale.looks[(slice(None), *part)]
+    return replace(telltale, looks=looks)
+
+
+def _raised(sign: SignLandmark, rise: float) -> SignLandmark:
+    x, y, z = sign.position
+    return sign.model_copy(update={"position": (x, y, z + rise)})
+
+
+def _registered(of_levels: Sequence[Telltale], first: int) -> tuple[Telltale, bool]:
+    """Join telltales of a level each, without ``OFF`` cells on each side, brought over that of level ``first``; tell
+    whether all levels have such a sign there.
+
+    Signs are read some centimetres off their places and sizes, and letters that all levels have must not count as a
+    difference: a shift by correlation, then an affine map (enhanced correlation coefficient).
     """
-    inner = telltale.looks[:, OFF:-OFF, OFF:-OFF]
-    height, width = inner.shape[1:]
-    looks, origin = [], []
-    for level, look in enumerate(telltale.looks):
-        _, score, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(look, inner[first], cv2.TM_CCOEFF_NORMED))
-        flat = inner[first].std() < LEAST_STD  # fits anywhere, by OpenCV
-        x, y = (x, y) if score >= SAME_SIGN and not flat else (OFF, OFF)
-        looks.append(look[y : y + height, x : x + width])
-        origin.append(telltale.origin[level] + x * telltale.right[level] + y * telltale.down[level])
-    return replace(telltale, looks=np.stack(looks), origin=np.stack(origin))
+    inner = of_levels[first].looks[0, OFF:-OFF, OFF:-OFF]
+    height, width = inner.shape
+    looks, frames, have_signs = [], [], True
+    for each in of_levels:
+        look = each.looks[0]
+        _, score, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(look, inner, cv2.TM_CCOEFF_NORMED))
+        alike = score >= SAME_SIGN and inner.std() >= LEAST_STD  # a flat one fits anywhere, by OpenCV
+        have_signs &= alike
+        warp = np.array([[1.0, 0.0, x if alike else OFF], [0.0, 1.0, y if alike else OFF]], dtype=np.float32)
+        if alike:
+            warp = affine_over(inner, look, warp)
+        over = cv2.warpAffine(
+            look, warp, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+        )
+        looks.append(over * (inner.std() / max(float(over.std()), LEAST_STD)) if alike else over)
+        steps = np.stack([each.right[0], each.down[0]])
+        frames.append((each.origin[0] + warp[:, 2] @ steps, warp[:, 0] @ steps, warp[:, 1] @ steps))
+    origin, right, down = (np.stack(parts) for parts in zip(*frames, strict=True))
+    name = of_levels[first].name
+    return Telltale(name=name, origin=origin, right=right, down=down, looks=np.stack(looks)), have_signs
 
 
-def _where_they_differ(looks: NDArray[np.float32]) -> tuple[slice, slice]:
-    """Return the rows and columns of what differs most: the letter or digit that names the level."""
-    clear = [cv2.GaussianBlur(look / (look.std() + LEAST_STD), (0, 0), GRAIN) for look in looks]
-    apart = np.ptp(np.stack(clear), axis=0)
-    rows, columns = np.nonzero(apart >= DIFFERS * apart.max())
-    return slice(int(rows.min()), int(rows.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1)
-
-
-def _likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Return the correlation of two looks, near 0 where one shows nothing."""
-    common = np.mean((one - one.mean()) * (other - other.mean()))
-    return float(common / (one.std() * other.std() + LEAST_STD**2))
-
-
-def _frame(sign: SignLandmark, rise: float, shape: tuple[int, int]) -> tuple[Array, Array, Array]:
-    """Return the first cell's middle and the steps right and down (3,) of the patch around a sign."""
+def _patch(text: str, sign: SignLandmark, shape: tuple[int, int], step: float) -> Telltale:
+    """Return the patch around a sign of one level, blank, in cells of ``step`` metres."""
     normal, up = np.array(sign.normal), np.array([0.0, 0.0, 1.0])
     right = np.cross(up, normal)
     right /= max(float(np.linalg.norm(right)), 1e-9)
     down = -np.cross(normal, right)
-    middle = np.array(sign.position) + np.array([0.0, 0.0, rise])
-    corner = middle - STEP_M * ((shape[1] - 1) / 2 * right + (shape[0] - 1) / 2 * down)
-    return corner, STEP_M * right, STEP_M * down
+    corner = np.array(sign.position) - step * ((shape[1] - 1) / 2 * right + (shape[0] - 1) / 2 * down)
+    return Telltale(
+        name=f"sign '{text}' at {sign.position[0]:.1f}, {sign.position[1]:.1f}",
+        origin=corner[None],
+        right=step * right[None],
+        down=step * down[None],
+        looks=np.zeros((1, *shape), dtype=np.float32),
+    )
 
 
-def _look(telltale: Telltale, level: int, photos: Sequence[MapPhoto]) -> NDArray[np.float32] | None:
-    """Return what most of the photos that show a patch largest agree on, (h, w), as ``Telltale.looks``."""
-    cells, normal = telltale.cells(level), telltale.normal(level)
+def _look(patch: Telltale, photos: Sequence[MapPhoto]) -> Telltale | None:
+    """Return a patch of one level with what most of the photos that show it largest agree on, None where few do."""
+    cells, normal = patch.cells(0), patch.normal(0)
     views: list[tuple[MapPhoto, Shown]] = []
     for photo in photos:
         view = shown(photo.camera, photo.cam_from_site, cells, normal)
@@ -175,7 +197,7 @@ def _look(telltale: Telltale, level: int, photos: Sequence[MapPhoto]) -> NDArray
     if len(views) < LEAST_VIEWS:
         return None
     patches = np.stack([log_grey(read_image(photo.path).gray, view.pixels) for photo, view in views])
-    return agreed(patches)
+    return replace(patch, looks=agreed(patches)[None])
 
 
 def agreed(patches: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Spots of floors and ceilings that one level has and the others, alike elsewhere, have not: stains, repairs, leaks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -25,12 +26,15 @@ CLEAR_M = 0.4
 LIGHT_M, GRAIN_M = 1.0, 0.08
 """Wider changes are the light's, and smaller ones noise."""
 ALIKE_SIGMAS, SPOT_SIGMAS = 3.0, 4.0
-LEAST_CONTRAST = 0.1
-LEAST_AREA_M2, MOST_AREA_M2 = 0.2, 6.0
-LEAST_WIDTH_M = 0.28
-"""Narrower differences come from edges that lie not quite in the same place."""
-OUTSTANDING = 1.4
-"""A spot has more contrast than the same place on all other levels."""
+ALIKE_SHARE, ALIKE_MEDIAN = 0.5, 0.25
+"""Of what one level differs by, that the others may differ by among themselves: in a pixel, and in half of a spot."""
+LEAST_CONTRAST = 0.08
+LEAST_AREA_M2, MOST_AREA_M2 = 0.35, 6.0
+LEAST_WIDTH_M, LEAST_FILL, MOST_ASPECT = 0.28, 0.55, 5.0
+"""Narrower or longer differences, and those that fill less of their window, come from edges that lie not quite in one
+place."""
+OUTSTANDING, OUTSTANDING_OF_TWO = 2.0, 1.4
+"""What a spot differs by, against the contrast of other levels in it; of two levels, that of one against the other."""
 AROUND_M = 0.48
 
 
@@ -51,14 +55,22 @@ def telltale_spots(
     found = []
     for k in range(len(orthos) if len(orthos) > 2 else 1):
         others = np.delete(reliefs, k, axis=0)
-        alike = np.ptp(others, axis=0) < ALIKE_SIGMAS * sigma
-        apart = np.where(usable & alike, reliefs[k] - others.mean(axis=0), 0.0)
-        for window in _spots(np.abs(apart) > max(SPOT_SIGMAS * sigma, 0.5 * LEAST_CONTRAST), apart, orthos[0].m_per_px):
+        apart = np.where(usable, reliefs[k] - others.mean(axis=0), 0.0)
+        unlike = np.ptp(others, axis=0)
+        alike = unlike < np.maximum(ALIKE_SIGMAS * sigma, ALIKE_SHARE * np.abs(apart))
+        differs = alike & (np.abs(apart) > max(SPOT_SIGMAS * sigma, 0.5 * LEAST_CONTRAST))
+        for window, inside in _spots(differs, apart, orthos[0].m_per_px):
             if max(part.stop - part.start for part in _around(window, orthos[0])) > MOST_CELLS:
                 continue  # a duct or a joint, no spot
+            if min(float(np.median(ortho.views[window])) for ortho in orthos) < LEAST_VIEWS_AROUND:
+                continue
             spot = _telltale(kind, surfaces, window)
-            if _stands_out(orthos, spot, window, k):
+            by = abs(float(apart[window][inside].mean()))
+            least = max(float(other[window][inside].std()) for other in others)
+            if len(orthos) == 2 and _is_on_one(spot):
                 found.append(spot)
+            elif len(orthos) > 2 and by > OUTSTANDING * least and np.median(unlike[window][inside]) < ALIKE_MEDIAN * by:
+                found.append(_alone(spot, k))
     return found
 
 
@@ -95,17 +107,19 @@ def _covered(polygons: Sequence[shapely.Polygon], ortho: Ortho) -> Mask:
     return np.asarray(mask > 0)
 
 
-def _spots(differs: Mask, apart: Values, m_per_px: float) -> list[tuple[slice, slice]]:
-    """Return the windows of spots of a size that is no edge and no other floor."""
+def _spots(differs: Mask, apart: Values, m_per_px: float) -> list[tuple[tuple[slice, slice], Mask]]:
+    """Return the windows of spots, of a size and shape that is no edge and no other floor, and their pixels therein."""
     whole = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_OPEN, _disc(LEAST_WIDTH_M / m_per_px))
-    labels, count = ndimage.label(whole)
-    if count == 0:
-        return []
-    index = np.arange(1, count + 1)
-    area = np.bincount(labels.ravel(), minlength=count + 1)[1:] * m_per_px**2
-    contrast = np.abs(ndimage.mean(apart, labels, index))
-    good = (area >= LEAST_AREA_M2) & (area <= MOST_AREA_M2) & (contrast >= LEAST_CONTRAST)
-    return [window for window, keep in zip(ndimage.find_objects(labels), good.tolist(), strict=True) if keep]
+    labels, _ = ndimage.label(whole)
+    found = []
+    for index, window in enumerate(ndimage.find_objects(labels), start=1):
+        inside = labels[window] == index
+        area = float(inside.sum()) * m_per_px**2
+        good = LEAST_AREA_M2 <= area <= MOST_AREA_M2 and inside.mean() >= LEAST_FILL
+        good = good and max(inside.shape) <= MOST_ASPECT * min(inside.shape)
+        if good and abs(apart[window][inside].mean()) >= LEAST_CONTRAST:
+            found.append((window, inside))
+    return found
 
 
 def _around(window: tuple[slice, slice], ortho: Ortho) -> tuple[slice, slice]:
@@ -139,11 +153,15 @@ def _telltale(kind: str, surfaces: Sequence[RectifiedSurface], window: tuple[sli
     )
 
 
-def _stands_out(orthos: Sequence[Ortho], spot: Telltale, window: tuple[slice, slice], level: int) -> bool:
-    """Tell whether enough photos show a spot on every level, and more contrast on its own than on any other."""
-    views = min(float(np.median(ortho.views[window])) for ortho in orthos)
+def _alone(spot: Telltale, level: int) -> Telltale:
+    """Return a spot of which all levels but its own look alike, as they do but for what photos saw of each."""
+    looks = np.repeat(np.delete(spot.looks, level, axis=0).mean(axis=0)[None], len(spot.looks), axis=0)
+    looks[level] = spot.looks[level]
+    return replace(spot, looks=looks)
+
+
+def _is_on_one(spot: Telltale) -> bool:
+    """Tell whether a spot has more contrast on one of two levels than on the other."""
     grain = [cv2.GaussianBlur(look, (0, 0), 1.5) for look in spot.looks]
     contrast = without_slope(np.stack(grain)).std(axis=1)
-    if len(orthos) == 2:
-        return views >= LEAST_VIEWS_AROUND and bool(contrast.max() > OUTSTANDING * contrast.min())
-    return views >= LEAST_VIEWS_AROUND and bool(contrast[level] > OUTSTANDING * np.delete(contrast, level).max())
+    return bool(contrast.max() > OUTSTANDING_OF_TWO * contrast.min())
