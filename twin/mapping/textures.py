@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from geometry import DegenerateError
 from twin.mapping.rectified_levels import RectifiedLevel
 from twin.mapping.rectified_walls import RectifiedWall
-from twin.textures import Textures, cut_textures
+from twin.textures import Textures, cut_textures, without_paint
 
 
 def find_textures(levels: Sequence[RectifiedLevel], walls: Sequence[RectifiedWall] = ()) -> Textures:
@@ -19,4 +19,4 @@ def find_textures(levels: Sequence[RectifiedLevel], walls: Sequence[RectifiedWal
     parts += [cut_textures(each.surface, site_from_surface=each.site_from_surface) for each in walls]
     if not any(map(len, parts)):
         raise DegenerateError("floors, ceilings and walls show no texture, or too few photos agree on it")
-    return Textures.joined(parts)
+    return without_paint(Textures.joined(parts))

@@ -1,6 +1,6 @@
 """What floors and ceilings look like from straight ahead, and whether a photo shows that where a pose says so."""
 
-from twin.textures.cutting import cut_textures
+from twin.textures.cutting import cut_textures, without_paint
 from twin.textures.matching import Pyramid, TextureMatches, TextureSupport, match_textures, pyramid_of
 from twin.textures.textures import Textures, read_textures, write_textures
 
@@ -13,5 +13,6 @@ __all__ = [
     "match_textures",
     "pyramid_of",
     "read_textures",
+    "without_paint",
     "write_textures",
 ]

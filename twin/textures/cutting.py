@@ -26,6 +26,8 @@ LEAST_CONTRAST = 0.015
 """Standard deviation, natural logarithm: in flatter patches there is nothing to find."""
 LEAST_ISOTROPY = 0.15
 """Of a patch's gradients, across against along: a painted line, or a joint, matches itself anywhere along it."""
+MOST_CONTRAST = 1.8
+"""Of a patch, against the median of those that face the same way: what is painted has more."""
 MOST_SLOPE_M = 0.03
 """By which a patch's corners may lie off its plane."""
 
@@ -61,6 +63,13 @@ def cut_textures(
         looks=np.clip(np.round((cells[:, :, ::-1] if from_below else cells) / LOG_STEP), -127, 127).astype(np.int8),
         cell_m=CELL_M,
     )
+
+
+def without_paint(textures: Textures) -> Textures:
+    """Return the patches of bare concrete or asphalt: paint, signs and fittings are the same elsewhere, too."""
+    contrast = textures.looks.std(axis=(1, 2), dtype=np.float64)
+    usual = {side: float(np.median(contrast[textures.facing == side])) for side in np.unique(textures.facing).tolist()}
+    return textures.take(contrast <= MOST_CONTRAST * np.array([usual[side] for side in textures.facing.tolist()]))
 
 
 def relief(ortho: Ortho) -> tuple[Values, NDArray[np.bool_]]:

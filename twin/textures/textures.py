@@ -55,6 +55,16 @@ class Textures:
         """1 for patches of floors, -1 for those of ceilings, 0 for those of walls, (P,)."""
         return np.where(np.abs(self.normals[:, 2]) < UPRIGHT, 0, np.sign(self.normals[:, 2])).astype(np.int64)
 
+    def take(self, which: NDArray[np.bool_]) -> "Textures":
+        """Return some of the patches, ``which`` (P,)."""
+        return Textures(
+            centres=self.centres[which],
+            right=self.right[which],
+            down=self.down[which],
+            looks=self.looks[which],
+            cell_m=self.cell_m,
+        )
+
     @classmethod
     def joined(cls, parts: Sequence["Textures"]) -> "Textures":
         """Join patches of one cell size; raises ``InputError`` for none, or for several sizes."""

@@ -7,7 +7,7 @@ import pytest
 
 from geometry import InputError, transform_points
 from tests.twin.textures.grounds import SHAPE, UPRIGHT_FRAME, ground, surface_of
-from twin.textures import cut_textures
+from twin.textures import cut_textures, without_paint
 from twin.textures.cutting import CELL_M, STRIDE, isotropy
 from twin.textures.textures import CELLS, LOG_STEP
 
@@ -82,3 +82,19 @@ def test_isotropy_is_that_of_the_gradients() -> None:
     found = isotropy(np.stack([slanted, round_, flat]).astype(np.float32))
     np.testing.assert_allclose(found, [0.0, 1.0, 0.0], atol=1e-5)
     assert isotropy(np.zeros((0, 12, 12), np.float32)).shape == (0,)
+
+
+def test_paint_is_left_out() -> None:
+    grey = ground(contrast=0.03)
+    bare = cut_textures(surface_of(grey))
+    rng = np.random.default_rng(0)
+    painted = np.s_[100:160, 150:250]
+    grey[painted] *= np.exp(0.4 * np.kron(rng.normal(size=(6, 10)), np.ones((10, 10))))
+    whole = cut_textures(surface_of(grey))
+    kept = without_paint(whole)
+    x, y = np.abs(whole.centres[:, 0]), whole.centres[:, 1] - 0.8
+    on_paint = (x < 2.0) & (np.abs(y) < 1.2)
+    assert on_paint.sum() > 10
+    assert len(without_paint(bare)) > 0.95 * len(bare)  # measured all
+    assert len(kept) < len(whole) - 0.9 * on_paint.sum()
+    assert not ((np.abs(kept.centres[:, 0]) < 1.5) & (np.abs(kept.centres[:, 1] - 0.8) < 0.7)).any()
