@@ -1,6 +1,6 @@
 """Poses that may explain a photo: matches with what some views see, RANSAC, and refinement on all they predict.
 
-A pose is verified where floors and ceilings show the textures that it says they show: then no more are looked for.
+A pose is verified where floors, ceilings and walls show the textures that it says they do: then no more are looked for.
 Where storeys look alike, what fits one is tried on the others too, so that they compete on equal terms.
 """
 

@@ -67,8 +67,8 @@ def plausibility(candidates: Sequence[Candidate], usual_noise: float) -> Array:
 def copied(candidates: Sequence[Candidate]) -> Array:
     """Return the log-odds (C,), natural, of a pose's place in another building after the same plan against this one.
 
-    Signs, bands and columns are the same there, the wear of floors and ceilings is not. Minus infinity where no texture
-    was looked for: nothing tells such buildings apart then, and none is supposed.
+    Signs, bands and columns are the same there, the wear of floors, ceilings and walls is not. Minus infinity where no
+    texture was looked for: nothing tells such buildings apart then, and none is supposed.
     """
     return np.array(
         [

@@ -48,7 +48,7 @@ class Candidate:
     expected, explained: landmarks that a photo from this pose should show, and how many of them it does; one that may
         have vanished counts less
     spread: how many of the cells over the photo have inliers
-    textured: how many textures of floors and ceilings are where they should be
+    textured: how many textures of floors, ceilings and walls are where they should be
     feature, landmark: (M,) the matches that the pose was refined on; ``estimate.inliers`` is among them
     """
 

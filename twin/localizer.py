@@ -88,7 +88,7 @@ class Localizer:
         down: (3,) a direction in site, None where it is unknown: then that of the photos
         storeys: heights of floors in site; what fits one of them is tried on the others
         written: is asked where poses compete, if there is a picture
-        textures: of floors and ceilings; are looked for in every picture
+        textures: of floors, ceilings and walls; are looked for in every picture
         telltales: of the levels that have ``storeys``; are looked at in every picture
         map_uncertainty: is added to every answer's own covariance, which counts the map's poses as exact
         """
@@ -260,7 +260,7 @@ class Localizer:
                 shares = ", ".join(f"{place.probability:.2f}" for place in places)
                 return f"ambiguous: {len(places)} places fit about equally well ({shares})"
             if np.exp(copied([best])[0]) > 1.0 / options.min_probability - 1.0:
-                seen = f"{best.textured.found} of {best.textured.looked_for} textures of floor and ceiling"
+                seen = f"{best.textured.found} of {best.textured.looked_for} textures of floor, ceiling and walls"
                 return f"another building after the same plan: {support}, but {seen} are there"
             shown = f"{best.explained} of {best.expected} landmarks that it should show are there"
             return f"look-alike: {support}, but {shown}"

@@ -130,7 +130,7 @@ class Twin:
 
     @cached_property
     def textures(self) -> Textures | None:
-        """What floors and ceilings look like, if that was found. Raises ``TwinDamagedError`` as above."""
+        """What floors, ceilings and walls look like, if that was found. Raises ``TwinDamagedError`` as above."""
         folder = self.folder / TEXTURES_FOLDER
         return read_textures(folder) if folder.exists() else None
 

@@ -1,4 +1,4 @@
-"""What floors and ceilings look like from straight ahead, and whether a photo shows that where a pose says so."""
+"""What floors, ceilings and walls look like from straight ahead, and whether a photo shows it where a pose says."""
 
 from twin.textures.cutting import cut_textures, without_paint
 from twin.textures.matching import Pyramid, TextureMatches, TextureSupport, match_textures, pyramid_of
