@@ -22,7 +22,7 @@ from twin.telltales.telltale import Telltale
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-LEAST_PART, LEAST_DIFFERENCES = 0.25, 0.5
+LEAST_PART, LEAST_DIFFERENCES = 0.15, 0.3
 """Of a patch, and of what levels differ by in it, that the photo must hold."""
 LEAST_PX = 60.0
 """A patch that covers less of the photo is not looked at."""

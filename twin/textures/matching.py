@@ -25,7 +25,7 @@ Pyramid = tuple[NDArray[np.float32], ...]
 OCTAVES = 4
 MOST_DISTANCE_M, MOST_WALL_DISTANCE_M = 9.0, 20.0
 """Of floors and ceilings, which are looked at askew, and of walls."""
-MOST_ABOVE_FLOOR_M, MOST_BELOW_CEILING_M, MOST_BESIDE_M = 3.0, 4.5, 2.0
+MOST_ABOVE_FLOOR_M, MOST_BELOW_CEILING_M, MOST_BESIDE_M = 3.5, 4.5, 2.0
 """Of a photo's height, against a floor's, a ceiling's, and a patch's of a wall: others are of other storeys."""
 LEAST_COSINE = 0.15
 """Between a patch's normal and the direction to the camera."""
