@@ -4,8 +4,9 @@ Keys hold poses to a tenth of a millimetre: adjusted once more on several thread
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import shapely
@@ -33,6 +34,7 @@ class MeaningStages:
     """The stages, from ``workspace`` where they are there, or made; without one they are made each time."""
 
     workspace: Workspace | None
+    _digests: dict[Path, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def readings(self, photos: Sequence[MapPhoto], on_progress: Progress) -> list[PhotoReading]:
         """Return what ``read_photos`` reads; each photo is a stage of its own."""
@@ -41,7 +43,7 @@ class MeaningStages:
         reader, found = TextReader(), []
         for number, photo in enumerate(photos):
             on_progress("reading signs", number, len(photos))
-            key = digest("texts", file_digest(photo.path), _pose(photo)[:, :3].round(2) + 0.0, photo.camera.params)
+            key = digest("texts", self._digest(photo.path), _pose(photo)[:, :3].round(2) + 0.0, photo.camera.params)
             stored = self.workspace.arrays("texts", key, partial(_read, photo, reader))
             found += _readings(stored, number)
         on_progress("reading signs", len(photos), len(photos))
@@ -64,7 +66,7 @@ class MeaningStages:
             return make()
         outline = shapely.get_coordinates(extent).round(POSE_DIGITS)
         heights = height(outline).round(POSE_DIGITS)
-        key = digest("ortho", *_keys(photos), outline, heights, options)
+        key = digest("ortho", *self._keys(photos), outline, heights, options)
         folder = self.workspace.directory("orthos", key, lambda folder: write_ortho(folder, ORTHO, make()))
         return read_ortho(folder, ORTHO)
 
@@ -78,23 +80,28 @@ class MeaningStages:
 
         if self.workspace is None:
             return make()
-        key = digest("surface", *_keys(photos), plan.model_dump_json(), len(landmarks), len(landmarks.landmark))
+        key = digest("surface", *self._keys(photos), plan.model_dump_json(), len(landmarks), len(landmarks.landmark))
         return Surface.load(self.workspace.directory("surfaces", key, lambda folder: make().save(folder)))
+
+    def _keys(self, photos: Sequence[MapPhoto]) -> list[object]:
+        """Return what tells photos apart: files, lenses and rounded poses."""
+        poses = np.array([_pose(photo) for photo in photos]).round(POSE_DIGITS) + 0.0
+        return [
+            [photo.name for photo in photos],
+            [self._digest(photo.path) for photo in photos],
+            [(photo.camera.model_name, photo.camera.params.round(POSE_DIGITS).tolist()) for photo in photos],
+            poses,
+        ]
+
+    def _digest(self, path: Path) -> str:
+        """Return a file's digest; each is read once, however many surfaces it shows."""
+        if path not in self._digests:
+            self._digests[path] = file_digest(path)
+        return self._digests[path]
 
 
 def _pose(photo: MapPhoto) -> Array:
     return np.asarray(photo.cam_from_site.matrix())
-
-
-def _keys(photos: Sequence[MapPhoto]) -> list[object]:
-    """Return what tells photos apart: files, lenses and rounded poses."""
-    poses = np.array([_pose(photo) for photo in photos]).round(POSE_DIGITS) + 0.0
-    return [
-        [photo.name for photo in photos],
-        [file_digest(photo.path) for photo in photos],
-        [(photo.camera.model_name, photo.camera.params.round(POSE_DIGITS).tolist()) for photo in photos],
-        poses,
-    ]
 
 
 def _read(photo: MapPhoto, reader: TextReader) -> Arrays:
