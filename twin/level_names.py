@@ -64,9 +64,9 @@ class LevelNames:
     def telling_letters(self, text: str) -> tuple[float, float]:
         """Return where along a line of text, 0 to 1, the letters are by which it differs from other levels' signs."""
         texts = self.on_each_level(text) or ("", text)
-        first, last = letters_shared(texts), letters_shared([each[::-1] for each in texts])
-        stop = max(len(text) - last, first)
-        return first / len(text), stop / len(text)
+        first = letters_shared(texts)
+        last = min(letters_shared([each[::-1] for each in texts]), min(map(len, texts)) - first)
+        return first / len(text), (len(text) - last) / len(text)
 
     def likelihood(self, readings: Sequence[TextReading]) -> Array:
         """Return P(readings | the photo was taken on the level), (K,), against the mean over all levels.

@@ -54,7 +54,7 @@ class LevelSigns:
             texts = names.on_each_level(sign.text)
             level = int(np.searchsorted(self._elevations, sign.position[2])) - 1
             if texts is not None and level >= 0:
-                place = _Place(sign=_raised(sign, -self._elevations[level]), texts=texts)
+                place = _Place(sign=sign.raised(-self._elevations[level]), texts=texts)
                 if not any(place.is_same(other) for other in self._places):
                     self._places.append(place)
 
@@ -69,7 +69,7 @@ class LevelSigns:
         for pose in poses:
             level = int(np.searchsorted(self._elevations, position_of(pose)[2])) - 1
             for place in self._places if level >= 0 else ():
-                sign = _raised(place.sign, self._elevations[level])
+                sign = place.sign.raised(self._elevations[level])
                 quad = quad_of_line(sign, camera, pose, size, MIN_LETTER_PX)
                 if quad is not None and not any(each.is_at(quad) for each in found):
                     found.append(ExpectedSign(quad=quad, texts=place.texts))
@@ -183,8 +183,3 @@ def _spellings(part: str, parts: Sequence[str]) -> list[str]:
     if np.prod([len(each) for each in letters]) > 16:
         return [part]
     return [spelling for spelling in map("".join, product(*letters)) if spelling == part or spelling not in parts]
-
-
-def _raised(sign: SignLandmark, rise: float) -> SignLandmark:
-    x, y, z = sign.position
-    return sign.model_copy(update={"position": (x, y, z + rise)})

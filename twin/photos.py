@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pycolmap
 
+from geometry import position_of
+
 
 @dataclass(frozen=True, kw_only=True)
 class MapPhoto:
@@ -18,6 +20,10 @@ class MapPhoto:
     path: Path
     camera: pycolmap.Camera
     cam_from_site: pycolmap.Rigid3d
+
+    def is_over(self, elevation: float, ceiling: float) -> bool:
+        """Tell whether it was taken between a floor and what is ``ceiling`` metres above."""
+        return 0.0 < float(position_of(self.cam_from_site)[2]) - elevation < ceiling
 
 
 def photos_of(reconstruction: pycolmap.Reconstruction, folder: Path) -> list[MapPhoto]:

@@ -1,6 +1,7 @@
 """Texts that name a level."""
 
 import numpy as np
+import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,3 +79,18 @@ def test_names_of_which_a_reader_gets_the_same_letters_tell_nothing() -> None:
     assert names.on_each_level("LEVEL 1") is None
     told = names.likelihood([reading_of("1", 0.99)])
     np.testing.assert_allclose(told[0], told[2])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("P2", (0.5, 1.0)), ("STAIRS P2", (8 / 9, 1.0)), ("P2 STAIRS", (1 / 9, 2 / 9)), ("EXIT", (0.0, 1.0))],
+)
+def test_the_letters_that_tell_a_level_are_those_that_differ(text: str, expected: tuple[float, float]) -> None:
+    np.testing.assert_allclose(LevelNames(LEVELS, []).telling_letters(text), expected)
+
+
+def test_names_of_several_lengths_tell_by_what_one_has_more() -> None:
+    levels = [LEVELS[0], LEVELS[1].model_copy(update={"id": "P11"})]
+    assert LevelNames(levels, []).telling_letters("P11") == (2 / 3, 1.0)
+    start, stop = LevelNames(levels, []).telling_letters("P1")
+    assert 0.0 <= start <= stop <= 1.0

@@ -1,6 +1,5 @@
 """Walls of a plan from straight ahead: photos of a drawn wall, with a truth."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -60,10 +59,21 @@ def test_a_wall_is_seen_from_its_front_above_what_parks(photos: list[MapPhoto]) 
     assert there.support.found == there.looked_for
 
 
-def test_photos_of_another_storey_and_low_walls_show_nothing(photos: list[MapPhoto]) -> None:
-    above = [
-        replace(photo, cam_from_site=pose_from_position((2.0, 0.5, 5.1), (-0.7071068, 0.0, 0.0, 0.7071068)))
-        for photo in photos
-    ]
-    assert rectify_walls(MeaningStages(None), above, plan_with(wall()), silent) == []
-    assert rectify_walls(MeaningStages(None), photos, plan_with(wall(height=1.0)), silent) == []
+def test_photos_of_another_storey_show_nothing(photos: list[MapPhoto]) -> None:
+    below = LEVEL.model_copy(update={"ceiling": 1.5})  # the photos were taken at 1.6 m, which is above its ceiling
+    tall = wall(height=4.0)
+    assert rectify_walls(MeaningStages(None), photos, FloorPlan(levels=(below,), walls=(tall,)), silent) == []
+    assert len(rectify_walls(MeaningStages(None), photos, FloorPlan(levels=(LEVEL,), walls=(tall,)), silent)) == 1
+
+
+@pytest.mark.parametrize("height", [1.0, 1.26, 1.3, 2.2])
+def test_walls_that_no_patch_fits_on_are_left_out(photos: list[MapPhoto], height: float) -> None:
+    assert rectify_walls(MeaningStages(None), photos, plan_with(wall(height=height)), silent) == []
+
+
+def test_a_wall_of_absurd_size_costs_nothing(photos: list[MapPhoto]) -> None:
+    endless = wall().model_copy(update={"line": shapely.LineString([(-1e8, 5.1), (1e8, 5.1)])})
+    sky_high = wall(height=1e8)
+    faces = rectify_walls(MeaningStages(None), photos, FloorPlan(levels=(LEVEL,), walls=(endless, sky_high)), silent)
+    assert len(faces) == 1
+    assert faces[0].surface.ortho.pixels.shape[0] <= (3.0 - FROM_M) / faces[0].surface.ortho.m_per_px

@@ -48,6 +48,11 @@ class SignLandmark(BaseModel):
         """Whether it is part of the site."""
         return self.kind != "vehicle"
 
+    def raised(self, metres: float) -> "SignLandmark":
+        """Return it as if it hung so much higher."""
+        x, y, z = self.position
+        return self.model_copy(update={"position": (x, y, z + metres)})
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON holds it; ``SignLandmark(**record)`` is its inverse."""
         return self.model_dump(mode="json")

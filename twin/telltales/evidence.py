@@ -16,7 +16,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from twin.telltales.patches import affine_over, inside, log_grey, px_per_cell, without_slope
+from twin.telltales.patches import affine_over, best_shift, inside, log_grey, px_per_cell, seen_through, without_slope
 from twin.telltales.telltale import Telltale
 
 Array = NDArray[np.float64]
@@ -114,10 +114,12 @@ def glance_at(
     rows, columns = (
         slice(of.start + MOST_SHIFT - by, of.stop + MOST_SHIFT + by) for of, by in zip(part, margin, strict=True)
     )
-    patch = log_grey(gray, pixels[rows, columns])
     sigma_y, sigma_x = (max(BLUR / max(px, 0.05), 0.3) for px in scale)
     blurred = np.stack([cv2.GaussianBlur(look, (0, 0), sigma_x, sigmaY=sigma_y) for look in looks])
-    return _compared(patch, blurred, area_px)
+    # Cells that are finer than the photo's pixels say nothing more.
+    down, right = (max(1, int(1.0 / max(px, 0.05))) for px in scale)
+    patch = log_grey(gray, pixels[rows, columns][margin[0] % down :: down, margin[1] % right :: right])
+    return _compared(patch, blurred[:, ::down, ::right], area_px)
 
 
 def _compared(patch: NDArray[np.float32], looks: NDArray[np.float32], area_px: float) -> Glance | None:
@@ -126,9 +128,10 @@ def _compared(patch: NDArray[np.float32], looks: NDArray[np.float32], area_px: f
     if varied.max() < FLAT:
         return None  # levels look alike here
     weight = varied / varied.sum()
-    seen, fits = max(
-        ((over, _fitted(over, looks)) for over in _aligned(patch, looks)), key=lambda found: found[1].explained
-    )
+    aligned = _aligned(patch, looks)
+    if not aligned:
+        return None  # nothing tells where it is
+    seen, fits = max(((over, _fitted(over, looks)) for over in aligned), key=lambda found: found[1].explained)
     apart = float(np.median(fits.contrast)) ** 2 * float((weight * varied).sum())
     near = _likelihood(fits.residuals, np.sqrt(NOISE**2 + LOOK_SHARE**2 * apart))
     by_level = (weight * np.log(near + HIDDEN * ANYTHING)).sum(axis=(1, 2))
@@ -204,20 +207,15 @@ def _correlation(one: Array, other: NDArray[np.float32], weight: Array) -> float
 
 
 def _aligned(patch: NDArray[np.float32], looks: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Return the parts (h, w) of a patch (H, W) that lie where some look fits best by correlation, and where an affine
-    map from there fits best, as that look shows them.
+    """Return the part (h, w) of a patch (H, W) where each look fits best: by correlation, or by an affine map from
+    there, whichever that look explains more of. None for looks that are flat, which fit anywhere.
     """
-    height, width = looks.shape[1:]
     found = []
-    for look in (each for each in looks if each.var() > FLAT):  # OpenCV says 1 of a flat look, anywhere
-        _, _, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(patch, look, cv2.TM_CCOEFF_NORMED))
-        start = np.array([[1.0, 0.0, x], [0.0, 1.0, y]], dtype=np.float32)
-        found += [start, affine_over(look, patch, start)]
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return [
-        np.asarray(cv2.warpAffine(patch, warp, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE))
-        for warp in found
-    ]
+    for look in (each for each in looks if each.var() > FLAT):
+        start = best_shift(look, patch)[1]
+        there = (seen_through(warp, patch, look.shape) for warp in (start, affine_over(look, patch, start)))
+        found.append(max(there, key=lambda seen: _fitted(seen, look[None]).explained))
+    return found
 
 
 def _whole_part(there: Mask) -> tuple[slice, slice] | None:

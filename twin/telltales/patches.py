@@ -98,6 +98,18 @@ def affine_over(
     return start if leaves or np.abs(found - start)[:, :2].max() > MOST_SKEW else np.asarray(found, dtype=np.float32)
 
 
+def best_shift(look: NDArray[np.float32], patch: NDArray[np.float32]) -> tuple[float, NDArray[np.float32]]:
+    """Return where a look (h, w) fits best in a patch (H, W): the correlation, and the map (2, 3) from its cells."""
+    _, score, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(patch, look, cv2.TM_CCOEFF_NORMED))
+    return float(score), np.array([[1.0, 0.0, x], [0.0, 1.0, y]], dtype=np.float32)
+
+
+def seen_through(warp: NDArray[np.float32], patch: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return what a patch (H, W) shows at the cells of a look, ``shape`` (h, w), that a map (2, 3) puts there."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(patch, warp, shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE))
+
+
 def without_slope(looks: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return (K, h * w) of patches (K, h, w) without their mean and slope, which are the light's."""
     count, height, width = looks.shape

@@ -1,6 +1,6 @@
 """Signs that name a level, at a place where other levels have theirs: how the map's photos show each of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -8,11 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry import position_of
 from perception import read_image
 from twin.photos import MapPhoto
 from twin.signs import SignLandmark
-from twin.telltales.patches import Shown, affine_over, log_grey, shown
+from twin.telltales.patches import Shown, affine_over, best_shift, log_grey, seen_through, shown
 from twin.telltales.telltale import MOST_CELLS, Telltale
 
 Array = NDArray[np.float64]
@@ -25,12 +24,12 @@ LEAST_PROBABILITY = 0.5
 """Of a sign's text."""
 MOST_VIEWS, LEAST_VIEWS, AGREEING = 16, 3, 6
 """Photos that are looked at, the largest first; that a look needs; that agree and are averaged."""
-OFF, SAME_SIGN = 6, 0.5
-"""Cells by which a sign may be off its place on another level, and the correlation above which it is a like one."""
+OFF_M, SAME_SIGN = 0.18, 0.5
+"""Metres by which a sign may be off its place on another level, and the correlation above which it is a like one."""
 SHIFT = 3
 """Cells by which photos may show a sign off its place."""
 DISTINCT = 0.05
-"""Root mean square, natural logarithm, by which any two levels' letters differ at least."""
+"""Standard deviation, natural logarithm, of what two levels' letters differ by at least, one of which has them."""
 FAINT = 0.5
 """Contrast of a sign against the clearest level's, below which its look is none."""
 LETTER_WIDTH, MOST_OF_WIDTH, BESIDE = 0.6, 0.9, 0.5
@@ -92,27 +91,39 @@ def _looked_at(
 ) -> Telltale | None:
     first, main = next(iter(place.items()))
     step = min(main.letter_height / STEPS, MOST_STEP_M)
-    width, height = main.width + 2 * AROUND_M, main.height + 2 * AROUND_M
-    shape = round(height / step) + 2 * OFF, round(width / step) + 2 * OFF
+    off = round(OFF_M / step)
+    shape = tuple(round((side + 2 * AROUND_M) / step) + 2 * off for side in (main.height, main.width))
     if not all(1 <= side <= MOST_CELLS for side in shape):
         return None
     of_levels = []
     for level, (elevation, ceiling) in enumerate(zip(elevations, ceilings, strict=True)):
-        there = [photo for photo in photos if elevation < position_of(photo.cam_from_site)[2] < elevation + ceiling]
-        # Where this level's sign was read, and where the surest one has its own. A look that lies off is blurred.
-        suspected = [_raised(main, elevation - elevations[first])] + ([place[level]] if level in place else [])
-        looks = [look for sign in suspected if (look := _look(_patch(main.text, sign, shape, step), there)) is not None]
-        if not looks:
+        suspected = [main.raised(elevation - elevations[first])]
+        suspected += [place[level]] if level in place and level != first else []
+        there = [photo for photo in photos if photo.is_over(elevation, ceiling)]
+        look = _clearest([_patch(main.text, sign, shape, step) for sign in suspected], there)
+        if look is None:
             return None
-        of_levels.append(max(looks, key=lambda look: float(look.looks.std())))
+        of_levels.append(look)
     contrast = np.array([each.looks.std() for each in of_levels])
     if (contrast[sorted(place)] < FAINT * contrast.max()).any():
         return None  # that level's sign was hardly seen
-    found, have_signs = _registered(of_levels, first)
+    found, have_signs = _registered(of_levels, first, off)
     letters = _letters(main, telling(main.text), found.looks.shape[1:], step)
-    if min(float((a - b).std()) for a, b in combinations(found.looks[(slice(None), *letters)], 2)) < DISTINCT:
+    if not _are_distinct(found.looks[(slice(None), *letters)], place):
         return None
     return _telling_there(found, letters) if have_signs else found
+
+
+def _clearest(patches: Sequence[Telltale], photos: Sequence[MapPhoto]) -> Telltale | None:
+    """Return the patch of which photos show most contrast: where a sign is a little off, its look is a blur."""
+    looks = [look for patch in patches if (look := _look(patch, photos)) is not None]
+    return max(looks, key=lambda look: float(look.looks.std()), default=None)
+
+
+def _are_distinct(letters: NDArray[np.float32], place: Collection[int]) -> bool:
+    """Tell whether the letters (K, h, w) of each level that has a sign differ from those of all others."""
+    pairs = (pair for pair in combinations(range(len(letters)), 2) if set(pair) & set(place))
+    return min(float((letters[a] - letters[b]).std()) for a, b in pairs) >= DISTINCT
 
 
 def _letters(
@@ -135,32 +146,24 @@ def _telling_there(telltale: Telltale, part: tuple[slice, slice]) -> Telltale:
     return replace(telltale, looks=looks)
 
 
-def _raised(sign: SignLandmark, rise: float) -> SignLandmark:
-    x, y, z = sign.position
-    return sign.model_copy(update={"position": (x, y, z + rise)})
-
-
-def _registered(of_levels: Sequence[Telltale], first: int) -> tuple[Telltale, bool]:
-    """Join telltales of a level each, without ``OFF`` cells on each side, brought over that of level ``first``; tell
+def _registered(of_levels: Sequence[Telltale], first: int, off: int) -> tuple[Telltale, bool]:
+    """Join telltales of a level each, without ``off`` cells on each side, brought over that of level ``first``; tell
     whether all levels have such a sign there.
 
     Signs are read some centimetres off their places and sizes, and letters that all levels have must not count as a
-    difference: a shift by correlation, then an affine map (enhanced correlation coefficient).
+    difference: a shift by correlation, then an affine map.
     """
-    inner = of_levels[first].looks[0, OFF:-OFF, OFF:-OFF]
-    height, width = inner.shape
+    inner = of_levels[first].looks[0, off:-off, off:-off]
     looks, frames, have_signs = [], [], True
     for each in of_levels:
-        look = each.looks[0]
-        _, score, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(look, inner, cv2.TM_CCOEFF_NORMED))
+        score, warp = best_shift(inner, each.looks[0])
         alike = score >= SAME_SIGN and inner.std() >= LEAST_STD  # a flat one fits anywhere, by OpenCV
         have_signs &= alike
-        warp = np.array([[1.0, 0.0, x if alike else OFF], [0.0, 1.0, y if alike else OFF]], dtype=np.float32)
         if alike:
-            warp = affine_over(inner, look, warp)
-        over = cv2.warpAffine(
-            look, warp, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-        )
+            warp = affine_over(inner, each.looks[0], warp)
+        else:
+            warp[:, 2] = off
+        over = seen_through(warp, each.looks[0], inner.shape)
         looks.append(over * (inner.std() / max(float(over.std()), LEAST_STD)) if alike else over)
         steps = np.stack([each.right[0], each.down[0]])
         frames.append((each.origin[0] + warp[:, 2] @ steps, warp[:, 0] @ steps, warp[:, 1] @ steps))
@@ -169,7 +172,7 @@ def _registered(of_levels: Sequence[Telltale], first: int) -> tuple[Telltale, bo
     return Telltale(name=name, origin=origin, right=right, down=down, looks=np.stack(looks)), have_signs
 
 
-def _patch(text: str, sign: SignLandmark, shape: tuple[int, int], step: float) -> Telltale:
+def _patch(text: str, sign: SignLandmark, shape: tuple[int, ...], step: float) -> Telltale:
     """Return the patch around a sign of one level, blank, in cells of ``step`` metres."""
     normal, up = np.array(sign.normal), np.array([0.0, 0.0, 1.0])
     right = np.cross(up, normal)

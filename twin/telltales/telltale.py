@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
 
@@ -42,11 +42,6 @@ class Telltale:
         columns = np.arange(-margin[1], self.looks.shape[2] + margin[1])
         steps = rows[:, None, None] * self.down[level] + columns[None, :, None] * self.right[level]
         return np.asarray(self.origin[level] + steps)
-
-    def part(self, rows: slice, columns: slice) -> "Telltale":
-        """Return some of the cells, ``start`` and ``stop`` of both given; the looks' means stay."""
-        origin = self.origin + rows.start * self.down + columns.start * self.right
-        return replace(self, origin=origin, looks=self.looks[:, rows, columns])
 
     def normal(self, level: int) -> Array:
         """Return the unit normal (3,) towards whoever looks at it."""

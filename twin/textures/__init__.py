@@ -2,9 +2,10 @@
 
 from twin.textures.cutting import cut_textures, without_paint
 from twin.textures.matching import Pyramid, TextureMatches, TextureSupport, match_textures, pyramid_of
-from twin.textures.textures import Textures, read_textures, write_textures
+from twin.textures.textures import PATCH_M, Textures, read_textures, write_textures
 
 __all__ = [
+    "PATCH_M",
     "Pyramid",
     "TextureMatches",
     "TextureSupport",

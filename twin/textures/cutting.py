@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from geometry import InputError, transform_points
 from twin.layout import Ortho, RectifiedSurface
-from twin.textures.textures import CELLS, LOG_STEP, Textures
+from twin.textures.textures import CELL_M, CELLS, LOG_STEP, PATCH_M, Textures
 
 Values = NDArray[np.float32]
 
-CELL_M = 0.08
 STRIDE = 8
 """Cells from a patch to the next, so that they overlap by a third."""
 LEAST_VIEWS = 3
@@ -44,22 +43,22 @@ def cut_textures(
     corners = _corners(shown)
     side = np.arange(CELLS)
     cells = look[corners[:, 0, None, None] + side[:, None], corners[:, 1, None, None] + side]
-    corners = corners[(cells.std(axis=(1, 2)) >= LEAST_CONTRAST) & (isotropy(cells) >= LEAST_ISOTROPY)]
+    telling = (cells.std(axis=(1, 2)) >= LEAST_CONTRAST) & (isotropy(cells) >= LEAST_ISOTROPY)
+    corners, cells = corners[telling], cells[telling]
     per_cell = CELL_M / surface.ortho.m_per_px
     xy = surface.ortho.site_from_pixels((corners[:, ::-1] + CELLS / 2) * per_cell)
-    half = CELLS * CELL_M / 2
+    half = PATCH_M / 2
     around = np.stack([surface.height(xy + half * np.array(to)) for to in ((-1, -1), (-1, 1), (1, -1), (1, 1))])
     heights = surface.height(xy)
     level_there = np.abs(around - heights).max(axis=0, initial=0.0) < MOST_SLOPE_M  # NaN is not
-    corners, xy, heights = corners[level_there], xy[level_there], heights[level_there]
-    cells = look[corners[:, 0, None, None] + side[:, None], corners[:, 1, None, None] + side]
+    xy, heights, cells = xy[level_there], heights[level_there], cells[level_there]
     right = [-1.0, 0.0, 0.0] if from_below else [1.0, 0.0, 0.0]
     placed = site_from_surface or pycolmap.Rigid3d()
     turned = placed.rotation.matrix()
     return Textures(
         centres=transform_points(placed, np.column_stack([xy, heights])),
-        right=np.tile(turned @ right, (len(corners), 1)),
-        down=np.tile(turned @ [0.0, -1.0, 0.0], (len(corners), 1)),
+        right=np.tile(turned @ right, (len(xy), 1)),
+        down=np.tile(turned @ [0.0, -1.0, 0.0], (len(xy), 1)),
         looks=np.clip(np.round((cells[:, :, ::-1] if from_below else cells) / LOG_STEP), -127, 127).astype(np.int8),
         cell_m=CELL_M,
     )

@@ -25,15 +25,16 @@ Pyramid = tuple[NDArray[np.float32], ...]
 OCTAVES = 4
 MOST_DISTANCE_M, MOST_WALL_DISTANCE_M = 9.0, 20.0
 """Of floors and ceilings, which are looked at askew, and of walls."""
-MOST_ABOVE_FLOOR_M, MOST_BELOW_CEILING_M, MOST_BESIDE_M = 3.5, 4.5, 2.0
-"""Of a photo's height, against a floor's, a ceiling's, and a patch's of a wall: others are of other storeys."""
+MOST_ABOVE = np.array([2.0, 0.0, 4.5])
+MOST_BELOW = np.array([1.5, 3.5, 0.0])
+"""Metres that patches of walls, floors and ceilings may lie over a photo, or under: others are of other storeys."""
 LEAST_COSINE = 0.15
 """Between a patch's normal and the direction to the camera."""
 LEAST_PX_PER_CELL = 1.0
 FOUND = 0.6
 """A correlation above this is a patch found."""
 CHANCE = 0.06
-"""How often a patch is found where the pose is wrong, painted lines and joints of ceilings included."""
+"""How often a patch is found where the pose is wrong, joints of ceilings included."""
 FOUND_SHARES = ((1.76, 1.28), (0.30, 14.34))
 """Beta distributions of the share of patches that is found, of photos at right and at wrong poses: what stands on a
 floor, its wear and the light are common to a photo's patches. Fitted as twin.choice's weights (docs/decisions/0012)."""
@@ -148,9 +149,11 @@ def _facing(textures: Textures, camera: pycolmap.Camera, pose: pycolmap.Rigid3d)
     rays = textures.centres - position_of(pose)
     distance = np.linalg.norm(rays, axis=1)
     towards = -np.einsum("pk,pk->p", rays, textures.normals)
-    rise = np.array([MOST_BESIDE_M, MOST_ABOVE_FLOOR_M, MOST_BELOW_CEILING_M])[textures.facing]  # -1 is the last
+    above, below = MOST_ABOVE[textures.facing], MOST_BELOW[textures.facing]  # -1, of ceilings, is the last
     far = np.where(textures.facing == 0, MOST_WALL_DISTANCE_M, MOST_DISTANCE_M)
-    near = np.flatnonzero((np.abs(rays[:, 2]) < rise) & (distance < far) & (towards > LEAST_COSINE * distance))
+    near = np.flatnonzero(
+        (rays[:, 2] < above) & (-rays[:, 2] < below) & (distance < far) & (towards > LEAST_COSINE * distance)
+    )
     _, inside = _within(camera, pose, textures.centres[near])
     return near[inside]
 

@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 ABOUT_FILE, PLACES_FILE, LOOKS_FILE = "textures.json", "places.npy", "looks.npy"
 CELLS = 12
 """Of a patch, on each side."""
+CELL_M = 0.08
+PATCH_M = CELLS * CELL_M
 LOG_STEP = 1 / 254
 """Looks are kept in 8 bits, in steps of 0.4 % of brightness, up to a half."""
 MOST_PATCHES = 10_000_000

@@ -186,3 +186,11 @@ def test_a_stain_that_the_border_cuts_still_tells() -> None:
     gray = photo(made, 1, at)
     assert odds(made, gray, at, 1)[[0, 2]].max() < -2.0  # measured -4.0, of 78 % of it
     assert level_log_odds([made], photo(made, 1, pose(x=2.6, level=1)), CAMERA, [pose(x=2.6, level=1)], [1]) is None
+
+
+def test_a_faint_spot_on_flat_looks_says_nothing() -> None:
+    made, at = telltale(), pose(level=1)
+    looks = np.zeros((2, *SHAPE), dtype=np.float32)
+    looks[1, 12:16, 18:22] = 0.08
+    faint = Telltale(name="faint", origin=made.origin[:2], right=made.right[:2], down=made.down[:2], looks=looks)
+    assert level_log_odds([faint], photo(made, 1, at), CAMERA, [at], [1]) is None

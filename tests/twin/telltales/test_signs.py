@@ -90,6 +90,13 @@ def test_a_level_without_a_sign_there_shows_its_wall(tmp_path: Path) -> None:
     assert found.looks[1].std() < 0.02
 
 
+def test_a_sign_that_one_of_three_levels_has_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.ELEVATIONS", (0.0, 3.5, 7.0))
+    taken = photos(tmp_path, ["P1", None, None])
+    (found,) = telltale_signs([sign(0, "P1")], last_letter, (0.0, 3.5, 7.0), (3.0, 3.0, 3.0), taken)
+    assert [look.std() > 0.1 for look in found.looks] == [True, False, False]
+
+
 def test_looks_that_are_too_alike_are_left_out(tmp_path: Path) -> None:
     taken = photos(tmp_path, ["P1", "P1"])
     assert telltale_signs([sign(0, "P1"), sign(1, "P1")], last_letter, ELEVATIONS, CEILINGS, taken) == []

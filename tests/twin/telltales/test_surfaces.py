@@ -1,5 +1,7 @@
 """Spots that one of several like floors has: orthophotos that are drawn here, with a truth."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import shapely
@@ -108,3 +110,42 @@ def test_what_is_longer_than_a_file_takes_is_no_spot(monkeypatch: pytest.MonkeyP
     assert len(telltale_spots("floor", surfaces(grey))) == 1
     monkeypatch.setattr(found_in, "MOST_CELLS", 50)
     assert telltale_spots("floor", surfaces(grey)) == []
+
+
+def long_strip(grey: Values) -> None:
+    grey[1][140:150, 60:300] *= 0.75
+
+
+def corner(grey: Values) -> None:
+    grey[1][140:148, 200:240] *= 0.75
+    grey[1][140:180, 200:208] *= 0.75
+
+
+def small(grey: Values) -> None:
+    grey[1][140:148, 200:208] *= 0.75
+
+
+def others_differ_too(grey: Values) -> None:
+    grey[1][STAIN] *= 0.75
+    grey[0][STAIN] *= 1.12
+    grey[2][STAIN] *= 0.95
+
+
+def on_a_mottled_floor(grey: Values) -> None:
+    grey[:, 130:180, 190:240] *= np.exp(0.25 * np.kron(np.random.default_rng(1).normal(size=(5, 5)), np.ones((10, 10))))
+    grey[1][STAIN] *= 0.88
+
+
+@pytest.mark.parametrize("draw", [long_strip, corner, small, others_differ_too, on_a_mottled_floor])
+def test_what_is_no_spot(draw: Callable[[Values], None]) -> None:
+    grey = alike(3)
+    draw(grey)
+    assert telltale_spots("floor", surfaces(grey)) == []
+
+
+def test_levels_without_the_spot_look_alike() -> None:
+    grey = alike(3)
+    grey[1][STAIN] *= 0.75
+    (found,) = telltale_spots("floor", surfaces(grey))
+    np.testing.assert_array_equal(found.looks[0], found.looks[2])
+    assert np.abs(found.looks[1] - found.looks[0]).max() > 0.2

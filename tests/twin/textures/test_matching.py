@@ -78,9 +78,21 @@ def test_a_wall_is_found_from_before_it_and_not_from_behind_or_from_another_stor
     assert found.support.found > 0.8 * found.looked_for
     true, _ = project(CAMERA, transform_points(frontal, wall.centres[found.patch]))
     assert np.median(np.linalg.norm(found.pixels - true, axis=1)) < 0.6
-    for away in ([0.0, -40.0, 0.0], [0.0, 0.0, 9.0]):
-        moved = replace(wall, centres=wall.centres + away)
-        assert match_textures(moved, pyramid, CAMERA, frontal, reach=2, most=80).looked_for == 0
+    from_behind = replace(wall, right=-wall.right)
+    assert match_textures(from_behind, pyramid, CAMERA, frontal, reach=2, most=80).looked_for == 0
+
+
+def test_walls_of_other_storeys_are_not_looked_for() -> None:
+    wall = cut_textures(surface_of(GROUND), site_from_surface=UPRIGHT_FRAME)
+    afar = pose_from_position((0.2, 0.1, 8.0), (1.0, 0.0, 0.0, 0.0)) * UPRIGHT_FRAME.inverse()
+    rise = wall.centres[:, 2] - position_of(afar)[2]
+    blank = pyramid_of(np.full((CAMERA.height, CAMERA.width), 90, np.uint8))
+    for low, high, looked_at in ((-1.4, 1.9, True), (-2.8, -1.6, False), (2.1, 3.0, False)):
+        part = wall.take((rise > low) & (rise < high))
+        pixels, _ = project(CAMERA, transform_points(afar, part.centres))
+        assert ((pixels > 60) & (pixels < np.array([580, 420]))).all(axis=1).any(), "it is in the picture"
+        found = match_textures(part, blank, CAMERA, afar, reach=2, most=80)
+        assert (found.looked_for > 0) == looked_at
 
 
 def test_patches_are_unsure_along_their_surface_and_less_out_of_it() -> None:
