@@ -32,7 +32,7 @@ from twin.landmark_matching import match_by_projection
 from twin.landmarks import Landmarks, keypoint_sigma_px
 from twin.localizer_options import LocalizerOptions
 from twin.lookahead import look_ahead
-from twin.textures import TextureMatches, Textures, TextureSupport, match_textures
+from twin.textures import Occluders, TextureMatches, Textures, TextureSupport, match_textures
 from twin.textures.matching import SIGMA_PX, point_covariances
 from twin.visibility import Viewpoints
 
@@ -53,6 +53,8 @@ TEXTURES_TRIED, TEXTURES_SETTLED = 48, 80
 """Patches that a hypothesis and a candidate are compared with."""
 REACH, SETTLED_REACH = 2, 1
 """Cells by which textures may lie off, of a hypothesis and of a refined pose."""
+LEAST_PRESENCE = 0.5
+"""Of a landmark that may stand before textures: others have vanished."""
 MANY_TEXTURES = 24
 """Where so many should be seen and are not, a pose on another storey is not one."""
 CELLS = (8, 6)
@@ -72,6 +74,8 @@ class CandidateFinder:
     ) -> None:
         """Take a map's parts; ``storeys`` are the heights of its floors, ascending, none where they are unknown."""
         self._textures = textures
+        there = landmarks.points[landmarks.presence > LEAST_PRESENCE]
+        self._occluders = None if textures is None else Occluders.of(there, textures)
         self._landmarks = landmarks
         self._viewpoints = viewpoints
         self._storeys = np.asarray(storeys, dtype=np.float64)
@@ -302,7 +306,9 @@ class CandidateFinder:
         """Return the textures that a photo shows from a pose, None where there are none to look for."""
         if self._textures is None or query.pyramid is None:
             return None
-        return match_textures(self._textures, query.pyramid, query.camera, pose, reach=reach, most=most)
+        return match_textures(
+            self._textures, query.pyramid, query.camera, pose, reach=reach, most=most, occluders=self._occluders
+        )
 
     def _agree(self, pose: pycolmap.Rigid3d, query: Query, feature: Indices, landmark: Indices) -> NDArray[np.bool_]:
         predicted, valid = project(query.camera, transform_points(pose, self._landmarks.points[landmark]))

@@ -28,9 +28,11 @@ NAMED = 1.43
 """The same of what names a level."""
 COPY = 0.25
 """Odds of another building after the same plan, with surfaces of its own, before textures are looked for."""
-COPY_SHARES = ((1.76, 1.28), (1.77, 32.0))
+FEW = 8.0
+"""Patches looked for at which such a building is half as likely beforehand: few tell little, none nothing."""
+COPY_SHARES = ((1.76, 1.28), (1.72, 29.4))
 """As ``FOUND_SHARES``, but poses in such a building are right ones: joints and edges are where they are here. Fitted to
-213 photos of two development garages in each other's twins."""
+214 photos of two development garages in each other's twins."""
 LEVELS_DIFFER = 0.1
 """Of how much more plausible the pose on one level is than its copies on others, if textures verify both."""
 SELDOM_ALIKE, OFTEN_ALIKE = 0.25, 0.5
@@ -70,12 +72,10 @@ def copied(candidates: Sequence[Candidate]) -> Array:
     Signs, bands and columns are the same there, the wear of floors, ceilings and walls is not. Minus infinity where no
     texture was looked for: nothing tells such buildings apart then, and none is supposed.
     """
-    return np.array(
-        [
-            np.log(COPY) - each.textured.log_odds(COPY_SHARES) if each.textured.looked_for else -np.inf
-            for each in candidates
-        ]
-    )
+    looked_for = np.array([each.textured.looked_for for each in candidates])
+    with np.errstate(divide="ignore"):
+        beforehand = np.log(COPY * looked_for / (looked_for + FEW))
+    return np.asarray(beforehand - [each.textured.log_odds(COPY_SHARES) for each in candidates])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -16,6 +16,7 @@ from scipy.special import betainc, betaln
 
 from geometry import pixels_to_opencv, position_of, project, transform_points
 from twin.textures.cutting import LEAST_GREY, LIGHT_CELLS
+from twin.textures.occlusion import Occluders
 from twin.textures.textures import CELLS, LOG_STEP, Textures
 
 Array = NDArray[np.float64]
@@ -110,12 +111,14 @@ def match_textures(
     *,
     reach: int,
     most: int,
+    occluders: Occluders | None = None,
 ) -> TextureMatches:
     """Compare a photo with the patches that a pose shows.
 
     reach: how many cells a patch may lie off; most: no more are compared, taken evenly from near to far
+    occluders: what stands before patches, which are not looked for then
     """
-    near = _facing(textures, camera, cam_from_site)
+    near = _facing(textures, camera, cam_from_site, occluders)
     pixels, chosen, steps = _sampling(textures, camera, cam_from_site, near, reach, most)
     if len(chosen) == 0:
         return TextureMatches(patch=chosen, pixels=np.zeros((0, 2)), looked_for=0)
@@ -141,8 +144,10 @@ def point_covariances(textures: Textures, patches: Indices) -> Array:
     return np.asarray(SIGMA_M**2 * (np.eye(3) - out) + SIGMA_OUT_M**2 * out)
 
 
-def _facing(textures: Textures, camera: pycolmap.Camera, pose: pycolmap.Rigid3d) -> Indices:
-    """Return the patches whose front a photo may show, with their centres inside.
+def _facing(
+    textures: Textures, camera: pycolmap.Camera, pose: pycolmap.Rigid3d, occluders: Occluders | None
+) -> Indices:
+    """Return the patches whose front a photo may show, with their centres inside and nothing known before them.
 
     Those of other storeys, which lie behind floors and ceilings of its own, are too far below or above.
     """
@@ -154,8 +159,11 @@ def _facing(textures: Textures, camera: pycolmap.Camera, pose: pycolmap.Rigid3d)
     near = np.flatnonzero(
         (rays[:, 2] < above) & (-rays[:, 2] < below) & (distance < far) & (towards > LEAST_COSINE * distance)
     )
-    _, inside = _within(camera, pose, textures.centres[near])
-    return near[inside]
+    pixels, inside = _within(camera, pose, textures.centres[near])
+    near, pixels = near[inside], pixels[inside]
+    if occluders is None or len(near) == 0:
+        return near
+    return near[~occluders.hide(camera, pose, textures.centres[near], pixels)]
 
 
 def _within(camera: pycolmap.Camera, pose: pycolmap.Rigid3d, points: Array) -> tuple[Array, NDArray[np.bool_]]:
