@@ -32,7 +32,7 @@ from twin.layout import Ortho, ortho_path, read_ortho
 from twin.localizer import Localizer
 from twin.localizer_options import LocalizerOptions
 from twin.map_uncertainty import MapUncertainty
-from twin.signs import SignLandmark, read_signs
+from twin.signs import SignLandmark, read_signs, with_planned
 from twin.store import Manifest, missing_files, problems, read_manifest
 from twin.surface import Surface
 from twin.telltales import Telltale, read_telltales
@@ -194,8 +194,10 @@ class Twin:
         if not self.is_in_site:
             return None
         try:
-            levels = () if self.plan is None else sorted(self.plan.levels, key=lambda level: level.elevation)
-            return WrittenEvidence(self.signs, self.tags, levels)
+            if self.plan is None:
+                return WrittenEvidence(self.signs, self.tags)
+            levels = sorted(self.plan.levels, key=lambda level: level.elevation)
+            return WrittenEvidence(with_planned(self.signs, self.plan.signs), self.tags, levels)
         except MissingExtraError as error:
             logger.warning("signs are not read: %s", error)
             return WrittenEvidence((), self.tags)

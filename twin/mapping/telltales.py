@@ -9,7 +9,7 @@ from geometry import DegenerateError, FloorPlan
 from twin.level_names import LevelNames
 from twin.mapping.rectified_levels import USUAL_CEILING_M, RectifiedLevel
 from twin.photos import MapPhoto
-from twin.signs import SignLandmark
+from twin.signs import SignLandmark, with_planned
 from twin.telltales import Telltale, telltale_signs, telltale_spots
 
 
@@ -30,8 +30,9 @@ def find_telltales(
     ceilings = [each.ceiling for each in rectified if each.ceiling is not None]
     if len(ceilings) == len(rectified):
         found += telltale_spots("ceiling", ceilings)
-    names = LevelNames(levels, signs)
-    naming = [sign for sign in signs if sign.kind in ("board", "lettering") and names.names_one(sign.text)]
+    known = with_planned(signs, plan.signs)
+    names = LevelNames(levels, known)
+    naming = [sign for sign in known if sign.kind in ("board", "lettering") and names.names_one(sign.text)]
     rises = [level.ceiling or USUAL_CEILING_M for level in levels]
     elevations = [level.elevation for level in levels]
     return (*found, *telltale_signs(naming, names.telling_letters, elevations, rises, photos))

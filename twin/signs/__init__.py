@@ -4,6 +4,7 @@ from twin.signs.finding import PhotoReading, SignOptions, find_signs, place_sign
 from twin.signs.landmark import SignLandmark
 from twin.signs.lines import quad_of_line
 from twin.signs.place_likelihood import place_likelihood
+from twin.signs.planned import with_planned
 from twin.signs.signs_file import read_signs, write_signs
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "quad_of_line",
     "read_photos",
     "read_signs",
+    "with_planned",
     "write_signs",
 ]

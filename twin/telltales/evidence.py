@@ -10,6 +10,7 @@ shows something else.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -24,6 +25,8 @@ Mask = NDArray[np.bool_]
 
 LEAST_PART, LEAST_DIFFERENCES = 0.15, 0.3
 """Of a patch, and of what levels differ by in it, that the photo must hold."""
+MOST_EDGES = 14
+"""Rows between which a part of a patch is looked for."""
 LEAST_PX = 60.0
 """A patch that covers less of the photo is not looked at."""
 PX_EACH, MOST_SAMPLES = 5.3, 24.0
@@ -102,12 +105,10 @@ def glance_at(
     if scale is None:
         return None
     margin = _margin(telltale, level, scale)
-    part = _whole_part(there[MOST_SHIFT:-MOST_SHIFT, MOST_SHIFT:-MOST_SHIFT])
+    part = _whole_part(there[MOST_SHIFT:-MOST_SHIFT, MOST_SHIFT:-MOST_SHIFT], telltale.looks.var(axis=0))
     if part is None:
         return None
     looks = telltale.looks[:, part[0], part[1]]
-    if _differences(looks) < LEAST_DIFFERENCES * _differences(telltale.looks):
-        return None  # what is left shows what all levels have
     area_px = looks[0].size * scale[0] * scale[1]
     if area_px < LEAST_PX:
         return None
@@ -218,17 +219,27 @@ def _aligned(patch: NDArray[np.float32], looks: NDArray[np.float32]) -> list[NDA
     return found
 
 
-def _whole_part(there: Mask) -> tuple[slice, slice] | None:
-    """Return the rows and columns of a part that is all there, (h, w); None where that is less than ``LEAST_PART``."""
-    every = slice(0, there.shape[0]), slice(0, there.shape[1])
-    parts = [(_span(np.asarray(there.all(axis=1))), every[1]), (every[0], _span(np.asarray(there.all(axis=0))))]
-    rows, columns = max(parts, key=lambda part: (part[0].stop - part[0].start) * (part[1].stop - part[1].start))
-    size = (rows.stop - rows.start) * (columns.stop - columns.start)
-    return (rows, columns) if size >= LEAST_PART * there.size else None
+def _whole_part(there: Mask, differences: Array) -> tuple[slice, slice] | None:
+    """Return the rows and columns of the part that is all there and has most of the patch and of what levels differ by.
 
-
-def _differences(looks: NDArray[np.float32]) -> float:
-    return float(((looks - looks.mean(axis=0)) ** 2).sum())
+    there, differences: (h, w); the edge of a photo cuts a patch askew. None where that is less than ``LEAST_PART`` of
+    the patch, or has less than ``LEAST_DIFFERENCES`` of these: what is left shows what all levels have.
+    """
+    height, width = there.shape
+    share = differences / max(float(differences.sum()), 1e-12)
+    if there.all():
+        return slice(0, height), slice(0, width)
+    shares = np.pad(share, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    best, part = 0.0, None
+    edges = np.unique(np.linspace(0, height, MOST_EDGES).astype(int)).tolist()
+    for top, bottom in combinations(edges, 2):
+        columns = _span(np.asarray(there[top:bottom].all(axis=0)))
+        area = (bottom - top) * (columns.stop - columns.start) / there.size
+        between = shares[bottom] - shares[top]
+        differing = float(between[columns.stop] - between[columns.start])
+        if area >= LEAST_PART and differing >= LEAST_DIFFERENCES and area + differing > best:
+            best, part = area + differing, (slice(top, bottom), columns)
+    return part
 
 
 def _span(good: Mask) -> slice:

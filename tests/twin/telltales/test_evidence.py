@@ -6,13 +6,16 @@ import cv2
 import numpy as np
 import pycolmap
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from geometry import pose_from_position, unproject
 from geometry.cameras import camera_from_params
 from twin.telltales import Telltale, level_log_odds
-from twin.telltales.evidence import MOST_LOG_ODDS, _aligned
+from twin.telltales.evidence import LEAST_DIFFERENCES, LEAST_PART, MOST_LOG_ODDS, _aligned, _whole_part
+from twin.telltales.patches import inside
 
 LEVELS, STEP = 3, 0.04
 SHAPE = (30, 40)
@@ -194,3 +197,29 @@ def test_a_faint_spot_on_flat_looks_says_nothing() -> None:
     looks[1, 12:16, 18:22] = 0.08
     faint = Telltale(name="faint", origin=made.origin[:2], right=made.right[:2], down=made.down[:2], looks=looks)
     assert level_log_odds([faint], photo(made, 1, at), CAMERA, [at], [1]) is None
+
+
+def test_a_stain_that_a_corner_of_the_photo_cuts_askew_still_tells() -> None:
+    made = telltale()
+    leaning = pycolmap.Rigid3d(pycolmap.Rotation3d(np.array([0.0, 0.0, np.radians(35.0)])), np.zeros(3))
+    at = leaning * pose(x=0.55, y=-1.0, level=1)
+    shown, _ = inside(CAMERA, at, made.cells(1), made.normal(1))
+    assert shown.mean() < 0.8
+    # No span of whole rows or columns has as much: the edge cuts both.
+    assert max(shown.all(axis=0).mean(), shown.all(axis=1).mean()) < LEAST_PART
+    assert odds(made, photo(made, 1, at), at, 1)[[0, 2]].max() < -2.0  # measured -4.0
+
+
+@given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 40), width=st.integers(1, 40))
+def test_the_part_that_is_looked_at_is_all_there_and_tells_enough(seed: int, height: int, width: int) -> None:
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    there = (y * rng.normal() + x * rng.normal() + rng.normal() * 10 > 0) & (y + x > rng.integers(0, 10))
+    differences = rng.random((height, width)) ** 4 + 1e-9
+    part = _whole_part(there, differences)
+    if part is not None:
+        assert there[part].all()
+        assert differences[part].sum() >= LEAST_DIFFERENCES * differences.sum() * (1 - 1e-9)
+        assert differences[part].size >= LEAST_PART * differences.size
+    elif there.any(axis=0).all():
+        assert not there.all()
