@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.tracking_garage import busy_garage
-from geometry import FixedCamera, FloorPlan, InputError, read_cameras_json, read_plan, write_plan
+from geometry import FixedCamera, FloorPlan, InputError, locate, read_cameras_json, read_plan, write_plan
 from geometry.frames import position_of
 from geometry.jsonl import write_jsonl
+from geometry.solids import size_prior
 from geometry.track_records import FrameRecord, TrackRow, read_detections, read_tracks
 from perception.appearance.network import AppearanceNetwork, DescribingDetector
 from perception.detection.floor_below import floors_below
@@ -34,7 +35,7 @@ from scenes.facility import Facility
 from scenes.library import facility as library_facility
 from scenes.plan import floor_plan
 from twin.evaluate_detection import TrueBoxes, judge_detections, match
-from twin.evaluate_events import judge_events, judge_gates, judge_occupancy
+from twin.evaluate_events import judge_events, judge_gates, judge_occupancy, judged_times
 from twin.evaluate_tracking import judge_tracks
 from twin.events import events_of, read_occupancy
 from twin.events.stall_views import StallViews, stall_sights
@@ -52,6 +53,7 @@ LEAST_VISIBLE, LEAST_PX = 0.3, (10.0, 12.0)
 SCORE, USUAL_SCORE = 0.3, 0.15
 MISSES = 24
 STALL_SEEN = 0.5
+"""Share of a stall that cameras see in an empty facility, and of its floor past what stands there at the time."""
 APPEARANCE_FILE = "appearance.onnx"
 """In the folder of the recordings, if there is one."""
 
@@ -180,9 +182,34 @@ def _from_pixels(folder: Path, seconds: float, *, with_appearance: bool) -> dict
         "identities": {key: judged[key] for key in keys if key in judged} | {"IDF1_vehicles": only["IDF1"]},
         "tracking_cpu_s": cpu_s,
         "occupancy": judge_occupancy(told.occupancy, occupied, **span, stalls=seen),
+        "occupancy_in_view": judge_occupancy(
+            told.occupancy, occupied, **span, in_view=_in_view(plan, true, truth, judged_times(**span))
+        ),
         "gates": judge_gates(told.events, [e for e in happened.events if "seen" not in e.meta]),
         "events": judge_events(told.events, happened.events),
     }
+
+
+def _in_view(
+    plan: FloorPlan, cameras: Sequence[FixedCamera], truth: Sequence[TrackRow], times: Array
+) -> dict[str, NDArray[np.bool_]]:
+    """Tell at which times (T,) cameras see half of each stall's floor, past what stands or drives there by the truth.
+
+    What stands in a stall does not hide that stall.
+    """
+    views = StallViews.of(plan, cameras, height=0.0)
+    vehicles = [row for row in truth if row.kind != "person"]
+    stall_of = locate(plan, np.array([row.position for row in vehicles])).stall
+    at = np.array([row.time for row in vehicles])
+    boxes = np.array(
+        [[*row.position, row.heading or 0.0, *(row.size or size_prior(row.kind).size)] for row in vehicles]
+    )
+    moments = np.unique(at)
+    shares = np.empty((len(times), len(views.stalls)))
+    for i, time_s in enumerate(times.tolist()):
+        now = at == moments[np.abs(moments - time_s).argmin()]
+        shares[i] = views.past(boxes[now], stall_of[now]).any(axis=0).mean(axis=1)
+    return dict(zip(views.stalls, (shares >= STALL_SEEN).T, strict=True))
 
 
 def _busy(work: Path, seed: int, seconds: float, fps: float) -> Path:

@@ -1,7 +1,7 @@
 """How right events and occupancy are: states of stalls over time, changes and events by their time, counts at gates."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from geometry.errors import InputError
 from twin.events.records import Event, Occupancy, read_events, read_occupancy
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
-STEP_S = 1.0
+STEP_S, SETTLE_S = 1.0, 10.0
 
 
 def evaluate_occupancy(result: Path, truth: Path, *, tolerance_s: float = 10.0) -> dict[str, Any]:
@@ -41,46 +42,62 @@ def judge_occupancy(
     begin: float,
     end: float,
     stalls: Iterable[str] | None = None,
-    settle_s: float = 10.0,
+    in_view: Mapping[str, Mask] | None = None,
+    settle_s: float = SETTLE_S,
     tolerance_s: float = 10.0,
 ) -> dict[str, Any]:
     """Judge states of stalls every second from ``begin + settle_s`` on, and changes within a tolerance.
 
     stalls: those that count, None for all of the truth. A stall that nothing was told of counts as half right, half
     wrong in balanced accuracy and is counted in ``unknown``. A change that comes twice or late is a miss.
+    in_view: of each stall, the seconds (T,) of ``judged_times`` at which it counts; a change counts where one of these
+    lies within the tolerance. None for all
     """
     own = sorted(set(stalls) if stalls is not None else {row.stall for row in truth})
-    times = np.arange(begin + settle_s, end + 1e-9, STEP_S)
+    times = judged_times(begin, end, settle_s)
+    counted = {stall: np.ones(len(times), dtype=np.bool_) if in_view is None else in_view[stall] for stall in own}
     true = {stall: _states(truth, stall, times) for stall in own}
     told = {stall: _states(found, stall, times) for stall in own}
     right: dict[bool, list[float]] = {True: [], False: []}
     unknown = 0
     for stall in own:
-        for is_taken, said in zip(true[stall].tolist(), told[stall].tolist(), strict=True):
+        shown = counted[stall]
+        for is_taken, said in zip(true[stall][shown].tolist(), told[stall][shown].tolist(), strict=True):
             unknown += bool(np.isnan(said))
             right[is_taken > 0.5].append(0.5 if np.isnan(said) else float((said > 0.5) == (is_taken > 0.5)))
     shares = {name: float(np.mean(values)) if values else None for name, values in right.items()}
     known = [share for share in shares.values() if share is not None]
-    changes = [change for stall in own for change in _changes(truth, stall) if change[1] > begin + settle_s]
+    seconds = sum(int(shown.sum()) for shown in counted.values())
+
+    def is_counted(change: tuple[str, float, bool]) -> bool:
+        stall, time, _ = change
+        return time > begin + settle_s and bool((np.abs(times[counted[stall]] - time) <= tolerance_s).any())
+
+    true_changes = [change for stall in own for change in _changes(truth, stall)]
+    changes = list(filter(is_counted, true_changes))
     said = [change for stall in own for change in _changes(found, stall)]
     delays = [_delay(change, said) for change in changes]
     met = [abs(delay) <= tolerance_s for delay in delays]
     finite = [delay for delay in delays if np.isfinite(delay)]
-    true_changes = {(stall, taken) for stall, _, taken in changes}
+    happened = {(stall, taken) for stall, time, taken in true_changes if time > begin + settle_s}
     return {
         "stalls": len(own),
         "seconds": len(times),
         "balanced_accuracy": float(np.mean(known)) if known else None,
         "taken_right": shares[True],
         "free_right": shares[False],
-        "unknown_share": unknown / max(len(own) * len(times), 1),
+        "stalls_at_a_time": seconds / max(len(times), 1),
+        "unknown_share": unknown / max(seconds, 1),
         "changes": len(changes),
         "changes_in_time": float(np.mean(met)) if met else None,
         "delay_s": [float(np.median(finite)), float(np.max(np.abs(finite)))] if finite else None,
-        "false_changes": sum(
-            (stall, taken) not in true_changes for stall, time, taken in said if time > begin + settle_s
-        ),
+        "false_changes": sum((each[0], each[2]) not in happened for each in filter(is_counted, said)),
     }
+
+
+def judged_times(begin: float, end: float, settle_s: float = SETTLE_S) -> Array:
+    """Return the times (T,) at which states of stalls are judged."""
+    return np.arange(begin + settle_s, end + 1e-9, STEP_S)
 
 
 def judge_gates(found: Sequence[Event], truth: Sequence[Event]) -> dict[str, Any]:

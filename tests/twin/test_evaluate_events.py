@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from geometry.errors import InputError
 from twin.commands.evaluate import command
 from twin.evaluate_detection import evaluate_detections
-from twin.evaluate_events import evaluate_occupancy, judge_events, judge_gates, judge_occupancy
+from twin.evaluate_events import evaluate_occupancy, judge_events, judge_gates, judge_occupancy, judged_times
 from twin.events import Event, Occupancy, Where, write_events, write_occupancy
 
 
@@ -40,6 +40,22 @@ def test_what_is_late_what_is_missing_and_what_never_was() -> None:
     assert unknown["unknown_share"] == 0.5
     flapping = [*TRUTH, line(30, "A", 0.0), line(32, "A", 1.0)]
     assert judge_occupancy(flapping, TRUTH, begin=0, end=100)["false_changes"] == 1
+
+
+def test_a_stall_counts_while_it_is_in_view() -> None:
+    told = [line(2, "A", 0.99), line(5, "B", 0.1), line(58, "B", 0.9), line(95, "A", 0.1)]
+    times = judged_times(0, 100)
+    assert times.tolist() == list(range(10, 101))
+    before = {"A": times < 80, "B": times < 50}
+    judged = judge_occupancy(told, TRUTH, begin=0, end=100, in_view=before)
+    assert judged["balanced_accuracy"] == 1.0
+    assert judged["stalls_at_a_time"] == pytest.approx((70 + 40) / 91)
+    assert (judged["changes"], judged["changes_in_time"]) == (2, 0.5), "it was seen just before each change"
+    early = {"A": times < 60, "B": times > 70}
+    judged = judge_occupancy([*told, line(20, "B", 1.0), line(25, "B", 0.0)], TRUTH, begin=0, end=100, in_view=early)
+    assert (judged["changes"], judged["false_changes"]) == (0, 0), "neither was in view by then"
+    never = judge_occupancy(told, TRUTH, begin=0, end=100, in_view=dict.fromkeys("AB", times < 0))
+    assert (never["balanced_accuracy"], never["changes_in_time"], never["unknown_share"]) == (None, None, 0.0)
 
 
 def event(time: float, kind: str, **where: str) -> Event:

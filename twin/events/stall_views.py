@@ -46,10 +46,14 @@ class StallViews:
     seen: Mask
 
     @classmethod
-    def of(cls, plan: FloorPlan, cameras: Sequence[FixedCamera]) -> Self:
-        """Cast the lines of sight past the plan's walls and pillars; a camera only sees stalls of its own level."""
+    def of(cls, plan: FloorPlan, cameras: Sequence[FixedCamera], *, height: float = BODY_M) -> Self:
+        """Cast the lines of sight past the plan's walls and pillars; a camera only sees stalls of its own level.
+
+        height: metres above the floor of the points that are looked at
+        """
         elevations = {level.id: level.elevation for level in plan.levels}
-        points = np.array([_points(stall, elevations[stall.level]) for stall in plan.stalls]).reshape(-1, POINTS, 3)
+        points = np.array([_points(stall, elevations[stall.level] + height) for stall in plan.stalls])
+        points = points.reshape(-1, POINTS, 3)
         eyes = np.array([position_of(camera.pose()) for camera in cameras]).reshape(-1, 3)
         seen = np.zeros((len(cameras), *points.shape[:2]), dtype=np.bool_)
         for i, camera in enumerate(cameras):
@@ -65,8 +69,8 @@ class StallViews:
         ids = tuple(stall.id for stall in plan.stalls)
         return cls(stalls=ids, cameras=tuple(c.id for c in cameras), points=points, eyes=eyes, seen=seen)
 
-    def shares(self, boxes: Array, inside: NDArray[np.int64]) -> Array:
-        """Return the share (C, S) of each stall's points that cameras see past vehicles.
+    def past(self, boxes: Array, inside: NDArray[np.int64]) -> Mask:
+        """Tell which points (C, S, K) cameras see past vehicles.
 
         boxes: (V, 7) of vehicles: x, y, z of the ground under their middle, heading, length, width, height
         inside: (V,) the stall each stands in, which it does not hide, or -1
@@ -78,7 +82,11 @@ class StallViews:
             # Only lines that end farther away than the vehicle can be cut by it.
             hidden |= (stall != own) & _cut(self.eyes[camera], self.points[stall, point], box)
         seen[camera, stall, point] = ~hidden
-        return np.asarray(seen.mean(axis=2))
+        return seen
+
+    def shares(self, boxes: Array, inside: NDArray[np.int64]) -> Array:
+        """Return the share (C, S) of each stall's points that cameras see past vehicles, as of ``past``."""
+        return np.asarray(self.past(boxes, inside).mean(axis=2))
 
 
 def seen_stalls(plan: FloorPlan, camera: FixedCamera) -> dict[str, Array]:
@@ -103,13 +111,13 @@ def stall_sights(plan: FloorPlan, cameras: Sequence[FixedCamera]) -> dict[str, S
     }
 
 
-def _points(stall: Stall, elevation: float) -> Array:
-    """Return points (K, 3) of a stall at the height of a vehicle's body."""
+def _points(stall: Stall, z: float) -> Array:
+    """Return points (K, 3) of a stall at a height in site."""
     corners = np.array(stall.polygon.exterior.coords)[:4]
     middle = corners.mean(axis=0)
     across, along = corners[1] - corners[0], (corners[2] + corners[3] - corners[0] - corners[1]) / 2
     xy = [middle + a * across + b * along for a in ACROSS for b in ALONG]
-    return np.column_stack([np.array(xy), np.full(len(xy), elevation + BODY_M)])
+    return np.column_stack([np.array(xy), np.full(len(xy), z)])
 
 
 def _in_picture(camera: FixedCamera, points: Array) -> Mask:

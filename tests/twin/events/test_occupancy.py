@@ -85,6 +85,15 @@ def test_a_vehicle_hides_the_stall_behind_it() -> None:
     np.testing.assert_array_equal(views.shares(truck, np.array([5]))[0, 5], 1.0), "it does not hide its own stall"
 
 
+def test_a_low_vehicle_hides_the_floor_behind_it_before_what_stands_there() -> None:
+    x, _ = MIDDLE["S5"]
+    car = np.array([[x, 9.5, 0.0, 0.0, 6.0, 2.0, 1.2]])
+    floor, body = (
+        StallViews.of(plan(), [camera()], height=height).past(car, np.array([-1]))[0, 5].mean() for height in (0.0, 0.7)
+    )
+    assert floor < body
+
+
 def test_a_position_that_is_unsure_takes_more_time_and_two_stalls_share_it() -> None:
     between = (MIDDLE["S3"][0] + 1.25, 5.5)
     found, _ = states(track(1, standing(*between), 0, 6, sigma=0.6), 6)
