@@ -26,9 +26,9 @@ WRITTEN = 0.26
 """Of the log-odds that tags and signs give: readings of one photo err together."""
 NAMED = 1.43
 """The same of what names a level."""
-COPY = 0.25
+COPY = 0.45
 """Odds of another building after the same plan, with surfaces of its own, before textures are looked for."""
-FEW = 8.0
+FEW = 16.0
 """Patches looked for at which such a building is half as likely beforehand: few tell little, none nothing."""
 COPY_SHARES = ((1.76, 1.28), (1.72, 29.4))
 """As ``FOUND_SHARES``, but poses in such a building are right ones: joints and edges are where they are here. Fitted to
