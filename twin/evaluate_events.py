@@ -51,11 +51,11 @@ def judge_occupancy(
     stalls: those that count, None for all of the truth. A stall that nothing was told of counts as half right, half
     wrong in balanced accuracy and is counted in ``unknown``. A change that comes twice or late is a miss.
     in_view: of each stall, the seconds (T,) of ``judged_times`` at which it counts; a change counts where one of these
-    lies within the tolerance. None for all
+    lies within the tolerance. None for all. Raises ``InputError`` where it lacks a stall or seconds
     """
     own = sorted(set(stalls) if stalls is not None else {row.stall for row in truth})
     times = judged_times(begin, end, settle_s)
-    counted = {stall: np.ones(len(times), dtype=np.bool_) if in_view is None else in_view[stall] for stall in own}
+    counted = {stall: _counted(stall, in_view, len(times)) for stall in own}
     true = {stall: _states(truth, stall, times) for stall in own}
     told = {stall: _states(found, stall, times) for stall in own}
     right: dict[bool, list[float]] = {True: [], False: []}
@@ -71,7 +71,8 @@ def judge_occupancy(
 
     def is_counted(change: tuple[str, float, bool]) -> bool:
         stall, time, _ = change
-        return time > begin + settle_s and bool((np.abs(times[counted[stall]] - time) <= tolerance_s).any())
+        is_seen = in_view is None or bool((np.abs(times[counted[stall]] - time) <= tolerance_s).any())
+        return time > begin + settle_s and is_seen
 
     true_changes = [change for stall in own for change in _changes(truth, stall)]
     changes = list(filter(is_counted, true_changes))
@@ -93,6 +94,15 @@ def judge_occupancy(
         "delay_s": [float(np.median(finite)), float(np.max(np.abs(finite)))] if finite else None,
         "false_changes": sum((each[0], each[2]) not in happened for each in filter(is_counted, said)),
     }
+
+
+def _counted(stall: str, in_view: Mapping[str, Mask] | None, seconds: int) -> Mask:
+    """Return at which of the judged seconds (T,) a stall counts."""
+    if in_view is None:
+        return np.ones(seconds, dtype=np.bool_)
+    if stall not in in_view or in_view[stall].shape != (seconds,):
+        raise InputError(f"it is not told at which of {seconds} seconds the stall is in view", where=f"stall '{stall}'")
+    return in_view[stall]
 
 
 def judged_times(begin: float, end: float, settle_s: float = SETTLE_S) -> Array:

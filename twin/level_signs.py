@@ -1,7 +1,7 @@
 """Signs that name a level, where storeys built alike have theirs: which of their names is the likeliest reading there.
 
-A sign that the map read on one storey is expected on all of them, with that storey's name. Read freely, small letters
-say little ("STARS 2"); asked which of a few names it is, the same picture often tells.
+A sign that the map read on one storey, or that its plan lists, is expected on all of them, with that storey's name.
+Read freely, small letters say little ("STARS 2"); asked which of a few names it is, the same picture often tells.
 """
 
 from collections.abc import Sequence

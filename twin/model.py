@@ -197,7 +197,9 @@ class Twin:
             if self.plan is None:
                 return WrittenEvidence(self.signs, self.tags)
             levels = sorted(self.plan.levels, key=lambda level: level.elevation)
-            return WrittenEvidence(with_planned(self.signs, self.plan.signs), self.tags, levels)
+            # Of one level there are none to tell apart, and what nobody read is not worth reading for.
+            signs = with_planned(self.signs, self.plan.signs) if len(levels) > 1 else self.signs
+            return WrittenEvidence(signs, self.tags, levels)
         except MissingExtraError as error:
             logger.warning("signs are not read: %s", error)
             return WrittenEvidence((), self.tags)

@@ -14,7 +14,7 @@ from tests.twin.worlds import CAMERA, DIMENSION, World, joined, looking, mapped,
 from twin import localizer
 from twin.localizer_options import LocalizerOptions
 from twin.telltales import Telltale
-from twin.textures import Textures, cut_textures
+from twin.textures import Occluders, Textures, cut_textures
 
 QUERY = looking((0.7, -0.4, 1.5), 0.6)
 
@@ -217,6 +217,23 @@ def test_textures_verify_a_pose_that_few_matches_support() -> None:
     assert metres < 0.03  # measured 0.006
     assert degrees < 0.3  # measured 0.055
     assert localizer.localize("q", few, CAMERA, picture_of(1)).status == "refused", "of another floor"
+
+
+def test_textures_that_landmarks_stand_before_are_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(9)
+    world = room(rng)
+    view = world.see(QUERY, rng)[0]
+    world_map = mapped(world, walk(), rng)
+
+    def looked_for() -> int:
+        localizer = world_map.localizer(storeys=(0.0,), textures=floors(0))
+        _, choice = localizer.localize_with_choice("q", view, CAMERA, picture_of(0))
+        assert choice is not None
+        return choice.best.textured.looked_for
+
+    with_occluders = looked_for()
+    monkeypatch.setattr("twin.candidates.Occluders.of", lambda *_: Occluders(points=np.zeros((0, 3))))
+    assert 0 < with_occluders < looked_for()
 
 
 def test_textures_tell_storeys_apart_whose_floors_differ() -> None:

@@ -7,6 +7,7 @@ import pytest
 import shapely
 
 from geometry import DegenerateError, FloorPlan, Floors, find_floors, plan_levels
+from geometry.floorplan import Sign
 from tests.geometry.garage_points import floor, garage
 from tests.twin.telltales.test_surfaces import STAIN, alike, surfaces
 from twin.layout import Ortho, OrthoOptions
@@ -58,6 +59,23 @@ def test_floors_and_ceilings_of_all_levels_are_compared() -> None:
     assert [below for _, below in stages.asked] == [False, True, False, True]
     assert [each.name.split()[0] for each in found] == ["floor", "ceiling"]
     np.testing.assert_allclose(found[1].origin[:, 2], [2.9, upper + 2.9], atol=0.2)  # the upper floor slopes
+
+
+def test_signs_that_only_the_plan_lists_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = garage(np.random.default_rng(0))
+    floors = find_floors(place.cameras, place.landmarks, place.covariances, seen_from=place.seen_from)
+    levels, _ = plan_levels(floors)
+    sign = Sign(
+        id="s", level=levels[1].id, position=shapely.Point(20.0, 5.0, levels[1].elevation + 2.0),
+        normal=(0.0, 1.0, 0.0), text=f"STAIRS {levels[1].id}", width=1.2, height=0.4,
+    )  # fmt: skip
+    plan = FloorPlan(levels=levels, signs=(sign,))
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "twin.mapping.telltales.telltale_signs", lambda signs, *rest: asked.extend(each.text for each in signs) or ()
+    )
+    find_telltales(rectified(_Stages(), floors, plan, place.landmarks), plan, [], [])
+    assert asked == [sign.text]
 
 
 def test_a_single_level_has_none() -> None:

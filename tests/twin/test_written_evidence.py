@@ -1,14 +1,17 @@
 """Tags in a photo against where poses expect them, and places where signs are read."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
 import shapely
 
 from geometry import TagSpecs, camera_from_params, pose_from_position, position_of, quat_xyzw_of
-from geometry.floorplan import Level
+from geometry.floorplan import FloorPlan, Level, Sign
 from perception import Picture
 from scenes import look
+from twin.model import Twin
 from twin.signs import SignLandmark
 from twin.signs.lines import _line_of
 from twin.written_evidence import TAG_LOG_ODDS, WrittenEvidence, _distinct
@@ -109,3 +112,20 @@ def test_what_names_a_level_is_not_shared_by_look_alikes() -> None:
     assert told is not None
     assert told.argmax() == 1
     assert np.delete(told, 1).max() < -2.0  # measured -3.6
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+def test_a_twin_of_several_levels_expects_signs_that_only_its_plan_lists(levels: int) -> None:
+    outline = shapely.box(0, 0, 40, 20)
+    plan = FloorPlan(
+        levels=tuple(Level(id=f"P{k}", name=f"P{k}", elevation=3.5 * k, outline=outline) for k in range(levels)),
+        signs=(
+            Sign(
+                id="s", level="P0", position=shapely.Point(5.0, 5.0, 2.0), normal=(0.0, 1.0, 0.0),
+                text="STAIRS P0", width=1.2, height=0.4,
+            ),
+        ),
+    )  # fmt: skip
+    parts = SimpleNamespace(is_in_site=True, plan=plan, signs=(), tags=None)
+    written = Twin.written.func(parts)  # type: ignore[attr-defined]
+    assert [sign.text for sign in written._signs] == ["STAIRS P0"] * (levels > 1)

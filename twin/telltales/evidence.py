@@ -220,7 +220,8 @@ def _aligned(patch: NDArray[np.float32], looks: NDArray[np.float32]) -> list[NDA
 
 
 def _whole_part(there: Mask, differences: Array) -> tuple[slice, slice] | None:
-    """Return the rows and columns of the part that is all there and has most of the patch and of what levels differ by.
+    """Return the rows and columns of the part that is all there and has most of the patch and, weighed alike, of what
+    levels differ by, but for what lies between the ``MOST_EDGES`` rows that it may begin and end at.
 
     there, differences: (h, w); the edge of a photo cuts a patch askew. None where that is less than ``LEAST_PART`` of
     the patch, or has less than ``LEAST_DIFFERENCES`` of these: what is left shows what all levels have.
@@ -231,8 +232,9 @@ def _whole_part(there: Mask, differences: Array) -> tuple[slice, slice] | None:
         return slice(0, height), slice(0, width)
     shares = np.pad(share, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     best, part = 0.0, None
-    edges = np.unique(np.linspace(0, height, MOST_EDGES).astype(int)).tolist()
-    for top, bottom in combinations(edges, 2):
+    whole = np.flatnonzero(np.diff(np.concatenate([[False], there.all(axis=1), [False]])))
+    edges = np.union1d(np.linspace(0, height, MOST_EDGES).astype(int), whole)
+    for top, bottom in combinations(edges.tolist(), 2):
         columns = _span(np.asarray(there[top:bottom].all(axis=0)))
         area = (bottom - top) * (columns.stop - columns.start) / there.size
         between = shares[bottom] - shares[top]

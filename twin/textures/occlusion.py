@@ -12,7 +12,7 @@ import pycolmap
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from geometry import position_of, transform_points, unproject
+from geometry import position_of, project, transform_points, unproject
 from twin.textures.textures import Textures
 
 Array = NDArray[np.float64]
@@ -20,13 +20,15 @@ Array = NDArray[np.float64]
 OFF_SURFACE_M, SURFACE_WITHIN_M = 0.15, 1.0
 """A landmark farther off the plane of the nearest patch, or from any patch, stands before surfaces."""
 CELLS_ACROSS = 40
-"""Of a photo's width; neighbouring cells count too, as what lies between two landmarks hides as they do."""
+"""Of a photo's width; neighbouring cells count too, as what lies between two landmarks hides as they do. So they reach
+one to two fortieths of it."""
 LEAST_NEARER = 2
 """Landmarks that hide a patch: one may be a wrong one."""
 NEARER = 0.8
-"""Of a patch's distance, within which landmarks hide it."""
+"""Of a patch's distance, within which landmarks hide it, to a step: up to 0.88."""
 NEAREST_M, FARTHEST_M, STEP = 0.3, 20.0, 1.1
 """Distances that are told apart, by a factor."""
+SAME_PIXEL = 1.0
 STEPS = int(np.log(FARTHEST_M / NEAREST_M) / np.log(STEP)) + 1
 
 
@@ -61,14 +63,32 @@ class Occluders:
         first, last = np.searchsorted(self.points[:, 2], [height - FARTHEST_M, height + FARTHEST_M])
         in_cam = transform_points(cam_from_site, self.points[first:last])
         distances = np.sqrt(np.einsum("pk,pk->p", in_cam, in_cam))
-        shown = (distances > NEAREST_M) & (distances < FARTHEST_M) & (in_cam[:, 2] > _least_cosine(camera) * distances)
-        pixels, steps = np.asarray(camera.img_from_cam(in_cam[shown])), _steps(distances[shown])
-        inside = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(axis=1)
-        column, row = np.moveaxis(_cells(camera, pixels[inside]), 1, 0)
+        within = (distances > NEAREST_M) & (distances < FARTHEST_M)
+        pixels, distances = _shown(camera, in_cam[within], distances[within])
+        column, row = np.moveaxis(_cells(camera, pixels), 1, 0)
         shape = (*(_cells(camera, np.array([[camera.width, camera.height]]))[0, ::-1] + 1), STEPS)
-        counts = np.bincount(np.ravel_multi_index((row, column, steps[inside]), shape), minlength=int(np.prod(shape)))
-        up_to = counts.reshape(shape).cumsum(axis=2).astype(np.float32)
+        at = np.ravel_multi_index((row, column, _steps(distances)), shape)
+        up_to = np.bincount(at, minlength=int(np.prod(shape))).reshape(shape).cumsum(axis=2).astype(np.float32)
         return np.asarray(cv2.boxFilter(up_to, -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT))
+
+
+def _shown(camera: pycolmap.Camera, in_cam: Array, distances: Array) -> tuple[Array, Array]:
+    """Return the pixels (M, 2) of points (N, 3), distances (N,), that lie in the photo, and their distances (M,).
+
+    Few of a map's points lie in the cone around the photo's corners, and within it no lens that knows these folds.
+    """
+    corners = np.array([[x, y] for x in (0.0, camera.width) for y in (0.0, camera.height)])
+    rays = unproject(camera, corners)
+    back, known = project(camera, np.nan_to_num(rays))
+    if known.all() and np.abs(back - corners).max() < SAME_PIXEL:
+        ahead = in_cam[:, 2] > rays[:, 2].min() * distances
+        in_cam, distances = in_cam[ahead], distances[ahead]
+        pixels, valid = np.asarray(camera.img_from_cam(in_cam)).reshape(-1, 2), np.ones(len(in_cam), dtype=np.bool_)
+    else:
+        pixels, valid = project(camera, in_cam)
+    with np.errstate(invalid="ignore"):
+        inside = valid & (pixels >= 0).all(axis=1) & (pixels < (camera.width, camera.height)).all(axis=1)
+    return pixels[inside], distances[inside]
 
 
 def _cells(camera: pycolmap.Camera, pixels: Array) -> NDArray[np.int64]:
@@ -80,10 +100,3 @@ def _steps(distances: Array) -> NDArray[np.int64]:
     """Return how many factors of ``STEP`` distances (N,) are beyond the nearest that is told apart, rounded down."""
     steps = np.log(np.maximum(distances, NEAREST_M) / NEAREST_M) / np.log(STEP)
     return np.minimum(steps.astype(np.int64), STEPS - 1)
-
-
-def _least_cosine(camera: pycolmap.Camera) -> float:
-    """Return the cosine between the axis and the corner of the photo that is farthest off it."""
-    width, height = camera.width, camera.height
-    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], dtype=np.float64)
-    return float(np.nan_to_num(unproject(camera, corners)[:, 2], nan=-1.0).min())
