@@ -1,5 +1,6 @@
 """Tags in a photo against where poses expect them, and places where signs are read."""
 
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import cv2
@@ -19,6 +20,8 @@ from twin.written_evidence import TAG_LOG_ODDS, WrittenEvidence, _distinct
 CAMERA = camera_from_params("PINHOLE", 640, 480, [500.0, 500.0, 320.0, 240.0])
 POSE = look((0.0, 0.0, 1.6), np.pi / 2, 0.0, 0.0)  # looks along +y
 TAG_M, AWAY_M = 0.4, 4.0
+# Its weights are read without importing it, as what it imports is not installed.
+needs_signs = pytest.mark.skipif(find_spec("rapidocr_onnxruntime") is None, reason="needs the extra 'signs'")
 
 
 def tags(height: float = 1.6) -> TagSpecs:
@@ -83,9 +86,8 @@ def test_places_that_coincide_are_read_once() -> None:
     assert _distinct([])[0].shape == (0, 4, 2)
 
 
+@needs_signs
 def test_a_sign_tells_the_storey() -> None:
-    pytest.importorskip("onnxruntime", reason="needs the extra 'signs'")
-    pytest.importorskip("rapidocr_onnxruntime", reason="needs the extra 'signs'")
     pixels = np.full((480, 640, 3), 225, np.uint8)
     # Letters of 0.4 m at 4 m are 50 px high; the sign hangs 0.4 m above the eye.
     cv2.putText(pixels, "P2", (280, 215), cv2.FONT_HERSHEY_SIMPLEX, 2.2, (20, 20, 20), 8, cv2.LINE_AA)
@@ -95,9 +97,8 @@ def test_a_sign_tells_the_storey() -> None:
     assert odds[1] - np.delete(odds, 1).max() > 2.0  # measured 5.3
 
 
+@needs_signs
 def test_what_names_a_level_is_not_shared_by_look_alikes() -> None:
-    pytest.importorskip("onnxruntime", reason="needs the extra 'signs'")
-    pytest.importorskip("rapidocr_onnxruntime", reason="needs the extra 'signs'")
     pixels = np.full((480, 640, 3), 225, np.uint8)
     cv2.putText(pixels, "P2", (280, 215), cv2.FONT_HERSHEY_SIMPLEX, 2.2, (20, 20, 20), 8, cv2.LINE_AA)
     picture, poses = Picture(name="sign", pixels=pixels), [POSE, raised(3.5), raised(7.0)]
@@ -114,6 +115,7 @@ def test_what_names_a_level_is_not_shared_by_look_alikes() -> None:
     assert np.delete(told, 1).max() < -2.0  # measured -3.6
 
 
+@needs_signs
 @pytest.mark.parametrize("levels", [1, 2])
 def test_a_twin_of_several_levels_expects_signs_that_only_its_plan_lists(levels: int) -> None:
     outline = shapely.box(0, 0, 40, 20)
