@@ -30,6 +30,7 @@ class CrossingOptions:
     margin_m: beyond the line, against counting one that stands on it twice; beside_m: how far beyond the ends of a
     gate one may pass
     reach_m: one that is first or last seen this near to a gate, and goes through it, passed unseen; going_mps: how fast
+    slow_reach_m, came_m: so does one that is first seen this near, slower, and comes so far in from there
     unsure_sigmas: what is unsure is clearly beyond a line only so many standard deviations away from it
     gone_s: after so long without a row a track is over; settle_s: how long a zone must stay before it is told
     people: whether people count at gates
@@ -39,6 +40,8 @@ class CrossingOptions:
     beside_m: float = 1.0
     reach_m: float = 8.0
     going_mps: float = 0.7
+    slow_reach_m: float = 3.0
+    came_m: float = 2.0
     unsure_sigmas: float = 1.0
     gone_s: float = 6.0
     settle_s: float = 0.6
@@ -50,6 +53,8 @@ class CrossingOptions:
             self.beside_m,
             self.reach_m,
             self.going_mps,
+            self.slow_reach_m,
+            self.came_m,
             self.unsure_sigmas,
             self.gone_s,
             self.settle_s,
@@ -80,6 +85,7 @@ class _Track:
 
     first, sure: the first row, and the first that is not unsure; last: the last one
     side: of each gate, the side it was last clearly on; clear: gates of which a sure row told it
+    slow: the row of a track that began inside of a gate, not fast enough to tell that it came in by it
     crossed: when it was last on the line itself
     zone: where it is, since ``entered``
     """
@@ -90,6 +96,7 @@ class _Track:
     side: dict[str, int] = field(default_factory=dict)
     crossed: dict[str, float] = field(default_factory=dict)
     clear: set[str] = field(default_factory=set)
+    slow: dict[str, TrackRow] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
     zone: str | None = None
     coming: tuple[str | None, float] | None = None
@@ -165,6 +172,13 @@ class Crossings:
                 velocity = np.array((row.velocity or (0.0, 0.0, 0.0))[:2])
                 if velocity @ line.inward > self.options.going_mps and line.gate.direction != "out":
                     events.append(_passage(line, 1, row, row, BESIDE_GATE, row.time))
+                    known.passed.add(line.gate.id)
+                elif inside < self.options.slow_reach_m and line.gate.direction != "out":
+                    known.slow[line.gate.id] = row
+            elif line.gate.id in known.slow and not known.passed:
+                first = known.slow[line.gate.id]
+                if inside - line.place(np.array(first.position[:2]))[0] > self.options.came_m:
+                    events.append(_passage(line, 1, row, first, BESIDE_GATE, first.time))
                     known.passed.add(line.gate.id)
         return events
 

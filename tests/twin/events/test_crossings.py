@@ -122,3 +122,28 @@ def test_unsure_rows_show_no_stall_to_be_empty() -> None:
     assert [(each.stall, each.p_occupied > 0.8) for each in told.occupancy if each.stall == "S0"] == [("S0", True)]
     elsewhere = mixed(parked, track(2, standing(30, 16), 0, 60))
     assert [event.kind for event in events_of(elsewhere, plan(), [camera()]).events] == ["stall_freed"]
+
+
+@pytest.mark.parametrize(
+    ("begins", "goes", "counted"),
+    [(0.6, 6.0, True), (2.5, 3.0, True), (0.6, 1.5, False), (4.0, 6.0, False)],
+    ids=["from the line on", "near it", "too little of a way", "too far in"],
+)
+def test_one_that_is_first_seen_waiting_at_a_gate_came_in_by_it_once_it_goes_on(
+    begins: float, goes: float, counted: bool
+) -> None:
+    """As in a queue: its first rows are slow, 0.3 m/s, and where it comes from is outside of the plan."""
+    witness = track(9, standing(20, 18), 0, 40)
+    rows = track(4, lambda t: (begins + min(0.3 * (t - 5.0), goes), 10.0), 5, 35)
+    told = events_of(mixed(witness, rows), plan())
+    assert gates(told) == [("gate_in", "in")] * counted
+    for event in told.events:
+        if event.kind == "gate_in":
+            assert event.time - START == pytest.approx(5.0, abs=0.3), "when it was first seen"
+            assert event.confidence < 0.7
+
+
+def test_one_that_waits_at_a_gate_out_did_not_come_in() -> None:
+    witness = track(9, standing(20, 18), 0, 40)
+    rows = track(4, lambda t: (39.0 - 0.3 * (t - 5.0), 10.0), 5, 35)
+    assert ("gate_in", "out") not in gates(events_of(mixed(witness, rows), plan()))
