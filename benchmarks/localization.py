@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.localization_cases import RIGHT_M, WRONG_M, Asked, ask, storeys_of
+from benchmarks.localization_cases import RIGHT_M, SEEN, WRONG_M, Asked, ask, storeys_of, strata_of
 from benchmarks.localization_places import place_recall
 from benchmarks.localization_pool import pooled, reliability, require_once, together
 from benchmarks.localization_worst import write_worst
@@ -33,7 +33,6 @@ from twin.mapping.pipeline import MapOptions
 SEEDS = (1, 2, 3)
 WALKS = {"garage": 400, "garage-twins": 480}
 QUERIES = 500
-SEEN, EVIDENCE_PX = 0.3, 400
 
 
 def main() -> None:
@@ -113,16 +112,13 @@ def answered_strangers(scene: Path, twin: Twin) -> dict[str, Any]:
 def judged(asked: Sequence[Asked], twin: Twin) -> dict[str, Any]:
     """Return the figures of one case."""
     clear = [a for a in asked if a.seen_fraction >= SEEN]
-    strata = {
-        "all": list(asked),
-        "seen, told apart": [a for a in clear if a.evidence_px >= EVIDENCE_PX],
-        "seen, hardly told apart": [a for a in clear if 0 < a.evidence_px < EVIDENCE_PX],
-        "seen, not told apart": [a for a in clear if a.evidence_px == 0],
-    }
+    strata = strata_of(np.array([a.seen_fraction for a in asked]), np.array([a.evidence_px for a in asked]))
     forced = np.array([(a.confidence, a.right) for a in asked if a.choice is not None], dtype=np.float64)
     forced = forced.reshape(-1, 2)
     return {
-        "strata": {name: _stratum(part, twin) for name, part in strata.items()},
+        "strata": {
+            name: _stratum([asked[i] for i in np.flatnonzero(those).tolist()], twin) for name, those in strata.items()
+        },
         "ellipsoids": _ellipsoids([a for a in asked if a.answered and pose_error(a.best, a.true)[0] < WRONG_M]),
         "confidence": reliability(forced[:, 0], forced[:, 1]),
         "forced": forced.tolist(),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pycolmap
+from numpy.typing import NDArray
 
 from geometry import locate, pose_error, pose_from_position, position_of, read_cameras
 from geometry.interchange import QUERY_COLUMNS
@@ -16,7 +17,10 @@ from twin import Localization, Twin
 from twin.localizer import Choice, Localizer
 from twin.queries import query_camera
 
+Array = NDArray[np.float64]
+
 RIGHT_M, RIGHT_DEG, WRONG_M = 0.25, 2.0, 1.0
+SEEN, EVIDENCE_PX = 0.3, 400
 PLACE_M, PLACE_DEG = 1.0, 10.0
 """What counts as the right place when poses compete."""
 
@@ -55,6 +59,17 @@ class Asked:
     def answered(self) -> bool:
         """Whether it was localized."""
         return self.answer.status == "ok"
+
+
+def strata_of(seen_fraction: Array, evidence_px: Array) -> dict[str, NDArray[np.bool_]]:
+    """Return which of N photos count where: by how much of what they show the walk saw, and how much tells levels."""
+    clear = seen_fraction >= SEEN
+    return {
+        "all": np.ones(len(clear), dtype=bool),
+        "seen, told apart": clear & (evidence_px >= EVIDENCE_PX),
+        "seen, hardly told apart": clear & (evidence_px > 0) & (evidence_px < EVIDENCE_PX),
+        "seen, not told apart": clear & (evidence_px == 0),
+    }
 
 
 def is_within(pose: pycolmap.Rigid3d, true: pycolmap.Rigid3d, metres: float, degrees: float) -> bool:

@@ -18,6 +18,7 @@ from geometry.solids import size_prior
 from geometry.track_records import FrameRecord, TrackRow, read_detections, read_tracks
 from perception.appearance.network import AppearanceNetwork, DescribingDetector
 from perception.detection.floor_below import floors_below
+from perception.detection.making import SHIPPED as OWN_DETECTORS
 from perception.detection.making import habits_of, make_detector
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 from perception.detection.protocol import Detector
@@ -89,9 +90,9 @@ def detector(work: Path, seeds: Sequence[int], detectors: dict[str, Detector]) -
 
 
 def integers(work: Path, seeds: Sequence[int], score: float) -> dict[str, Any]:
-    """Return what the second stage, and 8-bit integers of the first, cost and gain in AP and in time."""
+    """Return what the second stage, and 8-bit integers, cost and gain in AP and in time."""
     figures: dict[str, Any] = {}
-    for name in ("tiepoint", "tiepoint-fast", "tiepoint-int8"):
+    for name in OWN_DETECTORS:
         each = make_detector(name, OnnxOptions(threads=1, score=score))
         figures[name] = {"megabytes": _size(each)}
         for scene in SCENES:
@@ -130,7 +131,7 @@ def speed(work: Path, seed: int, data: Path) -> dict[str, Any]:
     """Return frames a second of 640 x 360 for 1, 2 and 4 cameras and each detector, reading and all included."""
     source = recorded(work, "garage", library_facility("garage", seed=seed), seed, GLIMPSE_S, GLIMPSE_FPS)
     figures: dict[str, Any] = {}
-    repeats = {"tiepoint": 10, "tiepoint-fast": 10, "tiepoint-int8": 10, "background": 20, "yolox-nano": 4}
+    repeats = {**dict.fromkeys(OWN_DETECTORS, 10), "background": 20, "yolox-nano": 4}
     for name, times in repeats.items():
         path = str(data / "weights" / "yolox_nano.onnx") if name == "yolox-nano" else name
         figures[name] = {}

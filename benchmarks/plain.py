@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from benchmarks.protocol import THREADS, Photos
 
 CPU = pycolmap.Device.cpu
+Pairs = Mapping[str, Sequence[str]]
+"""Names of images that an image is matched with, by its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +35,21 @@ class PlainMap:
         return {image_id: _point_ids(image) for image_id, image in self.reconstruction.images.items()}
 
 
-def map_at_poses(photos: Photos, folder: Path) -> PlainMap:
-    """Match every pair and triangulate at the true poses."""
+@dataclass(frozen=True, kw_only=True)
+class PlainPose:
+    """A pose that PnP found, and how many matches agree with it."""
+
+    cam_from_site: pycolmap.Rigid3d
+    inliers: int
+
+
+def map_at_poses(photos: Photos, folder: Path, pairs: Pairs | None = None) -> PlainMap:
+    """Match the pairs, every one unless they are named, and triangulate at the true poses.
+
+    A folder that ``map_from_images`` has used already has its features and matches, which are not computed again.
+    """
     start = time.perf_counter()
-    database = _matched(photos, folder)
+    database = _matched(photos, folder, pairs)
     skeleton = pycolmap.Reconstruction()
     with pycolmap.Database.open(database) as opened:
         camera = opened.read_all_cameras()[0]
@@ -53,10 +66,13 @@ def map_at_poses(photos: Photos, folder: Path) -> PlainMap:
     return PlainMap(reconstruction=model, database=database, seconds=time.perf_counter() - start)
 
 
-def map_from_images(photos: Photos, folder: Path) -> PlainMap:
-    """Match every pair and run incremental SfM with the intrinsics held; the largest model counts, empty if none is."""
+def map_from_images(photos: Photos, folder: Path, pairs: Pairs | None = None) -> PlainMap:
+    """Match the pairs, every one unless they are named, and run incremental SfM with the intrinsics held.
+
+    The largest model counts, an empty one if there is none.
+    """
     start = time.perf_counter()
-    database = _matched(photos, folder)
+    database = _matched(photos, folder, pairs)
     options = pycolmap.IncrementalPipelineOptions(num_threads=THREADS, extract_colors=False)
     options.ba_refine_focal_length = options.ba_refine_extra_params = False
     options.random_seed = 0
@@ -77,14 +93,12 @@ def localize(
     _localize_batch(plain, queries, queries.names[:1], scratch)  # warm-up
     single = [_localize_batch(plain, queries, [name], scratch) for name in queries.names]
     _, batch_seconds = _localize_batch(plain, queries, queries.names, scratch)
-    poses = [pose for (pose,), _ in single]
+    poses = [None if found is None else found.cam_from_site for (found,), _ in single]
     return poses, np.array([seconds for _, seconds in single]), batch_seconds / len(queries.names)
 
 
-def localize_among(
-    plain: PlainMap, queries: Photos, candidates: Mapping[str, Sequence[str]], folder: Path
-) -> list[pycolmap.Rigid3d | None]:
-    """Localize queries in a ``map_at_poses``, each matched only with the map images named for it, such as retrieved."""
+def localize_among(plain: PlainMap, queries: Photos, candidates: Pairs, folder: Path) -> list[PlainPose | None]:
+    """Localize queries in a map, each matched only with the map images named for it, such as retrieved."""
     scratch = folder / "candidates.db"
     shutil.copyfile(plain.database, scratch)
     _match_queries(scratch, queries, candidates)
@@ -93,7 +107,7 @@ def localize_among(
 
 def _localize_batch(
     plain: PlainMap, queries: Photos, names: Sequence[str], scratch: Path
-) -> tuple[list[pycolmap.Rigid3d | None], float]:
+) -> tuple[list[PlainPose | None], float]:
     """Return the poses of some queries and the seconds they took, in a fresh copy of the map's database."""
     shutil.copyfile(plain.database, scratch)
     start = time.perf_counter()
@@ -103,10 +117,13 @@ def _localize_batch(
     return poses, time.perf_counter() - start
 
 
-def _matched(photos: Photos, folder: Path) -> Path:
+def _matched(photos: Photos, folder: Path, pairs: Pairs | None) -> Path:
     database = _made(folder) / "database.db"
     _extract(database, photos, photos.names)
-    pycolmap.match_exhaustive(database, _matching(), device=CPU)
+    if pairs is None:
+        pycolmap.match_exhaustive(database, _matching(), device=CPU)
+    else:
+        _match_pairs(database, pairs, verify=True)
     return database
 
 
@@ -129,17 +146,20 @@ def _matching(*, verify: bool = True) -> pycolmap.FeatureMatchingOptions:
     return pycolmap.FeatureMatchingOptions(num_threads=THREADS, use_gpu=False, skip_geometric_verification=not verify)
 
 
-def _match_queries(database: Path, queries: Photos, candidates: Mapping[str, Sequence[str]]) -> None:
+def _match_queries(database: Path, queries: Photos, candidates: Pairs) -> None:
     """Add queries to a copy of the map's database and match each with its candidates; PnP verifies."""
     _extract(database, queries, list(candidates))
-    pairs = [f"{name} {other}" for name, others in candidates.items() for other in others]
+    _match_pairs(database, candidates, verify=False)
+
+
+def _match_pairs(database: Path, pairs: Pairs, *, verify: bool) -> None:
     listed = database.with_suffix(".pairs.txt")
-    listed.write_text("\n".join(pairs), "utf-8")
+    listed.write_text("\n".join(f"{name} {other}" for name, others in pairs.items() for other in others), "utf-8")
     pairing = pycolmap.ImportedPairingOptions(match_list_path=listed)
-    pycolmap.match_image_pairs(database, _matching(verify=False), pairing, device=CPU)
+    pycolmap.match_image_pairs(database, _matching(verify=verify), pairing, device=CPU)
 
 
-def _pose(database: Path, plain: PlainMap, camera: pycolmap.Camera, name: str) -> pycolmap.Rigid3d | None:
+def _pose(database: Path, plain: PlainMap, camera: pycolmap.Camera, name: str) -> PlainPose | None:
     """Return the pose from all 2D-3D matches of a query, each pair of feature and point once."""
     with pycolmap.Database.open(database) as opened:
         query = opened.read_image_with_name(name).image_id
@@ -154,7 +174,9 @@ def _pose(database: Path, plain: PlainMap, camera: pycolmap.Camera, name: str) -
     options = pycolmap.AbsolutePoseEstimationOptions()
     options.ransac.random_seed = 0
     found = pycolmap.estimate_and_refine_absolute_pose(keypoints[feature[known]], xyz, camera, options)
-    return None if found is None else found["cam_from_world"]
+    if found is None:
+        return None
+    return PlainPose(cam_from_site=found["cam_from_world"], inliers=int(found["num_inliers"]))
 
 
 def _point_ids(image: pycolmap.Image) -> NDArray[np.int64]:

@@ -43,9 +43,10 @@ def wrong_levels(folder: Path, *, walk: int, queries: int) -> dict[str, Any]:
     site = _walked("garage-twins", STRETCH)
     options = CaptureOptions(captures=("walk", "queries"), walk_frames=walk, queries=queries, min_seen=MIN_SEEN)
     captured = _rendered(site, folder, options)
-    mapped, asked = (_photos(captured, kind) for kind in ("walk", "queries"))
+    mapped, asked = (captured_photos(captured, kind, captured) for kind in ("walk", "queries"))
     plain = map_at_poses(mapped, folder / "twins-map")
-    poses = localize_among(plain, asked, retrieved(mapped, asked), folder / "twins-map")
+    found = localize_among(plain, asked, retrieved(mapped, asked), folder / "twins-map")
+    poses = [None if pose is None else pose.cam_from_site for pose in found]
     plan = floor_plan(site)
     verdicts = [verdict(plan, pose, truth) for pose, truth in zip(poses, asked.positions, strict=True)]
     counts = {kind: verdicts.count(kind) for kind in VERDICTS}
@@ -83,7 +84,8 @@ def placed_by_sfm(folder: Path, *, walk: int) -> dict[str, Any]:
     look-alike places that are folded into one are registered, and not in their place.
     """
     options = CaptureOptions(captures=("walk",), walk_frames=walk, levels=("P1",))
-    photos = _photos(_rendered(_walked("garage", LOOP), folder, options), "walk")
+    scene = _rendered(_walked("garage", LOOP), folder, options)
+    photos = captured_photos(scene, "walk", scene)
     plain = map_from_images(photos, folder / "garage-sfm")
     registered = {image.name: image.projection_center() for image in plain.reconstruction.images.values()}
     steps = np.linalg.norm(np.diff(photos.positions, axis=0), axis=1)
@@ -102,15 +104,23 @@ def placed_by_sfm(folder: Path, *, walk: int) -> dict[str, Any]:
 def _in_place(model: pycolmap.Reconstruction, found: Mapping[str, Array], true: Mapping[str, Array]) -> int:
     """Return how many images are near their true position after the best robust similarity."""
     names = list(found)
-    if len(names) < 3:
-        return 0
-    options = pycolmap.RANSACOptions(max_error=NEAR_M, random_seed=SEED)
     targets = np.array([true[name] for name in names])
-    site_from_model = pycolmap.align_reconstruction_to_locations(model, names, targets, 3, options)
+    site_from_model = most_agreed(model, true)
     if site_from_model is None:
         return 0
     centres = np.array([site_from_model * found[name] for name in names])
     return int((np.linalg.norm(centres - targets, axis=1) < NEAR_M).sum())
+
+
+def most_agreed(model: pycolmap.Reconstruction, true: Mapping[str, Array]) -> pycolmap.Sim3d | None:
+    """Return the similarity that brings most images of a model near their true positions, None if none does."""
+    names = [image.name for image in model.images.values()]
+    if len(names) < 3:
+        return None
+    options = pycolmap.RANSACOptions(max_error=NEAR_M, random_seed=SEED)
+    targets = np.array([true[name] for name in names])
+    found: pycolmap.Sim3d | None = pycolmap.align_reconstruction_to_locations(model, names, targets, 3, options)
+    return found
 
 
 def retrieved(mapped: Photos, asked: Photos) -> dict[str, list[str]]:
@@ -136,12 +146,12 @@ def _rendered(site: Facility, folder: Path, options: CaptureOptions) -> Path:
     return folder / site.name
 
 
-def _photos(scene: Path, kind: str) -> Photos:
-    """Return the photos of a capture, copied so that those of two captures have different names."""
+def captured_photos(scene: Path, kind: str, into: Path) -> Photos:
+    """Return the photos of a capture, copied into a folder so that those of two captures have different names."""
     truth = read_true_poses(scene / "truth" / f"{kind}.csv")
     poses = zip(truth.positions, truth.quats_xyzw, strict=True)
-    named = scene / f"named-{kind}"
-    named.mkdir(exist_ok=True)
+    named = into / f"named-{kind}"
+    named.mkdir(parents=True, exist_ok=True)
     files = [Path(shutil.copyfile(scene / kind / image, named / f"{kind}-{image}")) for image in truth.images]
     return Photos(
         place=scene.name,

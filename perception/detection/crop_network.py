@@ -50,9 +50,14 @@ class CropNetwork:
 
     def _answer(self, crops: NDArray[np.uint8], numbers: NDArray[np.float32]) -> Array:
         """Return its answers about crops (N, H, W, 3)."""
-        pictures = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32) / 255
         try:
-            told = self._session.run(None, {"pictures": pictures, "numbers": numbers})[0]
+            told = self._session.run(None, feed_of(crops, numbers))[0]
         except Exception as error:  # onnxruntime raises its own kinds
             raise InputError(f"the network can't be run ({error})", where=str(self.path)) from error
         return np.asarray(told, dtype=np.float64)
+
+
+def feed_of(crops: NDArray[np.uint8], numbers: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Return what such a network is given about crops (N, H, W, 3), with numbers (N, numbers) beside them, by name."""
+    pictures = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32) / np.float32(255)
+    return {"pictures": pictures, "numbers": numbers}

@@ -11,11 +11,14 @@ from perception.detection.protocol import Detector
 from perception.detection.refined import RefinedDetector
 from perception.detection.vehicle_look import LookingDetector, VehicleLook
 
-REFINED = "tiepoint"
-"""The detector that comes along, both of its stages and a look at vehicles."""
-REFINER, VEHICLES = "refiner.onnx", "vehicles.onnx"
-SHIPPED = {REFINED: "detector.onnx", "tiepoint-fast": "detector.onnx", "tiepoint-int8": "detector-int8.onnx"}
-"""First stages in ``perception/weights``, by the names of the detectors: float, and with 8-bit integers."""
+SHIPPED = {
+    "tiepoint": ("detector.onnx", "refiner.onnx", "vehicles.onnx"),
+    "tiepoint-int8": ("detector-int8.onnx", "refiner-int8.onnx", "vehicles-int8.onnx"),
+    "tiepoint-fast": ("detector.onnx",),
+    "tiepoint-fast-int8": ("detector-int8.onnx",),
+}
+"""Files in ``perception/weights`` of the detectors that come along: a first stage and, where there are, a second and a
+look at vehicles; float, and with 8-bit integers."""
 BACKGROUND = "background"
 DETECTORS = (*SHIPPED, BACKGROUND)
 
@@ -23,8 +26,7 @@ DETECTORS = (*SHIPPED, BACKGROUND)
 def habits_of(name: str) -> DetectorHabits | None:
     """Return how a detector errs, None where that was not measured. Raises as ``make_detector``."""
     options = OnnxOptions(threads=1)
-    # How both stages err is in the file of the second: the look at vehicles says nothing of that.
-    own = _refined(options) if name == REFINED else make_detector(name, options)
+    own = make_detector(name, options)
     habits: DetectorHabits | None = getattr(own, "habits", None)
     return habits
 
@@ -37,19 +39,17 @@ def make_detector(name: str, options: OnnxOptions | None = None) -> Detector:
     if name == BACKGROUND:
         return BackgroundDetector()
     if name in SHIPPED:
-        if name != REFINED:
-            return OnnxDetector(_weights(SHIPPED[name]), options)
-        refined = _refined(options)
-        return LookingDetector(refined, VehicleLook(_weights(VEHICLES), refined.options))
+        first, *others = (_weights(file) for file in SHIPPED[name])
+        if not others:
+            return OnnxDetector(first, options)
+        refiner, vehicles = others
+        refined = RefinedDetector(first, refiner, options)
+        return LookingDetector(refined, VehicleLook(vehicles, refined.options))
     path = Path(name)
     if path.suffix.lower() == ".onnx":
         return OnnxDetector(path, options)
     remedy = f"{nearest_known(name, DETECTORS)} Or give the path of an .onnx file."
     raise InputError(f"there is no detector '{name}'", remedy=remedy)
-
-
-def _refined(options: OnnxOptions | None) -> RefinedDetector:
-    return RefinedDetector(_weights(SHIPPED[REFINED]), _weights(REFINER), options)
 
 
 def _weights(file: str) -> Path:

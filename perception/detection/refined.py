@@ -150,9 +150,7 @@ class RefinedDetector:
 
     def refine(self, picture: Pixels, proposed: Detections) -> Refined:
         """Look at boxes of a picture again."""
-        windows = windows_of(proposed.boxes, CLOSE)
-        is_person = np.array([size_prior(kind).family == "person" for kind in proposed.kinds], dtype=np.bool_)
-        numbers = numbers_of(proposed.boxes, proposed.scores, is_person, windows)
+        windows, numbers = asked_about(proposed)
         rows = self._network.ask(picture, windows, numbers)
         return decode(rows, proposed.boxes, windows, len(self.about.kinds))
 
@@ -161,6 +159,13 @@ class RefinedDetector:
         sigma = np.minimum(errors * np.repeat([self.about.sigma_sides, self.about.sigma_feet], [4, 2]), UNKNOWN_PX)
         sound = (_has_area(boxes) & np.isfinite(sigma).all(axis=1))[:, None]
         return WholeBoxes(boxes=np.where(sound, boxes, np.nan), sigma=np.where(sound, sigma, np.nan))
+
+
+def asked_about(proposed: Detections) -> tuple[Windows, NDArray[np.float32]]:
+    """Return where in a picture the second stage looks for each of N boxes, and the numbers (N, NUMBERS) beside it."""
+    windows = windows_of(proposed.boxes, CLOSE)
+    is_person = np.array([size_prior(kind).family == "person" for kind in proposed.kinds], dtype=np.bool_)
+    return windows, numbers_of(proposed.boxes, proposed.scores, is_person, windows)
 
 
 def decode(rows: Array, boxes: Array, windows: Windows, kinds: int) -> Refined:

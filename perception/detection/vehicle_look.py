@@ -17,7 +17,7 @@ from perception.detection.heads.candidates import softmax
 from perception.detection.onnx_detector import OnnxOptions
 from perception.detection.protocol import Detector, Pixels
 from perception.detection.vehicle_numbers import Known, count_numbers, numbers_of
-from perception.detection.windows import Array, Shape, windows_of
+from perception.detection.windows import Array, Shape, Windows, windows_of
 from perception.detections import Detections
 from perception.shares import MAX_NAME, Shares
 
@@ -45,11 +45,16 @@ class VehicleLook:
 
         picture: (H, W, 3) uint8, RGB; floor: of the camera, None for one that is not calibrated
         """
-        windows = windows_of(found.boxes, SHAPE)
-        known = Known.of(found, (picture.shape[1], picture.shape[0]), self.kinds, floor)
-        numbers = numbers_of(found.boxes, windows.scale, known)
+        windows, numbers = self.asked_about(found, (picture.shape[1], picture.shape[0]), floor)
         told = self._network.ask(picture, windows, numbers, both_ways=True)
         return softmax(told[:, : len(self.kinds)]), softmax(told[:, len(self.kinds) :])
+
+    def asked_about(
+        self, found: Detections, size: tuple[int, int], floor: FloorBelow | None = None
+    ) -> tuple[Windows, NDArray[np.float32]]:
+        """Return where in a picture of a size (width, height) it looks for each vehicle, and the numbers beside it."""
+        windows = windows_of(found.boxes, SHAPE)
+        return windows, numbers_of(found.boxes, windows.scale, Known.of(found, size, self.kinds, floor))
 
 
 def _names(metadata: Mapping[str, str], where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -11,6 +11,7 @@ import pycolmap
 from numpy.typing import ArrayLike, NDArray
 
 from geometry.errors import InputError
+from perception.detection.making import SHIPPED as OWN_DETECTORS
 from perception.occupancy.looks import MOST
 from perception.occupancy.stall_crops import CHANNELS, HEIGHT_PX, WIDTH_PX, Pixels, StallCrops, mirrored, network_input
 from perception.onnx_network import OnnxNetwork
@@ -32,7 +33,7 @@ def stall_network_for(name: str | None, detector: str) -> Path | None:
     name: as ``stall_network_file`` takes it, or ``NONE``; None for the one that comes along, with its own detector only
     """
     if name is None:
-        name = SHIPPED if detector in (SHIPPED, f"{SHIPPED}-fast", f"{SHIPPED}-int8") else NONE
+        name = SHIPPED if detector in OWN_DETECTORS else NONE
     return None if name == NONE else stall_network_file(name)
 
 

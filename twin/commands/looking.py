@@ -22,7 +22,7 @@ OPTIONS = (
         "--detector",
         default="tiepoint",
         show_default=True,
-        help="What looks at videos: tiepoint, tiepoint-fast, tiepoint-int8, background, or an .onnx file.",
+        help="What looks at videos: tiepoint, tiepoint-fast, either with -int8, background, or an .onnx file.",
     ),
     click.option(
         "--score", type=float, help="Detections below this are dropped. [default: what the network says, else 0.15]"

@@ -160,6 +160,7 @@ def test_networks_have_names() -> None:
         (None, "tiepoint", "stalls.onnx"),
         (None, "tiepoint-int8", "stalls.onnx"),
         (None, "tiepoint-fast", "stalls.onnx"),
+        (None, "tiepoint-fast-int8", "stalls.onnx"),
         (None, "background", None),
         (None, "yolox_nano.onnx", None),
         ("none", "tiepoint", None),
