@@ -14,7 +14,7 @@ from typing import Any
 
 import cv2
 
-from benchmarks import pixels_real, pixels_rendered
+from benchmarks import pixels_gates, pixels_real, pixels_rendered
 from benchmarks.protocol import ROOT, describe_machine, run, write_results
 from perception.detection.background import BackgroundDetector
 from perception.detection.making import make_detector
@@ -23,7 +23,8 @@ from perception.detection.protocol import Detector
 from perception.detection.tiles import TiledDetector
 
 PARTS = (
-    "people", "identities", "stalls", "multiviewx", "meva", "detector", "integers", "garage", "appearance", "speed",
+    "people", "identities", "stalls", "multiviewx", "meva", "detector", "integers", "garage", "gates", "appearance",
+    "speed",
 )  # fmt: skip
 DETECTORS = ("tiepoint", "tiepoint-fast", "background", "yolox-nano")
 LOW_SCORE = 0.05
@@ -82,6 +83,7 @@ def main() -> None:
         "detector": lambda: pixels_rendered.detector(work, arguments.seeds, detectors(data, networks)),
         "integers": lambda: pixels_rendered.integers(work, arguments.seeds, LOW_SCORE),
         "garage": lambda: pixels_rendered.garage(work, arguments.seeds, arguments.seconds, arguments.fps),
+        "gates": lambda: pixels_gates.gates(work, arguments.seeds, arguments.seconds, arguments.fps),
         "appearance": lambda: pixels_rendered.appearance(work, arguments.seeds, arguments.seconds, arguments.fps),
         "speed": lambda: pixels_rendered.speed(work, arguments.seeds[0], data),
     }

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -39,8 +39,9 @@ from twin.evaluate_detection import TrueBoxes, judge_detections, match
 from twin.evaluate_events import judge_events, judge_gates, judge_occupancy, judged_times
 from twin.evaluate_tracking import judge_tracks
 from twin.events import events_of, read_occupancy
+from twin.events.engine import Happenings
 from twin.events.stall_views import StallViews, stall_sights
-from twin.tracking import TrackingOptions, track
+from twin.tracking import TrackingOptions, Tracks, track
 from twin.video import DetectionOptions, Frame, detect_videos
 from twin.video.watch import Watch
 
@@ -151,7 +152,19 @@ def speed(work: Path, seed: int, data: Path) -> dict[str, Any]:
     return figures
 
 
-def _from_pixels(folder: Path, seconds: float, *, with_appearance: bool) -> dict[str, Any]:
+class Watched(NamedTuple):
+    """What cameras of a recording tell by their pixels: ``cameras`` are the true ones, ``cpu_s`` is of tracking."""
+
+    plan: FloorPlan
+    cameras: Sequence[FixedCamera]
+    frames: int
+    tracks: Tracks
+    told: Happenings
+    cpu_s: float
+
+
+def watched(folder: Path, *, with_appearance: bool) -> Watched:
+    """Look at a recording with the networks that come along, track, and tell what happens."""
     plan = read_plan(folder / "plan.json")
     installed, true = (read_cameras_json(folder / part / "cameras.json") for part in ("fixed", "truth"))
     frames = list(read_detections(_detections(folder, installed, plan)))
@@ -160,8 +173,14 @@ def _from_pixels(folder: Path, seconds: float, *, with_appearance: bool) -> dict
     begin = time.process_time()
     tracker = TrackerOptions.of(habits_of("tiepoint"))
     tracks = track(frames, installed, plan=plan, options=TrackingOptions(tracker=tracker))
-    rows = tracks.rows
     cpu_s = time.process_time() - begin
+    told = events_of(tracks.rows, plan, installed, looks=tracks.looks, unsure=tracks.unsure)
+    return Watched(plan, true, len(frames), tracks, told, cpu_s)
+
+
+def _from_pixels(folder: Path, seconds: float, *, with_appearance: bool) -> dict[str, Any]:
+    plan, cameras, frames, tracks, told, cpu_s = watched(folder, with_appearance=with_appearance)
+    rows = tracks.rows
     truth = read_tracks(folder / "truth" / "tracks.jsonl")
     counted = _clear(folder, truth)
     judged = judge_tracks(rows, truth, counted=counted)
@@ -171,20 +190,19 @@ def _from_pixels(folder: Path, seconds: float, *, with_appearance: bool) -> dict
         [row for row in truth if row.track in vehicles],
         counted=frozenset((t, k) for t, k in counted if k in vehicles),
     )
-    told, start = events_of(rows, plan, installed, looks=tracks.looks, unsure=tracks.unsure), truth[0].time
-    happened = events_of(truth, plan)
-    sight = StallViews.of(plan, true).seen.any(axis=0).mean(axis=1)
+    start, happened = truth[0].time, events_of(truth, plan)
+    sight = StallViews.of(plan, cameras).seen.any(axis=0).mean(axis=1)
     seen = [stall.id for stall, share in zip(plan.stalls, sight.tolist(), strict=True) if share >= STALL_SEEN]
     occupied = read_occupancy(folder / "truth" / "occupancy.jsonl")
     keys = ("HOTA", "IDF1", "MOTA", "position_error_m", "kinds_right")
     span = {"begin": start, "end": start + seconds}
     return {
-        "frames": len(frames),
+        "frames": frames,
         "identities": {key: judged[key] for key in keys if key in judged} | {"IDF1_vehicles": only["IDF1"]},
         "tracking_cpu_s": cpu_s,
         "occupancy": judge_occupancy(told.occupancy, occupied, **span, stalls=seen),
         "occupancy_in_view": judge_occupancy(
-            told.occupancy, occupied, **span, in_view=_in_view(plan, true, truth, judged_times(**span))
+            told.occupancy, occupied, **span, in_view=_in_view(plan, cameras, truth, judged_times(**span))
         ),
         "gates": judge_gates(told.events, [e for e in happened.events if "seen" not in e.meta]),
         "events": judge_events(told.events, happened.events),

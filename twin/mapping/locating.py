@@ -16,6 +16,7 @@ from twin.localization import Localization
 from twin.localizer import Choice, Localizer, reweighed
 from twin.mapping.capture import take_rows
 from twin.mapping.growing import Material
+from twin.mapping.kept_fixes import correct_by_kept
 from twin.model import Twin
 from twin.sequences import Steps, steps_of_poses, weights
 
@@ -53,7 +54,8 @@ def locate_photos(
         covariance_scale=float(twin.manifest.mapping.get("covariance_scale", 1.0)),
         options=twin.localizer_options,
     )
-    priors = _usable(material.capture.priors, names)
+    posed = {image.name: image.cam_from_world() for image in model.images.values() if image.has_pose}
+    priors = _usable(material.capture.priors, names, posed)
     hints: Mapping[str, Hint] = {} if priors is None else hints_of_poses(priors)
     camera_of = dict(zip(material.capture.names, material.capture.camera_of, strict=True))
     strongest = slice(int(twin.manifest.features["query_options"]["max_features"]))
@@ -86,10 +88,13 @@ def locate_photos(
     return found, {name: str(answers[name].reason) for name in names if name not in found}
 
 
-def _usable(priors: PoseTable | None, names: Sequence[str]) -> PoseTable | None:
-    """Return the rows of the named photos that have a position, None where there are none."""
+def _usable(
+    priors: PoseTable | None, names: Sequence[str], posed: Mapping[str, pycolmap.Rigid3d]
+) -> PoseTable | None:
+    """Return the rows of the named photos that have a position, put right by photos in the map; None without any."""
     if priors is None:
         return None
+    priors = correct_by_kept(priors, posed)
     placed = np.asarray(np.isfinite(priors.positions).all(axis=1))
     rows = [row for row, name in enumerate(priors.images) if placed[row] and name in names]
     return take_rows(priors, rows) if rows else None
