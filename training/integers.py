@@ -12,6 +12,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -98,15 +99,15 @@ def quantize(path: Path, out: Path, feeds: Iterable[Feed]) -> None:
 
     Raises ``InputError`` where there is nothing that it is asked about.
     """
-    following = (feed for feed in feeds if all(len(values) for values in feed.values()))
-    count = 0
+    asked = (feed for feed in feeds if all(len(values) for values in feed.values()))
+    first = next(asked, None)
+    if first is None:
+        raise InputError("no picture shows anything", where=str(path), remedy="Give --pictures with vehicles.")
+    every = chain([first], asked)
 
     class Reader(quantization.CalibrationDataReader):
         def get_next(self) -> Feed | None:
-            nonlocal count
-            feed = next(following, None)
-            count += feed is not None
-            return feed
+            return next(every, None)
 
     logging.getLogger().setLevel(logging.ERROR)
     prepared = out.with_suffix(".prepared.onnx")
@@ -120,9 +121,6 @@ def quantize(path: Path, out: Path, feeds: Iterable[Feed]) -> None:
         nodes_to_exclude=sorted(set(kept)), op_types_to_quantize=list(INTEGERS),
     )  # fmt: skip
     prepared.unlink()
-    if not count:
-        out.unlink()
-        raise InputError("no picture shows anything", where=str(path), remedy="Give --pictures with vehicles.")
     describe(out, {entry.key: entry.value for entry in onnx.load(str(path)).metadata_props})
 
 

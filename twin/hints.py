@@ -52,13 +52,16 @@ class Hint:
     def weights(self, cams_from_site: Sequence[pycolmap.Rigid3d], plan: FloorPlan | None = None) -> Array:
         """Return the likelihood (N,) of each pose, 1 where it is what the hint says.
 
+        The nearest of the poses counts in full also where it is as far off as right ones are on average.
+
         Raises ``InputError`` for a level that the plan does not have, or without a plan.
         """
         positions = np.array([position_of(pose) for pose in cams_from_site]).reshape(-1, 3)
         weight = np.ones(len(positions))
         if self.position is not None:
             squared = ((positions - self.position) ** 2).sum(axis=1) / self.sigma_m**2
-            weight *= _mistaken(np.exp(-0.5 * squared))
+            usual = min(float(squared.min(initial=np.inf)), float(len(self.position)))
+            weight *= _mistaken(np.exp(-0.5 * (squared - usual)))
         if self.heading_deg is not None:
             looking = np.array([pose.rotation.matrix()[2] for pose in cams_from_site]).reshape(-1, 3)
             heading = np.degrees(np.arctan2(looking[:, 0], looking[:, 1]))

@@ -6,6 +6,7 @@ the others' own poses agree weighs it: where one photo shows a sign, those besid
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pycolmap
@@ -16,9 +17,11 @@ from twin.localizer import Choice
 
 Array = NDArray[np.float64]
 
-FOUND, CHANCE = 0.6, 0.1
-"""How often a photo's right pose is among those that compete for it; how much of their probability lies on any other
-place by chance, where it is not."""
+FOUND, CHANCE, LOST = 0.6, 0.05, 0.65
+"""How often a photo's right pose is among those that compete for it; the least that can be left to none of them; how
+much less probable a photo that finds nothing makes the poses of others. That is less than it would alone, as photos
+beside each other find nothing together, such as before a wall.
+"""
 FOUND_M, FOUND_DEG = 0.05, 0.5
 """How far a pose that was found in a photo may be off, one sigma along or about an axis."""
 DRIFT_SHARE, DRIFT_DEG = 0.03, 1.0
@@ -44,21 +47,33 @@ class Steps:
         a, b = self.cams_from_start[i], self.cams_from_start[j]
         assert a is not None
         assert b is not None
-        way = float(np.linalg.norm(position_of(a) - position_of(b)))
+        apart = float(np.linalg.norm(position_of(a) - position_of(b)))
+        walked = abs(float(self._walked[j] - self._walked[i]))
         own_m = [] if self.sigma_m is None else [self.sigma_m[i], self.sigma_m[j]]
         own_deg = [] if self.sigma_deg is None else [self.sigma_deg[i], self.sigma_deg[j]]
-        degrees = np.linalg.norm([FOUND_DEG, FOUND_DEG, *own_deg, self.drift * DRIFT_DEG * way / 10.0])
-        turned_m = way * np.radians(degrees)  # what a wrong turn at one photo moves the other
-        metres = np.linalg.norm([FOUND_M, FOUND_M, *own_m, self.drift * DRIFT_SHARE * way, turned_m])
+        degrees = np.linalg.norm([FOUND_DEG, FOUND_DEG, *own_deg, self.drift * DRIFT_DEG * walked / 10.0])
+        turned_m = apart * np.radians(degrees)  # what a wrong turn at one photo moves the other
+        metres = np.linalg.norm([FOUND_M, FOUND_M, *own_m, self.drift * DRIFT_SHARE * walked, turned_m])
         return float(metres), float(degrees)
+
+    @cached_property
+    def _walked(self) -> Array:
+        """How far along the way each photo is, metres; one whose place is not known is where the one before it is."""
+        known = [k for k, pose in enumerate(self.cams_from_start) if pose is not None]
+        positions = [position_of(pose) for pose in self.cams_from_start if pose is not None]
+        steps = np.zeros(len(self.cams_from_start))
+        steps[known[1:]] = np.linalg.norm(np.diff(np.array(positions), axis=0), axis=1)
+        return np.cumsum(steps)
 
 
 def weights(choices: Sequence[Choice | None], steps: Steps) -> list[Array]:
     """Return for each photo how much more probable the others make each of its poses, (C,), 1 for no news.
 
-    A pose is compared with the hypothesis that none of the photo's poses is right: for every other photo, what of its
-    probability agrees, against what it leaves to none of its own. In a place with look-alikes that were not found,
-    which all photos leave much to, agreement is worth little, as the look-alikes would agree too.
+    A pose is compared with the hypothesis that none of the photo's poses is right. Where another photo's right pose
+    was found, that is what of its probability agrees, against what it leaves to none of its own: in a place with
+    look-alikes that were not found, which all photos leave much to, agreement is worth little, as the look-alikes
+    would agree too. Where it was not found, its poses say nothing. What it leaves to none of its own makes it a little
+    more probable that the walk was elsewhere.
     """
     return [
         np.array([_weight(choices, steps, i, k) for k in range(0 if choice is None else len(choice.candidates))])
@@ -81,8 +96,8 @@ def _weight(choices: Sequence[Choice | None], steps: Steps, i: int, k: int) -> f
         agrees = agreement(poses, expected, *steps.tolerance(i, j))
         agreeing = float(other.probabilities @ agrees)
         none = max(0.0, 1.0 - float(other.probabilities.sum()))
-        by_chance = (1.0 - FOUND) * CHANCE
-        weight *= (FOUND * agreeing + by_chance) / (FOUND * none + by_chance)
+        found = 1.0 - FOUND + FOUND * agreeing / (CHANCE + (1.0 - CHANCE) * none)
+        weight *= none * LOST + (1.0 - none) * found
     return weight
 
 

@@ -67,3 +67,12 @@ def test_hints_without_sense_are_refused(fields):
 def test_an_empty_hint_changes_nothing():
     assert Hint().is_empty
     assert Hint().weights([looking((0.0, 0.0, 1.5), 0.0)]).tolist() == [1.0]
+
+
+def test_a_right_pose_does_not_lose_by_being_as_far_off_as_right_ones_are():
+    poses = [looking((1.0, 1.0, 2.5), 0.0), looking((3.0, 0.0, 1.5), 0.0), looking((9.0, 0.0, 1.5), 0.0)]
+    weights = Hint(position=(0.0, 0.0, 1.5), sigma_m=1.0).weights(poses)
+    assert weights[0] == pytest.approx(1.0)
+    assert weights[1] == pytest.approx(0.06, abs=0.01)  # exp(-(9 - 3) / 2), and a hundredth for mistaken hints
+    assert weights[2] == pytest.approx(0.01, abs=1e-3)
+    assert Hint(position=(0.0, 0.0, 1.5), sigma_m=1.0).weights([]).shape == (0,)

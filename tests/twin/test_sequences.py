@@ -16,7 +16,7 @@ from twin import Twin
 from twin.hypotheses import Candidate
 from twin.localizer import Choice, reweighed
 from twin.queries import localize_images, localize_together
-from twin.sequences import CHANCE, FOUND, Steps, agreement, steps_of_poses, weights
+from twin.sequences import CHANCE, FOUND, LOST, Steps, agreement, steps_of_poses, weights
 
 STOREY_M = 3.0
 
@@ -75,9 +75,25 @@ def test_a_pose_that_all_others_contradict_loses() -> None:
 def test_weights_are_the_stated_ratio() -> None:
     pair = [choice((WALK[0], 1.0)), choice((WALK[1], 0.5))]
     found = weights(pair, Steps(cams_from_start=tuple(WALK[:2])))
-    chance = (1 - FOUND) * CHANCE
-    assert found[0] == pytest.approx([1.0])  # half for the pose that agrees, half for none
-    assert found[1] == pytest.approx([(FOUND + chance) / chance])
+    half = 1 - FOUND + FOUND * 0.5 / (CHANCE + (1 - CHANCE) * 0.5)
+    assert found[0] == pytest.approx([0.5 * LOST + 0.5 * half])  # half for the pose that agrees, half for none
+    assert found[1] == pytest.approx([1 - FOUND + FOUND / CHANCE])
+
+
+def test_photos_that_show_too_little_do_not_outvote_those_that_agree() -> None:
+    lost = [choice((up(pose, 20.0), 0.01)) for pose in WALK] * 2
+    agreeing = [choice((pose, 0.9)) for pose in WALK]
+    steps = Steps(cams_from_start=(*WALK, *WALK, *WALK))
+    found = weights([*agreeing, *lost], steps)
+    for each, weight in zip(agreeing, found, strict=False):
+        assert reweighed(each, weight).probabilities[0] > 0.75
+
+
+def test_what_a_walk_drifts_grows_with_the_way_walked_also_where_it_comes_back() -> None:
+    there_and_back = [rigid([0, 0, 0], [x, 0, 0]) for x in (0.0, 20.0, 40.0, 20.0, 0.0)]
+    steps = Steps(cams_from_start=tuple(there_and_back))
+    assert steps.tolerance(0, 4)[0] > steps.tolerance(0, 1)[0] > steps.tolerance(0, 0)[0]
+    assert steps.tolerance(0, 4) == steps.tolerance(4, 0)
 
 
 def test_where_all_photos_leave_much_to_places_not_found_agreement_is_worth_little() -> None:

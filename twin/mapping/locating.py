@@ -88,9 +88,7 @@ def locate_photos(
     return found, {name: str(answers[name].reason) for name in names if name not in found}
 
 
-def _usable(
-    priors: PoseTable | None, names: Sequence[str], posed: Mapping[str, pycolmap.Rigid3d]
-) -> PoseTable | None:
+def _usable(priors: PoseTable | None, names: Sequence[str], posed: Mapping[str, pycolmap.Rigid3d]) -> PoseTable | None:
     """Return the rows of the named photos that have a position, put right by photos in the map; None without any."""
     if priors is None:
         return None
