@@ -47,11 +47,11 @@ def test_integers_answer_about_as_floats_do(network: Path, tmp_path: Path) -> No
     smaller = tmp_path / "refiner-int8.onnx"
     quantize(network, smaller, (feed(seed) for seed in range(8)))
     assert list(tmp_path.iterdir()) == [smaller]
-    assert smaller.stat().st_size < 0.6 * network.stat().st_size  # 0.53 measured
+    assert smaller.stat().st_size < 0.6 * network.stat().st_size  # 0.54 measured
     asked = feed(99)
     exact, rough = answers(network, asked), answers(smaller, asked)
     assert not np.array_equal(exact, rough)
-    assert np.corrcoef(exact.ravel(), rough.ravel())[0, 1] > 0.98
+    assert np.corrcoef(exact.ravel(), rough.ravel())[0, 1] > 0.999  # 1 - 1e-9 measured
     assert said(smaller, OWN_KEY) == said(network, OWN_KEY)
 
 
