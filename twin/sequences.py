@@ -116,7 +116,10 @@ def agreement(poses: Sequence[pycolmap.Rigid3d], expected: pycolmap.Rigid3d, sig
 def steps_of_poses(poses: PoseTable, images: Sequence[str], *, drift: float) -> Steps:
     """Return the steps between images, by their poses in one frame, such as a phone's.
 
-    An image without a row or an orientation has none. Raises ``InputError`` where fewer than two have one.
+    An image without a row or an orientation has none. Of sigmas that grow along a walk, what they have beyond its
+    smallest is its drift, which steps have by the way between them: a pose's own is the smallest of its sequence.
+
+    Raises ``InputError`` where fewer than two have one.
     """
     rows = {name: row for row, name in enumerate(poses.images)}
     found: list[pycolmap.Rigid3d | None] = []
@@ -126,10 +129,20 @@ def steps_of_poses(poses: PoseTable, images: Sequence[str], *, drift: float) -> 
         found.append(pose_from_position(poses.positions[row], poses.quats_xyzw[row]) if known else None)
     if sum(pose is not None for pose in found) < 2:
         raise InputError("fewer than two of the images have a pose with an orientation", remedy="Name them alike.")
+    sigma_m, sigma_deg = (_own(sigma, poses.sequence) if drift else sigma for sigma in (poses.sigma_m, poses.sigma_deg))
     order = [rows.get(name) for name in images]
     return Steps(
         cams_from_start=tuple(found),
         drift=drift,
-        sigma_m=tuple(0.0 if row is None else float(np.nan_to_num(poses.sigma_m[row])) for row in order),
-        sigma_deg=tuple(0.0 if row is None else float(np.nan_to_num(poses.sigma_deg[row])) for row in order),
+        sigma_m=tuple(0.0 if row is None else float(np.nan_to_num(sigma_m[row])) for row in order),
+        sigma_deg=tuple(0.0 if row is None else float(np.nan_to_num(sigma_deg[row])) for row in order),
     )
+
+
+def _own(sigma: Array, sequence: Sequence[str] | None) -> Array:
+    """Return the smallest sigma of each one's sequence (N,), NaN where none of it is known."""
+    names = np.array(sequence or [""] * len(sigma))
+    least = np.full(len(sigma), np.nan)
+    for name in np.unique(names):
+        least[names == name] = np.fmin.reduce(sigma[names == name])
+    return least

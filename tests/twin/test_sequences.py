@@ -142,6 +142,24 @@ def test_steps_need_two_poses_with_orientation() -> None:
         steps_of_poses(table, ["a.jpg", "b.jpg", "c.jpg"], drift=1.0)
 
 
+def test_late_in_a_walk_steps_are_as_sure_as_early() -> None:
+    """What a phone is lost by then shifts all photos alike: storeys are still told apart by the one that shows its."""
+    count = 40
+    table = PoseTable(
+        images=tuple(f"{i}.jpg" for i in range(count)),
+        positions=np.column_stack([np.arange(count) * 2.0, np.zeros(count), np.zeros(count)]),
+        quats_xyzw=np.tile([0.0, 0.0, 0.0, 1.0], (count, 1)),
+        sigma_m=0.3 + 0.08 * np.arange(count),
+        sigma_deg=np.full(count, 2.0),
+        sequence=("first",) * 20 + ("second",) * 20,
+    )
+    early, late = (steps_of_poses(table, table.images[i : i + 3], drift=1.0) for i in (0, 16))
+    assert early.tolerance(0, 1) == late.tolerance(0, 1)
+    assert late.tolerance(0, 1)[0] < STOREY_M / 4
+    assert steps_of_poses(table, table.images[38:], drift=1.0).sigma_m == pytest.approx((1.9, 1.9))
+    assert steps_of_poses(table, table.images[38:], drift=0.0).sigma_m == pytest.approx((3.34, 3.42))
+
+
 def test_a_walk_in_a_map_is_localized_as_well_together_and_surer(small_twin: Path, rendered: Any) -> None:
     twin, rules = Twin.open(small_twin), read_cameras(rendered.cameras)
     truth = read_true_poses(rendered.folder / "truth" / "queries.csv")

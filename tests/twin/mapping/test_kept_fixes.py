@@ -45,7 +45,7 @@ def test_photos_between_those_of_the_map_are_put_right_and_claim_so() -> None:
         before.append(np.linalg.norm(priors.positions[new] - true[new], axis=1))
         after.append(np.linalg.norm(found.positions[new] - true[new], axis=1))
         claimed.append(((found.positions[new] - true[new]) / found.sigma_m[new, None]) ** 2)
-    # Measured: 1.21 m before, 0.16 m after (that is a photo's own noise), 0.49 of the variance claimed, which allows for
+    # Measured: 1.21 m before, 0.16 m after (a photo's own noise), 0.49 of the variance, which allows for
     # quicker changes too.
     assert np.mean(before) > 1.0
     assert np.mean(after) < 0.25
