@@ -1,24 +1,24 @@
 """Gates that tracks pass, also where no camera sees the gate itself, and zones they enter and leave."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import erf, sqrt
 
 import numpy as np
-import shapely
-from numpy.typing import NDArray
 
 from geometry.errors import InputError
-from geometry.floorplan import FloorPlan, Gate
+from geometry.floorplan import FloorPlan
 from geometry.solids import size_prior
 from geometry.track_records import TrackRow
+from twin.events.gate_lines import GateLine, gate_line
 from twin.events.records import Event, evidence, place_of
-
-Array = NDArray[np.float64]
 
 SIGHT_OF_GATE = 0.9
 """Confidence of a passage that was seen on both sides of the line; one that was only seen beside it has less."""
 BESIDE_GATE = 0.6
+RECENT = 16
+"""Passages that another is compared with."""
 IN_ZONE = 0.95
 """Confidence that a zone changed, once the new one has stayed for a while."""
 
@@ -31,6 +31,7 @@ class CrossingOptions:
     gate one may pass
     reach_m: one that is first or last seen this near to a gate, and goes through it, passed unseen; going_mps: how fast
     slow_reach_m, came_m: so does one that is first seen this near, slower, and comes so far in from there
+    headway_s: two vehicles don't pass a gate within less of each other: it is one that two tracks tell of
     unsure_sigmas: what is unsure is clearly beyond a line only so many standard deviations away from it
     gone_s: after so long without a row a track is over; settle_s: how long a zone must stay before it is told
     people: whether people count at gates
@@ -42,6 +43,7 @@ class CrossingOptions:
     going_mps: float = 0.7
     slow_reach_m: float = 3.0
     came_m: float = 2.0
+    headway_s: float = 1.0
     unsure_sigmas: float = 1.0
     gone_s: float = 6.0
     settle_s: float = 0.6
@@ -55,28 +57,13 @@ class CrossingOptions:
             self.going_mps,
             self.slow_reach_m,
             self.came_m,
+            self.headway_s,
             self.unsure_sigmas,
             self.gone_s,
             self.settle_s,
         )
         if not all(np.isfinite(value) and value >= 0 for value in values):
             raise InputError(f"crossing options out of range: {self}")
-
-
-@dataclass(frozen=True, eq=False)
-class _Line:
-    """A gate as its middle, the unit direction into the site, the one along it, and half its length."""
-
-    gate: Gate
-    middle: Array
-    inward: Array
-    along: Array
-    half: float
-
-    def place(self, xy: Array) -> tuple[float, float]:
-        """Return how far a point (2,) is inside of the line, and how far beside its ends."""
-        offset = xy - self.middle
-        return float(offset @ self.inward), max(0.0, abs(float(offset @ self.along)) - self.half)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -111,9 +98,10 @@ class Crossings:
     options: CrossingOptions = field(default_factory=CrossingOptions)
 
     def __post_init__(self) -> None:
-        self._lines = [_line(gate, self.plan) for gate in self.plan.gates]
+        self._lines = [gate_line(gate, self.plan) for gate in self.plan.gates]
         self._tracks: dict[int, _Track] = {}
         self._start: float | None = None
+        self._passages: deque[tuple[str | None, str, int | None, float]] = deque(maxlen=RECENT)
 
     def update(self, time: float, rows: Sequence[TrackRow], unsure: Sequence[TrackRow] = ()) -> list[Event]:
         """Take the tracks of one moment; those that are unsure tell no zones."""
@@ -127,17 +115,18 @@ class Crossings:
                 known.sure, known.zone, known.entered = row, row.zone, time
             counts = self.options.people or size_prior(row.kind).family == "vehicle"
             if counts:
-                events += self._gates(known, row, is_sure=is_sure)
+                events += self._told_once(row, self._gates(known, row, is_sure=is_sure))
             if is_sure:
                 events += self._zones(known, row)
             known.last = row
         for number in [n for n, each in self._tracks.items() if time - each.last.time > self.options.gone_s]:
-            events += self._over(self._tracks.pop(number))
+            gone = self._tracks.pop(number)
+            events += self._told_once(gone.last, self._over(gone))
         return events
 
     def finish(self) -> list[Event]:
         """Take it that no more tracks come: those that just left are counted."""
-        events = [event for each in self._tracks.values() for event in self._over(each)]
+        events = [e for each in self._tracks.values() for e in self._told_once(each.last, self._over(each))]
         self._tracks.clear()
         return events
 
@@ -154,7 +143,7 @@ class Crossings:
                 known.crossed[line.gate.id] = known.last.time + share * (row.time - known.last.time)
             margin = self.options.margin_m
             if not is_sure:
-                margin = max(margin, self.options.unsure_sigmas * _sigma(line, row))
+                margin = max(margin, self.options.unsure_sigmas * line.sigma(row))
             if beside > self.options.beside_m and abs(inside) > margin:
                 known.side.pop(line.gate.id, None)
             if abs(inside) <= margin or beside > self.options.beside_m:
@@ -181,6 +170,20 @@ class Crossings:
                     events.append(_passage(line, 1, row, first, BESIDE_GATE, first.time))
                     known.passed.add(line.gate.id)
         return events
+
+    def _told_once(self, row: TrackRow, passages: Sequence[Event]) -> list[Event]:
+        """Return the passages without those of a vehicle that another track has just told to have passed there."""
+        told = []
+        for event in passages:
+            this = (event.where.gate, event.kind)
+            twice = size_prior(row.kind).family == "vehicle" and any(
+                (gate, kind) == this and track != event.track and abs(event.time - time) < self.options.headway_s
+                for gate, kind, track, time in self._passages
+            )
+            if not twice:
+                told.append(event)
+                self._passages.append((*this, event.track, event.time))
+        return told
 
     def _came_unseen(self, known: _Track, row: TrackRow, inside: float, *, is_sure: bool) -> bool:
         """Tell whether a track begins here, or is sure from here on, near enough to have come by a gate; what is there
@@ -229,31 +232,10 @@ class Crossings:
         return events
 
 
-def _line(gate: Gate, plan: FloorPlan) -> _Line:
-    """Return a gate with the way into the site: along the lanes that pass it, else to the middle of its level."""
-    start, end = np.array(gate.line.coords[0])[:2], np.array(gate.line.coords[-1])[:2]
-    along = (end - start) / np.linalg.norm(end - start)
-    normal = np.array([-along[1], along[0]])
-    level = next(level for level in plan.levels if level.id == gate.level)
-    middle = (start + end) / 2
-    centre = np.array(level.outline.centroid.coords[0])
-    inward = normal if (centre - middle) @ normal >= 0 else -normal
-    ways = []
-    for lane in plan.lanes:
-        if lane.level == gate.level and lane.oneway and shapely.intersects(lane.line, gate.line):
-            at = shapely.line_locate_point(lane.line, shapely.Point(middle))
-            a, b = (shapely.line_interpolate_point(lane.line, s) for s in (max(at - 0.5, 0.0), at + 0.5))
-            ways.append(np.array([b.x - a.x, b.y - a.y]))
-    if ways and gate.direction != "both":
-        going = np.sum(ways, axis=0) * (1 if gate.direction == "in" else -1)
-        inward = normal if going @ normal >= 0 else -normal
-    return _Line(gate, middle, inward, along, float(np.linalg.norm(end - start)) / 2)
-
-
-def _passage(line: _Line, side: int, row: TrackRow, before: TrackRow, most: float, when: float) -> Event:
+def _passage(line: GateLine, side: int, row: TrackRow, before: TrackRow, most: float, when: float) -> Event:
     """Return a passage at a time; its confidence is at ``most`` that a position beyond the line is really beyond."""
     beyond, _ = line.place(np.array(row.position[:2]))
-    sure = 0.5 * (1 + erf(abs(beyond) / max(_sigma(line, row), 1e-6) / sqrt(2)))
+    sure = 0.5 * (1 + erf(abs(beyond) / max(line.sigma(row), 1e-6) / sqrt(2)))
     return Event(
         time=when,
         kind="gate_in" if side > 0 else "gate_out",
@@ -262,10 +244,3 @@ def _passage(line: _Line, side: int, row: TrackRow, before: TrackRow, most: floa
         confidence=round(most * sure, 4),
         meta=evidence(before, row) | ({} if most == SIGHT_OF_GATE else {"seen": "beside the gate"}),
     )
-
-
-def _sigma(line: _Line, row: TrackRow) -> float:
-    """Return the standard deviation of how far a row is inside of a line, 0 where it is not known."""
-    if row.position_covariance is None:
-        return 0.0
-    return sqrt(max(float(line.inward @ np.array(row.position_covariance)[:2, :2] @ line.inward), 0.0))

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from geometry.track_records import TrackRow
 from tests.twin.events.places import START, camera, going, mixed, plan, standing, track
 from twin.events import events_of
+from twin.events.crossings import CrossingOptions
+from twin.events.engine import EventOptions
 
 
 def gates(told: object) -> list[tuple[str, str | None]]:
@@ -53,6 +55,16 @@ def test_one_that_is_first_seen_inside_and_last_seen_before_the_gate_passed_them
     assert gates(told) == [("gate_in", "in"), ("gate_out", "out")]
     passages = [e for e in told.events if e.kind.startswith("gate")]
     assert all(e.confidence < 0.7 and e.meta["seen"] == "beside the gate" for e in passages)
+
+
+def test_a_vehicle_that_two_tracks_tell_of_came_in_once_and_one_behind_it_counts() -> None:
+    first = track(3, going(-4.0, 10.0, 4.0), 0, 8)
+    again = track(4, going(-4.5, 10.2, 4.0), 0, 8)
+    behind = track(5, going(-10.0, 10.0, 4.0), 0, 8)
+    assert gates(events_of(mixed(first, again, behind), plan())) == [("gate_in", "in")] * 2
+    walkers = [track(n, going(-4.0 - 0.2 * n, 10.0, 1.4), 0, 8, kind="person") for n in (6, 7)]
+    counted = EventOptions(crossings=CrossingOptions(people=True))
+    assert gates(events_of(mixed(*walkers), plan(), options=counted)) == [("gate_in", "in")] * 2
 
 
 def test_what_is_there_when_the_recording_begins_did_not_just_come() -> None:
