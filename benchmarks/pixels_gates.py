@@ -54,7 +54,8 @@ def _looking(like: FixedCamera, name: str, at: tuple[float, float], to: tuple[fl
 
 def judged(folder: Path, seconds: float) -> dict[str, Any]:
     """Compare what is told at gates with the truth: of the whole recording, and but for its last seconds."""
-    plan, _, _, _, told, _ = watched(folder, with_appearance=True)
+    seen = watched(folder, with_appearance=True)
+    plan, told = seen.plan, seen.told
     truth = read_tracks(folder / "truth" / "tracks.jsonl")
     happened = [event for event in events_of(truth, plan).events if "seen" not in event.meta]
     start = truth[0].time

@@ -50,6 +50,18 @@ class PoseTable:
     def __len__(self) -> int:
         return len(self.images)
 
+    def walks(self) -> list[NDArray[np.int64]]:
+        """Return the rows of each sequence that have a position, in order of time where that is known."""
+        names = np.array(self.sequence or [""] * len(self))
+        placed = np.isfinite(self.positions).all(axis=1)
+        found = []
+        for name in dict.fromkeys(names.tolist()):
+            rows = np.flatnonzero((names == name) & placed)
+            if self.time is not None and np.isfinite(self.time[rows]).all():
+                rows = rows[np.argsort(self.time[rows], kind="stable")]
+            found.append(rows)
+        return found
+
 
 @dataclass(frozen=True)
 class CameraRule:

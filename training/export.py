@@ -47,7 +47,7 @@ IOU = 0.5
 PROPOSALS, PROPOSALS_IOU, FINAL_IOU = 0.2, 0.6, 0.5
 """Of a refiner: see ``perception.detection.refined.About``."""
 MEASURED = ("sigma_sides", "sigma_feet", "habits")
-"""Of what a refiner's file says: standard deviations are told for each error that the network expects."""
+"""Of what a refiner's file says: by how much it is off for each error that it expects, and how both stages err."""
 OPSET = 17
 
 
@@ -110,9 +110,9 @@ def export_refiner(state: dict[str, torch.Tensor], arguments: argparse.Namespace
     path = arguments.out / "refiner.onnx"
     about: dict[str, Any] = {"kinds": list(KINDS), "proposals": PROPOSALS, "iou": PROPOSALS_IOU, "final_iou": FINAL_IOU}
     example = torch.zeros(1, 3, CLOSE.height, CLOSE.width), torch.zeros(1, NUMBERS)
-    export(network, example, path, {REFINER_KEY: json.dumps(about)}, ["rows"], inputs=["pictures", "numbers"])
+    export(network, example, path, {}, ["rows"], inputs=["pictures", "numbers"])
     pictures = read_labelled(arguments.held_out)
-    about |= describe_refiner(
+    about = describe_refiner(
         arguments.detector, path, about, pictures, lambda detector: measured_habits(detector, arguments)
     )
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
@@ -192,3 +192,7 @@ def describe(path: Path, about: dict[str, str]) -> None:
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
     onnx.save(model, str(path))
+
+
+if __name__ == "__main__":
+    main()

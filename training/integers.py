@@ -10,6 +10,8 @@ taken over.
 import argparse
 import json
 import logging
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import chain
@@ -29,7 +31,7 @@ from perception.detection.habits import DetectorHabits
 from perception.detection.onnx_detector import OWN_KEY as DETECTOR_KEY
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 from perception.detection.preparing import Preparation, place
-from perception.detection.protocol import Detector
+from perception.detection.protocol import Detector, Pixels
 from perception.detection.refined import OWN_KEY as REFINER_KEY
 from perception.detection.refined import RefinedDetector, asked_about
 from perception.detection.vehicle_look import SHAPE, VehicleLook
@@ -42,8 +44,8 @@ from training.labelled import Labelled, read_labelled
 PICTURES = 120
 """Of those given, which ranges of values come from."""
 USUAL_SCORE = 0.15
+"""Of boxes that are looked at for kinds, as ``tiepoint track`` asks where a network does not say."""
 INTEGERS = ("Conv", "Add", "Relu", "Clip")
-Pixels = NDArray[np.uint8]
 Feed = dict[str, NDArray[np.float32]]
 
 
@@ -54,6 +56,8 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, nargs="+", required=True)
     parser.add_argument("--held-out", type=Path, nargs="+", required=True)
     arguments = parser.parse_args()
+    # It warns of every layer that stays as it is.
+    logging.getLogger().setLevel(logging.ERROR)
     held_out = read_labelled(arguments.held_out)
     files = {name: arguments.weights / f"{name}.onnx" for name in ("detector", "refiner", "vehicles")}
     smaller = {name: file.with_name(f"{name}-int8.onnx") for name, file in files.items()}
@@ -109,19 +113,19 @@ def quantize(path: Path, out: Path, feeds: Iterable[Feed]) -> None:
         def get_next(self) -> Feed | None:
             return next(every, None)
 
-    logging.getLogger().setLevel(logging.ERROR)
-    prepared = out.with_suffix(".prepared.onnx")
-    quantization.shape_inference.quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
-    graph = onnx.load(str(prepared)).graph
-    kept = [node.name for node in graph.node if node.op_type == "Conv"][-1:]
-    kept += [node.name for node in graph.node if node.op_type == "Conv" and "/out" in node.name]
-    quantization.quantize_static(
-        str(prepared), str(out), Reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
-        activation_type=quantization.QuantType.QUInt8, weight_type=quantization.QuantType.QInt8,
-        nodes_to_exclude=sorted(set(kept)), op_types_to_quantize=list(INTEGERS),
-    )  # fmt: skip
-    prepared.unlink()
-    describe(out, {entry.key: entry.value for entry in onnx.load(str(path)).metadata_props})
+    with tempfile.TemporaryDirectory() as temporary:
+        prepared, integers = Path(temporary) / path.name, Path(temporary) / out.name
+        quantization.shape_inference.quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
+        graph = onnx.load(str(prepared)).graph
+        kept = [node.name for node in graph.node if node.op_type == "Conv"][-1:]
+        kept += [node.name for node in graph.node if node.op_type == "Conv" and "/out" in node.name]
+        quantization.quantize_static(
+            str(prepared), str(integers), Reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
+            activation_type=quantization.QuantType.QUInt8, weight_type=quantization.QuantType.QInt8,
+            nodes_to_exclude=sorted(set(kept)), op_types_to_quantize=list(INTEGERS),
+        )  # fmt: skip
+        describe(integers, {entry.key: entry.value for entry in onnx.load(str(path)).metadata_props})
+        shutil.copyfile(integers, out)
 
 
 def detector_feed(pixels: Pixels) -> Feed:

@@ -26,7 +26,9 @@ DETECTORS = (*SHIPPED, BACKGROUND)
 def habits_of(name: str) -> DetectorHabits | None:
     """Return how a detector errs, None where that was not measured. Raises as ``make_detector``."""
     options = OnnxOptions(threads=1)
-    own = make_detector(name, options)
+    # The look at vehicles says nothing of that: it need not be loaded.
+    first, *others = (_weights(file) for file in SHIPPED[name]) if name in SHIPPED else (None,)
+    own = RefinedDetector(first, others[0], options) if first and others else make_detector(name, options)
     habits: DetectorHabits | None = getattr(own, "habits", None)
     return habits
 

@@ -10,11 +10,12 @@ import torch
 
 from geometry.errors import InputError
 from perception.detection.close_crops import CLOSE, NUMBERS
-from perception.detection.crop_network import feed_of
+from perception.detection.crop_network import AT_ONCE, feed_of
 from perception.detection.making import make_detector
 from perception.detection.onnx_detector import OnnxDetector, OnnxOptions
 from perception.detection.refined import OWN_KEY, RefinedDetector
 from perception.detection.vehicle_look import LookingDetector
+from perception.detections import Detections
 from training.export import export
 from training.integers import Feed, detector_feed, quantize, refiner_feed, said, vehicle_feed
 from training.refiner_network import RefinerNetwork
@@ -62,15 +63,50 @@ def test_without_anything_to_look_at_there_are_no_integers(network: Path, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
-def test_each_network_is_asked_about_what_the_ones_before_find() -> None:
-    looking = make_detector("tiepoint", OnnxOptions(threads=1))
+class Found:
+    """A detector that finds the same in every picture."""
+
+    name = "found"
+
+    def __init__(self, boxes: np.ndarray) -> None:
+        self.boxes = boxes
+
+    def detect(self, picture: np.ndarray, *, camera: str = "", time: float = 0.0) -> Detections:
+        kinds = ["person" if i % 5 == 4 else "car" for i in range(len(self.boxes))]
+        return Detections.of(camera, time, self.boxes, kinds, np.linspace(0.9, 0.3, len(self.boxes)))
+
+
+def test_ranges_come_from_what_each_network_is_really_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    looking = make_detector("tiepoint", OnnxOptions(threads=1, score=0.01))
     assert isinstance(looking, LookingDetector)
     both = looking.detector
     assert isinstance(both, RefinedDetector)
-    flat = np.full((360, 640, 3), 120, dtype=np.uint8)
-    assert detector_feed(flat)["pictures"].shape == (1, 3, 384, 640)
-    assert refiner_feed(both, flat)["pictures"].shape == (0, 3, CLOSE.height, CLOSE.width)
-    assert vehicle_feed(both, looking.look, flat)["numbers"].shape[0] == 0
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, 300, (AT_ONCE + 8, 2))
+    boxes = np.hstack([corners, corners + rng.uniform(20, 90, (AT_ONCE + 8, 2))])
+    monkeypatch.setattr(both, "detector", Found(boxes))
+    picture = cv2.resize(rng.integers(0, 255, (9, 16, 3), dtype=np.uint8), (640, 360))
+    asked: list[Feed] = []
+
+    def spied(crops: np.ndarray, numbers: np.ndarray) -> Feed:
+        asked.append(feed_of(crops, numbers))
+        return asked[-1]
+
+    monkeypatch.setattr("perception.detection.crop_network.feed_of", spied)
+    looking.detect(picture)
+    monkeypatch.undo()
+    monkeypatch.setattr(both, "detector", Found(boxes))
+    of_refiner, *rest = asked
+    assert len(of_refiner["numbers"]) == AT_ONCE
+    same(refiner_feed(both, picture), of_refiner)
+    same(vehicle_feed(both, looking.look, picture), rest[1])
+    assert detector_feed(picture)["pictures"].shape == (1, 3, 384, 640)
+
+
+def same(own: Feed, other: Feed) -> None:
+    assert own.keys() == other.keys()
+    for name, values in own.items():
+        np.testing.assert_array_equal(values, other[name])
 
 
 @pytest.mark.parametrize("name", ["tiepoint", "tiepoint-fast"])

@@ -146,15 +146,7 @@ class Capture:
 
 def walks(priors: PoseTable) -> list[NDArray[np.int64]]:
     """Return the rows of each sequence, in order of time where it is known, that have a position and a sigma."""
-    names = np.array(priors.sequence or [""] * len(priors))
-    usable = np.isfinite(priors.positions).all(axis=1) & np.isfinite(priors.sigma_m)
-    found = []
-    for name in dict.fromkeys(names.tolist()):
-        rows = np.flatnonzero((names == name) & usable)
-        if priors.time is not None and np.isfinite(priors.time[rows]).all():
-            rows = rows[np.argsort(priors.time[rows], kind="stable")]
-        found.append(rows)
-    return found
+    return [rows[np.isfinite(priors.sigma_m[rows])] for rows in priors.walks()]
 
 
 def drifting_walks(capture: Capture) -> list[NDArray[np.int64]]:

@@ -1,5 +1,6 @@
 """Drifting priors of new photos put right by those photos of the same walk that a map already has."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -8,6 +9,8 @@ import pycolmap
 
 from geometry import PoseTable, correct_drift, is_drift, position_of, way_walked
 from twin.mapping.capture import walks
+
+logger = logging.getLogger(__name__)
 
 KEPT_SIGMA_M = 0.05
 """Of positions in a map, an axis: little beside what a walk drifts."""
@@ -27,7 +30,11 @@ def correct_by_kept(priors: PoseTable, kept: Mapping[str, pycolmap.Rigid3d]) -> 
         true = np.array([position_of(kept[priors.images[row]]) for row in rows[fixed].tolist()])
         variances = np.full(len(fixed), KEPT_SIGMA_M**2)
         path, claimed = positions[rows], sigma_m[rows]
-        drift, variance, _ = correct_drift(claimed, way_walked(path), fixed, path[fixed] - true, variances)
+        drift, variance, agreed = correct_drift(claimed, way_walked(path), fixed, path[fixed] - true, variances)
+        for k in np.flatnonzero(~agreed).tolist():
+            logger.warning(
+                "%s: its place in the map contradicts the others along the walk", priors.images[rows[fixed[k]]]
+            )
         positions[rows] -= drift
         sigma_m[rows] = np.sqrt(claimed[0] ** 2 + variance)
     return replace(priors, positions=positions, sigma_m=sigma_m)

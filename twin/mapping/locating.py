@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from geometry import PoseTable
 from perception import read_image
-from twin.hints import Hint, hints_of_poses
+from twin.hints import Hint
 from twin.landmarks import Landmarks
 from twin.localization import Localization
 from twin.localizer import Choice, Localizer, reweighed
-from twin.mapping.capture import take_rows
 from twin.mapping.growing import Material
-from twin.mapping.kept_fixes import correct_by_kept
 from twin.model import Twin
 from twin.sequences import Steps, steps_of_poses, weights
 
@@ -39,10 +37,12 @@ def locate_photos(
     names: Sequence[str],
     lenses: Mapping[int, int],
     material: Material,
+    hints: Mapping[str, Hint],
 ) -> tuple[dict[str, Found], dict[str, str]]:
     """Return where the named photos are, and of the others why they are refused.
 
     landmarks: those of ``model``, whose images hold their poses; lenses: the model's camera of each of the capture
+    hints: about where photos are, by name; the steps between them are those of the capture's own priors
     """
     localizer = Localizer(
         landmarks,
@@ -54,9 +54,6 @@ def locate_photos(
         covariance_scale=float(twin.manifest.mapping.get("covariance_scale", 1.0)),
         options=twin.localizer_options,
     )
-    posed = {image.name: image.cam_from_world() for image in model.images.values() if image.has_pose}
-    priors = _usable(material.capture.priors, names, posed)
-    hints: Mapping[str, Hint] = {} if priors is None else hints_of_poses(priors)
     camera_of = dict(zip(material.capture.names, material.capture.camera_of, strict=True))
     strongest = slice(int(twin.manifest.features["query_options"]["max_features"]))
     answers: dict[str, Localization] = {}
@@ -71,7 +68,7 @@ def locate_photos(
             partial(hints[name].weights, plan=twin.plan) if name in hints else None,
         )
     material.on_progress("new photos", len(names), len(names))
-    for walk, steps in _walks(priors):
+    for walk, steps in _walks(material.capture.priors, names):
         for name, weight in zip(walk, weights([choices[name] for name in walk], steps), strict=True):
             choice = choices[name]
             if choice is not None:
@@ -88,23 +85,12 @@ def locate_photos(
     return found, {name: str(answers[name].reason) for name in names if name not in found}
 
 
-def _usable(priors: PoseTable | None, names: Sequence[str], posed: Mapping[str, pycolmap.Rigid3d]) -> PoseTable | None:
-    """Return the rows of the named photos that have a position, put right by photos in the map; None without any."""
-    if priors is None:
-        return None
-    priors = correct_by_kept(priors, posed)
-    placed = np.asarray(np.isfinite(priors.positions).all(axis=1))
-    rows = [row for row, name in enumerate(priors.images) if placed[row] and name in names]
-    return take_rows(priors, rows) if rows else None
-
-
-def _walks(priors: PoseTable | None) -> Iterator[tuple[tuple[str, ...], Steps]]:
-    """Yield the photos of each sequence that have an orientation, if two or more have, and the steps between them."""
+def _walks(priors: PoseTable | None, names: Sequence[str]) -> Iterator[tuple[tuple[str, ...], Steps]]:
+    """Yield the named photos of each sequence that have a pose, if two or more have, and the steps between them."""
     if priors is None:
         return
-    sequence = np.array(priors.sequence or [""] * len(priors))
     turned = np.asarray(np.isfinite(priors.quats_xyzw).all(axis=1))
-    for name in dict.fromkeys(sequence.tolist()):
-        walk = tuple(priors.images[row] for row in np.flatnonzero((sequence == name) & turned).tolist())
+    for rows in priors.walks():
+        walk = tuple(priors.images[row] for row in rows.tolist() if turned[row] and priors.images[row] in names)
         if len(walk) >= 2:
             yield walk, steps_of_poses(priors, walk, drift=1.0)

@@ -10,9 +10,12 @@ import numpy as np
 import pycolmap
 
 from geometry import PoseTable, pose_error, pose_from_position
+from twin.hints import Hint, hints_of_poses
 from twin.landmarks import landmarks_from, with_weights_of
+from twin.mapping.capture import take_rows
 from twin.mapping.growing import Freedom, Material, grow
 from twin.mapping.kept import Kept, lens_of
+from twin.mapping.kept_fixes import correct_by_kept
 from twin.mapping.locating import Found, locate_photos
 from twin.mapping.reconstruction import MIN_POINTS, NOT_ENOUGH_MATCHES
 from twin.model import Twin
@@ -52,10 +55,11 @@ def place(twin: Twin, kept: Kept, material: Material) -> Placed:
     landmarks, waiting = kept.landmarks, list(kept.new)
     exact = _exact(material.capture.priors, waiting)
     found, placed.exact = exact, set(exact)
+    hints = _hints(material.capture.priors, {name: model.find_image_with_name(name) for name in kept.landmarks.views})
     for _ in range(MAX_ROUNDS):
         unknown = [name for name in waiting if name not in exact]
         if not found and unknown:
-            found, refused = locate_photos(twin, model, landmarks, unknown, lenses, material)
+            found, refused = locate_photos(twin, model, landmarks, unknown, lenses, material, hints)
             placed.refused |= refused
         if not found:
             break
@@ -91,6 +95,14 @@ def _add_lenses(
             if camera_id not in capture.given_cameras:
                 placed.lenses.add(lens)
     return lenses
+
+
+def _hints(priors: PoseTable | None, kept: Mapping[str, pycolmap.Image]) -> dict[str, Hint]:
+    """Return about where poses.csv says that photos are, put right by photos of the same walk that the map has."""
+    if priors is None:
+        return {}
+    righted = correct_by_kept(priors, {name: image.cam_from_world() for name, image in kept.items()})
+    return hints_of_poses(take_rows(righted, np.flatnonzero(np.isfinite(righted.positions).all(axis=1)).tolist()))
 
 
 def _exact(priors: PoseTable | None, names: Sequence[str]) -> dict[str, Found]:
