@@ -31,6 +31,7 @@ from perception.tracking.tracks import Seen
 from perception.whole_boxes import WholeBoxes
 from twin.camera_clocks import by_common_clock, clocks_of
 from twin.describing import described, tell
+from twin.gate_lines import turns_back
 from twin.parked.finding import find_parked, looks_at, without_looks
 from twin.parked.joining import with_parked
 from twin.parked.stays import Look
@@ -175,7 +176,7 @@ def detections_of(frame: FrameRecord, camera: FixedCamera) -> Detections:
 
 
 def least_times(plan: FloorPlan | None) -> LeastTimes:
-    """Return the least times between places by a plan's lanes and footways.
+    """Return the least times between places by a plan's lanes and footways, and no way back through one-way gates.
 
     Without a plan nobody can be told to have come by a way that no camera sees: there are no ways.
     """
@@ -190,7 +191,10 @@ def least_times(plan: FloorPlan | None) -> LeastTimes:
     def by_plan(family: Family, starts: Array, ends: Array) -> Array:
         ask = times.on_foot if family == "person" else times.between
         found = ask(starts, ends)
-        return np.where(np.isnan(found), np.inf, found)
+        found[np.isnan(found)] = np.inf
+        if family == "vehicle":
+            found[turns_back(plan, starts, ends)] = np.inf
+        return found
 
     return by_plan
 

@@ -11,8 +11,8 @@ from geometry.errors import InputError
 from geometry.floorplan import FloorPlan
 from geometry.solids import size_prior
 from geometry.track_records import TrackRow
-from twin.events.gate_lines import GateLine, gate_line
 from twin.events.records import Event, evidence, place_of
+from twin.gate_lines import GateLine, gate_line
 
 SIGHT_OF_GATE = 0.9
 """Confidence of a passage that was seen on both sides of the line; one that was only seen beside it has less."""

@@ -19,6 +19,7 @@ from geometry.parking_places import ParkingPlaces
 from geometry.solids import size_prior
 from geometry.track_records import Observation, TrackRow
 from perception.tracking.parking import ACROSS_SIGMA_M, ALONG_SIGMA_M, MIN_WIDTH_M
+from twin.gate_lines import at_gates
 from twin.parked.finding import Parked
 from twin.parked.stays import Stay
 from twin.track_rows import FLOOR_SIGMA_M
@@ -55,9 +56,8 @@ def with_parked(
     rows = list(rows)
     people, runs = _runs(rows, told, parked.lookers)
     middles = np.column_stack([places.middles, [_floor(plan, level) for level in places.levels.tolist()]])
-    levels = [plan.levels[k].id for k in places.levels.tolist()]
-    arriving = _joined([stay for stay in stays if stay.begun], runs, middles, levels, came=True)
-    leaving = _joined([stay for stay in stays if stay.ended], runs, middles, levels, came=False)
+    arriving = _joined([stay for stay in stays if stay.begun], runs, places, middles, plan, came=True)
+    leaving = _joined([stay for stay in stays if stay.ended], runs, places, middles, plan, came=False)
     same = nx.utils.UnionFind()
     stands: dict[int, tuple[float, float]] = {}
     named: list[tuple[object, TrackRow]] = [(("person", row.track), row) for row in people]
@@ -166,11 +166,19 @@ def _runs(
 
 
 def _joined(
-    stays: Sequence[Stay], runs: Sequence[Sequence[TrackRow]], middles: Array, levels: Sequence[str], *, came: bool
+    stays: Sequence[Stay],
+    runs: Sequence[Sequence[TrackRow]],
+    places: ParkingPlaces,
+    middles: Array,
+    plan: FloorPlan,
+    *,
+    came: bool,
 ) -> dict[int, int]:
     """Return of stays, by their ``id``, the run that ends in them (``came``), or that begins in them.
 
-    middles: (S, 3) of stalls, site metres, and their levels
+    What begins at a gate by which one only comes in was not parked, and what ends where one only leaves does not park.
+
+    middles: (S, 3) of stalls, site metres
     """
     if not stays or not runs:
         return {}
@@ -181,9 +189,11 @@ def _joined(
     apart = np.linalg.norm(positions[None] - targets[:, None], axis=2)
     late = times[None] - moments[:, None] if came else moments[:, None] - times[None]
     at_end = np.array([not _goes_on(runs, number, after=came) for number in range(len(runs))], dtype=np.bool_)
-    alike = np.array([[row.level == levels[stay.stall] for row in ends] for stay in stays], dtype=np.bool_)
+    levels = [plan.levels[int(places.levels[stay.stall])].id for stay in stays]
+    alike = np.array([[row.level == level for row in ends] for level in levels], dtype=np.bool_)
     reach = NEAR_M + np.where(alike & at_end, GOES_MPS * np.maximum(-late, 0.0), 0.0)
     fits = (apart <= reach) & (late <= LATE_S) & (late >= -EARLY_S)
+    fits &= ~at_gates(plan, positions, "out" if came else "in")
     cost = np.where(fits, apart + M_PER_S * np.abs(late), 1e6)
     chosen = zip(*linear_sum_assignment(cost), strict=True)
     return {id(stays[i]): int(j) for i, j in chosen if fits[i, j]}

@@ -83,6 +83,13 @@ def test_one_that_is_seen_again_only_down_the_lane_is_still_it(unseen_s: float, 
     assert all(row.time <= START + 32 for row in rows if row.stall == "S3"), "its stall is not taken meanwhile"
 
 
+@pytest.mark.parametrize(("begins", "tracks"), [(0.5, 2), (4.0, 1)])
+def test_one_that_comes_in_by_the_gate_did_not_leave_a_stall(begins: float, tracks: int) -> None:
+    coming = track(7, along([(begins, 10.0), (35.0, 10.0)], 36 + (35 - begins) / 4, 4.0), 36, 36 + (35 - begins) / 4)
+    rows = joined(looks({**EMPTY, "S0": between(-1, 31)}, 60), coming)
+    assert len(names(rows)) == tracks
+
+
 def test_one_that_is_seen_to_drive_on_did_not_park_meanwhile() -> None:
     """It passes on the lane, unseen for three seconds beside a stall that somebody takes."""
     x, _ = MIDDLE["S3"]

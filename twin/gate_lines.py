@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import sqrt
+from typing import Literal
 
 import numpy as np
 import shapely
@@ -11,6 +12,11 @@ from geometry.floorplan import FloorPlan, Gate
 from geometry.track_records import TrackRow
 
 Array = NDArray[np.float64]
+
+AT_GATE_M, BESIDE_M, SAME_LEVEL_M = 1.5, 1.0, 1.5
+"""How near to its line, and to its ends, one is at a gate, and how near to its floor on its level."""
+DEEPER_M = 1.0
+"""Further inside than where it waits, by more than it is off."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +31,13 @@ class GateLine:
 
     def place(self, xy: Array) -> tuple[float, float]:
         """Return how far a point (2,) is inside of the line, and how far beside its ends."""
+        inside, beside = self.places(xy)
+        return float(inside), float(beside)
+
+    def places(self, xy: Array) -> tuple[Array, Array]:
+        """Return the same (...,) of points (..., 2)."""
         offset = xy - self.middle
-        return float(offset @ self.inward), max(0.0, abs(float(offset @ self.along)) - self.half)
+        return offset @ self.inward, np.maximum(0.0, np.abs(offset @ self.along) - self.half)
 
     def sigma(self, row: TrackRow) -> float:
         """Return the standard deviation of how far a row is inside of the line, 0 where it is not known."""
@@ -54,3 +65,36 @@ def gate_line(gate: Gate, plan: FloorPlan) -> GateLine:
         going = np.sum(ways, axis=0) * (1 if gate.direction == "in" else -1)
         inward = normal if going @ normal >= 0 else -normal
     return GateLine(gate, middle, inward, along, float(np.linalg.norm(end - start)) / 2)
+
+
+def at_gates(plan: FloorPlan, positions: Array, direction: Literal["in", "out"]) -> NDArray[np.bool_]:
+    """Tell which positions (N, 3) are at a gate by which one only comes in, or only leaves."""
+    there = np.zeros(len(positions), dtype=np.bool_)
+    for gate in plan.gates:
+        if gate.direction == direction:
+            there |= _is_at(plan, gate_line(gate, plan), positions)
+    return there
+
+
+def turns_back(plan: FloorPlan, starts: Array, ends: Array) -> NDArray[np.bool_]:
+    """Tell which vehicles would pass a one-way gate against its way, to come from starts (N, 3) to ends (N, 3).
+
+    What is at a gate by which one only comes in, and less far inside than it was, came by it: it was not inside. In the
+    same way what was at a gate by which one only leaves is not further inside afterwards.
+    """
+    turns = np.zeros(len(starts), dtype=np.bool_)
+    for gate in plan.gates:
+        if gate.direction == "both":
+            continue
+        line = gate_line(gate, plan)
+        at, other = (ends, starts) if gate.direction == "in" else (starts, ends)
+        deeper = line.places(other[:, :2])[0] > line.places(at[:, :2])[0] + DEEPER_M
+        turns |= deeper & _is_at(plan, line, at)
+    return turns
+
+
+def _is_at(plan: FloorPlan, line: GateLine, positions: Array) -> NDArray[np.bool_]:
+    floor = next(level.elevation for level in plan.levels if level.id == line.gate.level)
+    inside, beside = line.places(positions[:, :2])
+    on_level = np.abs(positions[:, 2] - floor) < SAME_LEVEL_M
+    return np.asarray(on_level & (np.abs(inside) < AT_GATE_M) & (beside <= BESIDE_M))
