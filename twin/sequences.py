@@ -123,7 +123,7 @@ def steps_of_poses(poses: PoseTable, images: Sequence[str], *, drift: float) -> 
     order = [rows.get(name) for name in images]
     found: list[pycolmap.Rigid3d | None] = []
     for row in order:
-        known = row is not None and np.isfinite(poses.quats_xyzw[row]).all()
+        known = row is not None and np.isfinite([*poses.positions[row], *poses.quats_xyzw[row]]).all()
         found.append(pose_from_position(poses.positions[row], poses.quats_xyzw[row]) if known else None)
     if sum(pose is not None for pose in found) < 2:
         raise InputError("fewer than two of the images have a pose with an orientation", remedy="Name them alike.")
