@@ -157,7 +157,7 @@ class Crossings:
                 when = known.crossed.get(line.gate.id, row.time)
                 events.append(_passage(line, side, row, known.last, SIGHT_OF_GATE, when))
                 known.passed.add(line.gate.id)
-            elif is_new and side > 0 and self._came_unseen(known, row, inside, is_sure=is_sure):
+            elif is_new and side > 0 and self._came_unseen(known, row, line, is_sure=is_sure):
                 velocity = np.array((row.velocity or (0.0, 0.0, 0.0))[:2])
                 if velocity @ line.inward > self.options.going_mps and line.gate.direction != "out":
                     events.append(_passage(line, 1, row, row, BESIDE_GATE, row.time))
@@ -185,12 +185,15 @@ class Crossings:
                 self._passages.append((*this, event.track, event.time))
         return told
 
-    def _came_unseen(self, known: _Track, row: TrackRow, inside: float, *, is_sure: bool) -> bool:
-        """Tell whether a track begins here, or is sure from here on, near enough to have come by a gate; what is there
-        when the recording begins did not."""
+    def _came_unseen(self, known: _Track, row: TrackRow, line: GateLine, *, is_sure: bool) -> bool:
+        """Tell whether a track begins here, or is sure from here on, near enough to have come by a gate, or began on
+        its line; what is there when the recording begins did not."""
         first = known.sure if is_sure and known.sure is not None else known.first
-        begins = row.time - first.time < 1.0 and known.first.time - (self._start or 0.0) > 1.0
-        return begins and inside < self.options.reach_m and not known.passed
+        (inside, _), (began, beside) = (line.place(np.array(each.position[:2])) for each in (row, known.first))
+        on_line = abs(began) <= self.options.margin_m and beside <= self.options.beside_m
+        begins = row.time - first.time < 1.0 or on_line
+        late = known.first.time - (self._start or 0.0) > 1.0
+        return begins and late and inside < self.options.reach_m and not known.passed
 
     def _over(self, known: _Track) -> list[Event]:
         """Return the passage of a track that was last seen going out by a gate."""

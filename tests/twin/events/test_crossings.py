@@ -67,6 +67,13 @@ def test_a_vehicle_that_two_tracks_tell_of_came_in_once_and_one_behind_it_counts
     assert gates(events_of(mixed(*walkers), plan(), options=counted)) == [("gate_in", "in")] * 2
 
 
+@pytest.mark.parametrize(("waits_s", "begin"), [(0.5, 5.0), (3.0, 5.0), (30.0, 5.0)])
+def test_one_that_is_first_seen_on_the_line_came_in_however_long_it_waits_there(waits_s: float, begin: float) -> None:
+    witness = track(9, standing(20, 18), 0, 60)
+    rows = track(4, lambda t: (max(0.1, 0.1 + 2.0 * (t - begin - waits_s)), 10.0), begin, begin + waits_s + 4)
+    assert gates(events_of(mixed(witness, rows), plan())) == [("gate_in", "in")]
+
+
 def test_what_is_there_when_the_recording_begins_did_not_just_come() -> None:
     assert gates(events_of(track(4, going(3.0, 10.0, 3.0), 0, 5), plan())) == []
 
