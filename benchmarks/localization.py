@@ -87,20 +87,27 @@ def _named(scene: Path, folder: Path) -> str:
 
 def rendered(folder: Path) -> Iterator[tuple[Path, Path]]:
     """Render and map the garages, with drifting priors and tags; yield scene and twin."""
+    for scene in rendered_scenes(folder):
+        twin = folder / f"{scene.name}-twin"
+        inputs = MapInputs(
+            images=scene / "walk",
+            cameras=scene / "cameras.csv",
+            poses=scene / "walk" / "poses.csv",
+            tags=scene / "tags.csv",
+            plan=scene / "plan.json",
+        )
+        map_images(inputs, twin, MapOptions(parts=("signs", "textures", "telltales")))
+        yield scene, twin
+
+
+def rendered_scenes(folder: Path) -> Iterator[Path]:
+    """Render the garages, a walk and queries of another day, one after the other."""
     for name, walk in WALKS.items():
         for seed in SEEDS:
-            scene, twin = folder / f"{name}-{seed}", folder / f"{name}-{seed}-twin"
+            scene = folder / f"{name}-{seed}"
             options = CaptureOptions(captures=("walk", "queries"), queries=QUERIES, walk_frames=walk, seed=seed)
             render_scene(facility(name, seed=seed), scene, options)
-            inputs = MapInputs(
-                images=scene / "walk",
-                cameras=scene / "cameras.csv",
-                poses=scene / "walk" / "poses.csv",
-                tags=scene / "tags.csv",
-                plan=scene / "plan.json",
-            )
-            map_images(inputs, twin, MapOptions(parts=("signs", "textures", "telltales")))
-            yield scene, twin
+            yield scene
 
 
 def answered_strangers(scene: Path, twin: Twin) -> dict[str, Any]:

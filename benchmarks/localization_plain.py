@@ -5,9 +5,10 @@ defaults with the true lens. The largest model is brought to the site by the sim
 with: that is more than who has no truth could do. The second map is given true poses and only triangulated. Queries
 are matched with the twenty photos that look most alike, and all matches go into one LO-RANSAC.
 
-    python -m benchmarks.localization_plain SCENE ... [--work FOLDER] [--out FILE]
+    python -m benchmarks.localization_plain [SCENE ...] [--work FOLDER] [--out FILE]
 
-Figures of scenes that were asked before stay in the file.
+Without scenes those of ``benchmarks.localization`` are rendered, which takes hours. Figures of scenes that were asked
+before stay in the file.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
+from benchmarks.localization import rendered_scenes
 from benchmarks.localization_cases import RIGHT_DEG, RIGHT_M, WRONG_M, strata_of
 from benchmarks.plain import PlainMap, PlainPose, localize_among, map_at_poses, map_from_images
 from benchmarks.protocol import ROOT, Photos, describe_machine, print_table, run, write_results
@@ -40,7 +42,7 @@ Flags = NDArray[np.bool_]
 def main() -> None:
     """Map each scene both ways, ask, judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scenes", nargs="+", type=Path, help="rendered, with a walk and queries")
+    parser.add_argument("scenes", nargs="*", type=Path, help="rendered, with a walk and queries")
     parser.add_argument("--data", type=Path, help="taken for the sake of tiepoint bench; nothing is read there")
     parser.add_argument("--work", type=Path, help="where databases are made and kept")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "localization_plain.json")
@@ -51,7 +53,7 @@ def main() -> None:
         figures = json.loads(arguments.out.read_text("utf-8"))["scenes"]
     with tempfile.TemporaryDirectory() as temporary:
         work = arguments.work or Path(temporary)
-        for scene in arguments.scenes:
+        for scene in arguments.scenes or rendered_scenes(Path(temporary)):
             figures[scene.name] = asked_of_both(scene, work / scene.name)
             write_results(arguments.out, {"scenes": figures}, machine)
     rows = [
