@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import Literal
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import shapely
@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 
 AT_GATE_M, BESIDE_M, SAME_LEVEL_M = 1.5, 1.0, 1.5
 """How near to its line, and to its ends, one is at a gate, and how near to its floor on its level."""
+ABREAST_M = 1.5
+"""Two that pass so far beside each other are two."""
 DEEPER_M = 1.0
 """Further inside than where it waits, by more than it is off."""
 
@@ -44,6 +46,21 @@ class GateLine:
         if row.position_covariance is None:
             return 0.0
         return sqrt(max(float(self.inward @ np.array(row.position_covariance)[:2, :2] @ self.inward), 0.0))
+
+
+class GatePassage(NamedTuple):
+    """What was told: gate, which way, of which track, when, and how far along the line."""
+
+    gate: str
+    kind: str
+    track: int | None
+    time: float
+    along: float
+
+    def is_that_of(self, other: Self, headway_s: float) -> bool:
+        """Whether two tracks tell of one vehicle."""
+        same = (self.gate, self.kind) == (other.gate, other.kind) and self.track != other.track
+        return same and abs(self.time - other.time) < headway_s and abs(self.along - other.along) < ABREAST_M
 
 
 def gate_line(gate: Gate, plan: FloorPlan) -> GateLine:
@@ -79,18 +96,28 @@ def at_gates(plan: FloorPlan, positions: Array, direction: Literal["in", "out"])
 def turns_back(plan: FloorPlan, starts: Array, ends: Array) -> NDArray[np.bool_]:
     """Tell which vehicles would pass a one-way gate against its way, to come from starts (N, 3) to ends (N, 3).
 
-    What is at a gate by which one only comes in, and less far inside than it was, came by it: it was not inside. In the
-    same way what was at a gate by which one only leaves is not further inside afterwards.
+    What is at a gate by which one only comes in, and less far inside than it was, came by it: it was not inside, unless
+    it was at a gate by which one leaves, and came back by the street. In the same way what was at a gate by which one
+    only leaves is not further inside afterwards, unless at a gate by which one comes in.
     """
     turns = np.zeros(len(starts), dtype=np.bool_)
     for gate in plan.gates:
         if gate.direction == "both":
             continue
         line = gate_line(gate, plan)
-        at, other = (ends, starts) if gate.direction == "in" else (starts, ends)
+        at, other, way = (ends, starts, "out") if gate.direction == "in" else (starts, ends, "in")
         deeper = line.places(other[:, :2])[0] > line.places(at[:, :2])[0] + DEEPER_M
-        turns |= deeper & _is_at(plan, line, at)
+        turns |= deeper & _is_at(plan, line, at) & ~_by_street(plan, other, way)
     return turns
+
+
+def _by_street(plan: FloorPlan, positions: Array, way: str) -> NDArray[np.bool_]:
+    """Tell which positions (N, 3) are at a gate that leads this way, or both ways."""
+    there = np.zeros(len(positions), dtype=np.bool_)
+    for gate in plan.gates:
+        if gate.direction in (way, "both"):
+            there |= _is_at(plan, gate_line(gate, plan), positions)
+    return there
 
 
 def _is_at(plan: FloorPlan, line: GateLine, positions: Array) -> NDArray[np.bool_]:

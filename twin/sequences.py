@@ -130,8 +130,9 @@ def steps_of_poses(poses: PoseTable, images: Sequence[str], *, drift: float) -> 
     sigma_m, sigma_deg, walked = poses.sigma_m.copy(), poses.sigma_deg.copy(), np.zeros(len(poses))
     for walk in poses.walks() if drift else ():
         walked[walk] = way_walked(poses.positions[walk])
-        if is_drift(poses.sigma_m[walk]):
-            sigma_m[walk], sigma_deg[walk] = poses.sigma_m[walk[0]], poses.sigma_deg[walk[0]]
+        told = walk[np.isfinite(poses.sigma_m[walk])]
+        if is_drift(poses.sigma_m[told]):
+            sigma_m[walk], sigma_deg[walk] = poses.sigma_m[told[0]], poses.sigma_deg[told[0]]
 
     def of_images(values: Array) -> tuple[float, ...]:
         return tuple(0.0 if row is None else float(np.nan_to_num(values[row])) for row in order)

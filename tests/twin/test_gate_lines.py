@@ -43,6 +43,7 @@ def test_who_is_at_a_gate_is_on_its_level_near_its_line_and_between_its_ends() -
         (at(39.5), at(30.0), True),  # from the gate by which one leaves back into the lot
         (at(30.0), at(39.5), False),
         (at(12.0), at(0.5, 16.0), False),  # beside the gate
+        (at(39.5), at(0.5), False),  # out and, by the street, in again
     ],
 )
 def test_nobody_comes_back_through_a_one_way_gate(start: np.ndarray, end: np.ndarray, turns: bool) -> None:

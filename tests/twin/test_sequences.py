@@ -188,6 +188,8 @@ def test_late_in_a_walk_steps_are_as_sure_as_early() -> None:
     assert early.tolerance(0, 1) == pytest.approx(late.tolerance(0, 1))
     assert late.tolerance(0, 1)[0] < STOREY_M / 4
     assert steps_of_poses(walk, walk.images[38:], drift=0.0).sigma_m == pytest.approx((3.34, 3.42))
+    walk.sigma_m[20] = np.nan
+    assert steps_of_poses(walk, walk.images[37:], drift=1.0).tolerance(0, 1) == late.tolerance(0, 1)
 
 
 def test_a_walk_in_a_map_is_localized_as_well_together_and_surer(small_twin: Path, rendered: Any) -> None:

@@ -1,6 +1,5 @@
 """Gates that tracks pass, also where no camera sees the gate itself, and zones they enter and leave."""
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import erf, sqrt
@@ -12,13 +11,13 @@ from geometry.floorplan import FloorPlan
 from geometry.solids import size_prior
 from geometry.track_records import TrackRow
 from twin.events.records import Event, evidence, place_of
-from twin.gate_lines import GateLine, gate_line
+from twin.gate_lines import GateLine, GatePassage, gate_line
 
 SIGHT_OF_GATE = 0.9
 """Confidence of a passage that was seen on both sides of the line; one that was only seen beside it has less."""
 BESIDE_GATE = 0.6
-RECENT = 16
-"""Passages that another is compared with."""
+RECENT_S = 60.0
+"""For so long a passage is one that another is compared with."""
 IN_ZONE = 0.95
 """Confidence that a zone changed, once the new one has stayed for a while."""
 
@@ -31,7 +30,7 @@ class CrossingOptions:
     gate one may pass
     reach_m: one that is first or last seen this near to a gate, and goes through it, passed unseen; going_mps: how fast
     slow_reach_m, came_m: so does one that is first seen this near, slower, and comes so far in from there
-    headway_s: two vehicles don't pass a gate within less of each other: it is one that two tracks tell of
+    headway_s: two vehicles don't pass one place of a gate within less of each other: it is one that two tracks tell of
     unsure_sigmas: what is unsure is clearly beyond a line only so many standard deviations away from it
     gone_s: after so long without a row a track is over; settle_s: how long a zone must stay before it is told
     people: whether people count at gates
@@ -101,7 +100,7 @@ class Crossings:
         self._lines = [gate_line(gate, self.plan) for gate in self.plan.gates]
         self._tracks: dict[int, _Track] = {}
         self._start: float | None = None
-        self._passages: deque[tuple[str | None, str, int | None, float]] = deque(maxlen=RECENT)
+        self._passages: list[GatePassage] = []
 
     def update(self, time: float, rows: Sequence[TrackRow], unsure: Sequence[TrackRow] = ()) -> list[Event]:
         """Take the tracks of one moment; those that are unsure tell no zones."""
@@ -173,16 +172,17 @@ class Crossings:
 
     def _told_once(self, row: TrackRow, passages: Sequence[Event]) -> list[Event]:
         """Return the passages without those of a vehicle that another track has just told to have passed there."""
+        if size_prior(row.kind).family != "vehicle":
+            return list(passages)
         told = []
         for event in passages:
-            this = (event.where.gate, event.kind)
-            twice = size_prior(row.kind).family == "vehicle" and any(
-                (gate, kind) == this and track != event.track and abs(event.time - time) < self.options.headway_s
-                for gate, kind, track, time in self._passages
-            )
-            if not twice:
+            line = next(each for each in self._lines if each.gate.id == event.where.gate)
+            along = float((np.array(row.position[:2]) - line.middle) @ line.along)
+            this = GatePassage(line.gate.id, event.kind, event.track, event.time, along)
+            if not any(each.is_that_of(this, self.options.headway_s) for each in self._passages):
                 told.append(event)
-                self._passages.append((*this, event.track, event.time))
+                recent = [each for each in self._passages if each.time > event.time - RECENT_S]
+                self._passages = [*recent, this]
         return told
 
     def _came_unseen(self, known: _Track, row: TrackRow, line: GateLine, *, is_sure: bool) -> bool:
@@ -191,6 +191,7 @@ class Crossings:
         first = known.sure if is_sure and known.sure is not None else known.first
         (inside, _), (began, beside) = (line.place(np.array(each.position[:2])) for each in (row, known.first))
         on_line = abs(began) <= self.options.margin_m and beside <= self.options.beside_m
+        on_line &= known.first.level in (None, line.gate.level) and inside < self.options.slow_reach_m
         begins = row.time - first.time < 1.0 or on_line
         late = known.first.time - (self._start or 0.0) > 1.0
         return begins and late and inside < self.options.reach_m and not known.passed

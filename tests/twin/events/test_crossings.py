@@ -62,9 +62,12 @@ def test_a_vehicle_that_two_tracks_tell_of_came_in_once_and_one_behind_it_counts
     again = track(4, going(-4.5, 10.2, 4.0), 0, 8)
     behind = track(5, going(-10.0, 10.0, 4.0), 0, 8)
     assert gates(events_of(mixed(first, again, behind), plan())) == [("gate_in", "in")] * 2
+    abreast = track(6, going(-4.0, 11.8, 4.0), 0, 8)
+    assert len(gates(events_of(mixed(first, abreast), plan()))) == 2
     walkers = [track(n, going(-4.0 - 0.2 * n, 10.0, 1.4), 0, 8, kind="person") for n in (6, 7)]
     counted = EventOptions(crossings=CrossingOptions(people=True))
     assert gates(events_of(mixed(*walkers), plan(), options=counted)) == [("gate_in", "in")] * 2
+    assert len(gates(events_of(mixed(first, walkers[0]), plan(), options=counted))) == 2, "a person is no car"
 
 
 @pytest.mark.parametrize(("waits_s", "begin"), [(0.5, 5.0), (3.0, 5.0), (30.0, 5.0)])
