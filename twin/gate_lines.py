@@ -84,11 +84,11 @@ def gate_line(gate: Gate, plan: FloorPlan) -> GateLine:
     return GateLine(gate, middle, inward, along, float(np.linalg.norm(end - start)) / 2)
 
 
-def at_gates(plan: FloorPlan, positions: Array, direction: Literal["in", "out"]) -> NDArray[np.bool_]:
-    """Tell which positions (N, 3) are at a gate by which one only comes in, or only leaves."""
+def at_gates(plan: FloorPlan, positions: Array, *directions: Literal["in", "out", "both"]) -> NDArray[np.bool_]:
+    """Tell which positions (N, 3) are at a gate of one of the directions."""
     there = np.zeros(len(positions), dtype=np.bool_)
     for gate in plan.gates:
-        if gate.direction == direction:
+        if gate.direction in directions:
             there |= _is_at(plan, gate_line(gate, plan), positions)
     return there
 
@@ -105,19 +105,11 @@ def turns_back(plan: FloorPlan, starts: Array, ends: Array) -> NDArray[np.bool_]
         if gate.direction == "both":
             continue
         line = gate_line(gate, plan)
-        at, other, way = (ends, starts, "out") if gate.direction == "in" else (starts, ends, "in")
+        at, other = (ends, starts) if gate.direction == "in" else (starts, ends)
+        by_street = at_gates(plan, other, "out" if gate.direction == "in" else "in", "both")
         deeper = line.places(other[:, :2])[0] > line.places(at[:, :2])[0] + DEEPER_M
-        turns |= deeper & _is_at(plan, line, at) & ~_by_street(plan, other, way)
+        turns |= deeper & _is_at(plan, line, at) & ~by_street
     return turns
-
-
-def _by_street(plan: FloorPlan, positions: Array, way: str) -> NDArray[np.bool_]:
-    """Tell which positions (N, 3) are at a gate that leads this way, or both ways."""
-    there = np.zeros(len(positions), dtype=np.bool_)
-    for gate in plan.gates:
-        if gate.direction in (way, "both"):
-            there |= _is_at(plan, gate_line(gate, plan), positions)
-    return there
 
 
 def _is_at(plan: FloorPlan, line: GateLine, positions: Array) -> NDArray[np.bool_]:
